@@ -1,0 +1,74 @@
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := .venv/bin
+ENVIRONMENTS := .venv .tools/ministack .tools/sam .tools/container
+CODE := femo_signal functions inference_container local_stack tests bench
+
+.PHONY: help setup demo up down test check format lock bench bench-api clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed ## Install everything into this folder, from the lock files
+
+.venv/.installed: requirements/dev.txt pyproject.toml
+	@scripts/install-environment $(PYTHON) .venv requirements/dev.txt "the project and its developer tools"
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+.tools/ministack/.installed: requirements/ministack.txt
+	@scripts/install-environment $(PYTHON) .tools/ministack $< "MiniStack, the laptop's AWS"
+	@touch $@
+.tools/sam/.installed: requirements/sam.txt
+	@scripts/install-environment $(PYTHON) .tools/sam $< "AWS SAM CLI"
+	@touch $@
+.tools/container/.installed: requirements/container.txt
+	@scripts/install-environment $(PYTHON) .tools/container $< "what the inference image installs"
+	@touch $@
+.tools/node/.installed: package.json package-lock.json
+	@echo "Installing asl-validator into .tools/node"
+	@mkdir -p .tools/node && cp package.json package-lock.json .tools/node/
+	@npm ci --prefix .tools/node --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup ## Run the main job from end to end on this machine: train, deploy, submit a recording, print its movements
+	@$(BIN)/python scripts/demo.py
+
+up: setup ## Start the local stack, deploy the template to it, and keep it running
+	@$(BIN)/python -m local_stack start
+
+down: ## Stop the local stack
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_stack stop; fi
+
+test: setup ## Run every test
+	@$(BIN)/python -m pytest
+
+test-unit: .venv/.installed ## Run the tests that take seconds
+	@$(BIN)/python -m pytest tests/unit
+
+check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, template, state machines, Dockerfile, scripts, secrets
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/cfn-lint template.yaml
+	.tools/sam/bin/sam validate --lint --region us-east-1
+	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
+	$(BIN)/hadolint inference_container/Dockerfile
+	$(BIN)/shellcheck scripts/install-environment .ci/run
+	$(BIN)/detect-secrets-hook --baseline .secrets.baseline $$(git ls-files | grep -vE '(requirements/.*\.txt|package-lock\.json|\.secrets\.baseline)$$')
+
+format: .venv/.installed ## Rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
+	for name in dev container ministack sam; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-annotate --no-emit-index-url requirements/$$name.in --output-file requirements/$$name.txt; \
+	done
+
+clean: down ## Remove what the targets above made
+	rm -rf .venv .tools .aws-sam .local demo-output
