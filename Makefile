@@ -35,7 +35,7 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 	@touch $@
 
 demo: setup ## Run the main job from end to end on this machine: train, deploy, submit a recording, print its movements
-	@$(BIN)/python scripts/demo.py
+	@$(BIN)/python -m scripts.demo
 
 up: setup ## Start the local stack, deploy the template to it, and keep it running
 	@$(BIN)/python -m local_stack start

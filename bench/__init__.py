@@ -1,0 +1,1 @@
+"""Benchmarks that anyone can run; every figure of the README comes from here."""

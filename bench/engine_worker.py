@@ -1,0 +1,121 @@
+"""Analyse one recording repeatedly in one warm process, interleaved with the unit of time.
+
+Run by `bench.engine`, one process a recording, so that the peak memory is that recording's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import resource
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import signal
+
+from femo_signal import analysis
+from femo_signal.model import MovementModel
+
+UNIT_MINUTES = 20
+UNIT_CHANNELS = 10
+SAMPLE_RATE = 1024
+
+
+def unit_seconds(minutes: float) -> float:
+    """Return U for a recording of that length: ten channels through `sosfiltfilt`, in seconds.
+
+    Measured on 20 minutes and scaled, so that the unit itself needs little memory.
+    """
+    samples = np.random.default_rng(0).standard_normal(UNIT_MINUTES * 60 * SAMPLE_RATE)
+    sections = signal.butter(5, [1, 30], "bandpass", fs=SAMPLE_RATE, output="sos")
+    began = time.perf_counter()
+    for _ in range(UNIT_CHANNELS):
+        signal.sosfiltfilt(sections, samples)
+    return (time.perf_counter() - began) * minutes / UNIT_MINUTES
+
+
+@contextmanager
+def timed(stages: dict[str, float], names: dict[str, str]) -> Iterator[None]:
+    """Add up the time spent in functions that `femo_signal.analysis` calls, by stage."""
+    originals: dict[str, Callable[..., Any]] = {name: getattr(analysis, name) for name in names}
+
+    def wrap(name: str, stage: str) -> Callable[..., Any]:
+        def measured(*arguments: Any, **options: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return originals[name](*arguments, **options)
+            finally:
+                stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - began
+
+        return measured
+
+    for name, stage in names.items():
+        setattr(analysis, name, wrap(name, stage))
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(analysis, name, original)
+
+
+def main() -> None:
+    """Print one JSON object with the measurements."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("model", type=Path)
+    parser.add_argument("warm_up", type=Path)
+    parser.add_argument("--minutes", type=float, required=True)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+
+    model = MovementModel.load(arguments.model)
+
+    def analyse(path: Path) -> bytes:
+        response = analysis.analyze_recording(path, model, remove_hiccups=True)
+        return json.dumps(response, sort_keys=True).encode()
+
+    analyse(arguments.warm_up)
+    seconds, units, answers = [], [], set()
+    for _ in range(arguments.repeats):
+        units.append(unit_seconds(arguments.minutes))
+        began = time.perf_counter()
+        answers.add(hashlib.sha256(analyse(arguments.recording)).hexdigest())
+        seconds.append(time.perf_counter() - began)
+    peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    stages: dict[str, float] = {}
+    names = {
+        name: stage
+        for name, stage in (
+            ("build_profile", "profile"),
+            ("extract_features", "features"),
+            ("find_hiccups", "hiccups"),
+        )
+        if hasattr(analysis, name)
+    }
+    with timed(stages, names):
+        began = time.perf_counter()
+        analyse(arguments.recording)
+        whole = time.perf_counter() - began
+    stages["classifier and response"] = whole - sum(stages.values())
+    print(
+        json.dumps(
+            {
+                "seconds": statistics.median(seconds),
+                "unit_seconds": statistics.median(units),
+                "ratio": statistics.median(a / b for a, b in zip(seconds, units, strict=True)),
+                "peak_megabytes": peak_megabytes,
+                "answers": sorted(answers),
+                "stages": stages,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

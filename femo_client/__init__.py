@@ -1,0 +1,1 @@
+"""Talk to a deployed FeMo stack over HTTP alone: sign in, upload, submit, follow."""

@@ -1,0 +1,377 @@
+"""How good a model is, told honestly: one event answers for one reference event, chance beside it.
+
+Detections are compared with reference events in analysed time only: annotated movements, or the
+5 s around each press where a recording has no annotations (mothers feel about half of the
+movements, so presses are weak truth). Undefined figures are None, never a crash.
+"""
+
+from __future__ import annotations
+
+import csv
+import heapq
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femo_signal.intervals import Intervals, as_intervals, overlapping
+
+__all__ = [
+    "Counts",
+    "Evaluation",
+    "RecordingOutcome",
+    "chance_sensitivity",
+    "match_one_to_one",
+    "metrics_of",
+    "reliability",
+    "summarize_outcomes",
+]
+
+_SHIFTS = 50
+_BINS = 10
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How accepted detections and reference events answer for each other."""
+
+    true_positive: int = 0  # reference events that an accepted detection answers for
+    false_positive: int = 0  # accepted detections that answer for none
+    true_negative: int = 0  # rejected detections without a reference event
+    false_negative: int = 0  # reference events that no accepted detection answers for
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.true_positive + other.true_positive,
+            self.false_positive + other.false_positive,
+            self.true_negative + other.true_negative,
+            self.false_negative + other.false_negative,
+        )
+
+
+@dataclass(frozen=True)
+class RecordingOutcome:
+    """What was predicted for one recording, and what is known about it."""
+
+    recording_id: str
+    group: str  # the fold's unit: subject or recording
+    subject_id: str | None
+    label_source: str  # "annotations" or "presses"
+    detections: Intervals  # ticks
+    labels: NDArray[np.int8]  # (n,)
+    probability: NDArray[np.float64]  # (n,) calibrated
+    accepted: NDArray[np.bool_]  # (n,)
+    reference: Intervals  # ticks; may overlap each other
+    length_ticks: int
+    analysed_seconds: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of a model, in all, per recording and per subject; JSON-ready."""
+
+    method: str  # how train and test were kept apart
+    metrics: Mapping[str, Any]
+    accept_all: Mapping[str, Any]
+    baseline: Mapping[str, Any] | None
+    per_recording: Sequence[Mapping[str, Any]]
+    per_group: Sequence[Mapping[str, Any]]
+    group_spread: Mapping[str, Any]
+    reliability: Sequence[Mapping[str, Any]]
+    notices: Sequence[str] = field(default_factory=tuple)
+    schema_version: int = 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the evaluation as plain lists and dicts."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    def to_json(self) -> str:
+        """Return the evaluation as JSON text; undefined figures are null."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False) + "\n"
+
+    def save(self, folder: str | Path) -> None:
+        """Write evaluation.json, metrics.json, per_recording.csv and evaluation.png.
+
+        metrics.json holds the figures in all alone: its size does not grow with the recordings.
+        """
+        from femo_signal.plots import plot_evaluation
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "evaluation.json").write_text(self.to_json())
+        pooled = json.dumps({"metrics": dict(self.metrics)}, indent=2, allow_nan=False)
+        (target / "metrics.json").write_text(pooled + "\n")
+        (target / "per_recording.csv").write_text(self.per_recording_csv())
+        plot_evaluation(self, target / "evaluation.png")
+
+    def per_recording_csv(self) -> str:
+        """Return one line a recording; undefined figures are empty."""
+        text = io.StringIO()
+        if self.per_recording:
+            table = csv.DictWriter(text, list(self.per_recording[0]), lineterminator="\n")
+            table.writeheader()
+            table.writerows(self.per_recording)
+        return text.getvalue()
+
+
+def match_one_to_one(detections: Intervals, reference: Intervals) -> NDArray[np.int64]:
+    """Assign to every detection at most one reference event that it overlaps, and vice versa.
+
+    The assignment has the most pairs possible: detections are disjoint, so the graph is convex
+    and taking the reference event that ends first is optimal (Glover, 1967).
+
+    Parameters
+    ----------
+    detections : Intervals, shape (n, 2)
+        Sorted and disjoint.
+    reference : Intervals, shape (m, 2)
+        In any order; they may overlap.
+
+    Returns
+    -------
+    int64, shape (n,)
+        Row of the reference event, or -1.
+    """
+    partner = np.full(len(detections), -1, dtype=np.int64)
+    order = np.argsort(reference[:, 0], kind="stable").tolist()
+    waiting: list[tuple[int, int]] = []
+    position = 0
+    for row, (start, end) in enumerate(detections.tolist()):
+        while position < len(order) and int(reference[order[position], 0]) < end:
+            candidate = order[position]
+            heapq.heappush(waiting, (int(reference[candidate, 1]), candidate))
+            position += 1
+        while waiting and waiting[0][0] <= start:
+            heapq.heappop(waiting)
+        if waiting:
+            partner[row] = heapq.heappop(waiting)[1]
+    return partner
+
+
+def _ratio(part: float, whole: float) -> float | None:
+    return part / whole if whole else None
+
+
+def metrics_of(counts: Counts, *, analysed_seconds: float) -> dict[str, Any]:
+    """Turn counts into figures.
+
+    Returns
+    -------
+    dict
+        Undefined ratios (0/0) are None. ``count_bias`` is accepted over reference less one.
+    """
+    tp, fp = counts.true_positive, counts.false_positive
+    tn, fn = counts.true_negative, counts.false_negative
+    accuracy = _ratio(tp + tn, tp + fp + tn + fn)
+    bias = _ratio(tp + fp, tp + fn)
+    hours = analysed_seconds / 3600
+    return {
+        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "precision": _ratio(tp, tp + fp),
+        "sensitivity": _ratio(tp, tp + fn),
+        "specificity": _ratio(tn, tn + fp),
+        "false_detections_per_hour": _ratio(fp, hours),
+        "count_bias": None if bias is None else bias - 1,
+        "accuracy": accuracy,
+        "pabak": None if accuracy is None else 2 * accuracy - 1,
+        "true_positive": tp,
+        "false_positive": fp,
+        "true_negative": tn,
+        "false_negative": fn,
+        "analysed_hours": hours,
+    }
+
+
+def count_outcome(outcome: RecordingOutcome, accepted: NDArray[np.bool_]) -> Counts:
+    """Count one recording for a given acceptance of its detections."""
+    partner = match_one_to_one(outcome.detections[accepted], outcome.reference)
+    matched = int((partner >= 0).sum())
+    rejected = outcome.detections[~accepted]
+    empty_handed = int((~overlapping(rejected, as_intervals(outcome.reference))).sum())
+    return Counts(
+        true_positive=matched,
+        false_positive=int(accepted.sum()) - matched,
+        true_negative=empty_handed,
+        false_negative=len(outcome.reference) - matched,
+    )
+
+
+def chance_sensitivity(
+    movements: Intervals, reference: Intervals, *, length: int, seed: int, shifts: int = _SHIFTS
+) -> float | None:
+    """Tell which share of reference events would be met by chance.
+
+    The reference is shifted circularly against the same movements, many times. An event counts
+    as met if it overlaps any movement (slightly more lenient than one to one).
+
+    Parameters
+    ----------
+    movements : Intervals
+        Accepted, ticks.
+    reference : Intervals
+        Ticks.
+    length : int
+        Of the trimmed axis, ticks.
+    seed : int
+    shifts : int
+
+    Returns
+    -------
+    float or None
+        None without reference events.
+    """
+    if not len(reference) or length <= 0:
+        return None
+    if not len(movements):
+        return 0.0
+    offsets = np.random.default_rng(seed).integers(0, length, shifts)
+    start = (reference[None, :, 0] + offsets[:, None]) % length
+    span = reference[None, :, 1] - reference[None, :, 0]
+    first = np.searchsorted(movements[:, 1], start, side="right")
+    known = first < len(movements)
+    met = known & (movements[np.minimum(first, len(movements) - 1), 0] < start + span)
+    return float(met.mean())
+
+
+def reliability(
+    probability: NDArray[np.float64], labels: NDArray[np.int8]
+) -> list[dict[str, float | int]]:
+    """Compare predicted with observed shares in bins of a tenth; empty bins are left out."""
+    which = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    rows: list[dict[str, float | int]] = []
+    for number in range(_BINS):
+        inside = which == number
+        if inside.any():
+            rows.append(
+                {
+                    "from": number / _BINS,
+                    "to": (number + 1) / _BINS,
+                    "count": int(inside.sum()),
+                    "mean_predicted": float(probability[inside].mean()),
+                    "observed": float(labels[inside].mean()),
+                }
+            )
+    return rows
+
+
+def average_precision(probability: NDArray[np.float64], labels: NDArray[np.int8]) -> float | None:
+    """Return the area under the precision-recall curve; None without both classes."""
+    positive = int(labels.sum())
+    if positive in (0, len(labels)):
+        return None
+    order = np.argsort(-probability, kind="stable")
+    hits = np.cumsum(labels[order])
+    last = np.append(np.diff(probability[order]) != 0, True)  # ties count together
+    precision = hits[last] / (np.flatnonzero(last) + 1)
+    gained = np.diff(np.concatenate(([0], hits[last]))) / positive
+    return float((precision * gained).sum())
+
+
+def summarize_outcomes(
+    outcomes: Sequence[RecordingOutcome],
+    *,
+    method: str,
+    baseline: Sequence[RecordingOutcome] | None = None,
+    notices: Sequence[str] = (),
+    seed: int = 0,
+) -> Evaluation:
+    """Pool the outcomes of recordings into an evaluation.
+
+    Parameters
+    ----------
+    outcomes : sequence of RecordingOutcome
+    method : str
+        How train and test were kept apart, for the reader.
+    baseline : sequence of RecordingOutcome, optional
+        The same recordings by the linear model.
+    notices : sequence of str
+    seed : int
+        Of the chance level's shifts.
+    """
+    per_recording = []
+    for outcome in outcomes:
+        row = _figures([outcome], seed)
+        per_recording.append(
+            {
+                "recording": outcome.recording_id,
+                "subject": outcome.subject_id,
+                "labels": outcome.label_source,
+                "detections": len(outcome.detections),
+                "accepted": int(outcome.accepted.sum()),
+                "reference_events": len(outcome.reference),
+                **row,
+            }
+        )
+    groups: dict[str, list[RecordingOutcome]] = {}
+    for outcome in outcomes:
+        groups.setdefault(outcome.group, []).append(outcome)
+    per_group = [
+        {"group": name, "recordings": len(members), **_figures(members, seed)}
+        for name, members in sorted(groups.items())
+    ]
+    probability = _joined([outcome.probability for outcome in outcomes])
+    labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
+    return Evaluation(
+        method=method,
+        metrics=_figures(outcomes, seed),
+        accept_all=_figures(outcomes, seed, accept_all=True),
+        baseline=_figures(baseline, seed) if baseline is not None else None,
+        per_recording=per_recording,
+        per_group=per_group,
+        group_spread={
+            name: _spread([row[name] for row in per_group])
+            for name in ("f1", "sensitivity", "precision", "false_detections_per_hour")
+        },
+        reliability=reliability(probability, labels),
+        notices=tuple(notices),
+    )
+
+
+def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    return np.concatenate([np.zeros(0), *arrays])
+
+
+def _figures(
+    outcomes: Sequence[RecordingOutcome], seed: int, *, accept_all: bool = False
+) -> dict[str, Any]:
+    counts = Counts()
+    chance, events = 0.0, 0
+    for number, outcome in enumerate(outcomes):
+        accepted = np.ones_like(outcome.accepted) if accept_all else outcome.accepted
+        counts += count_outcome(outcome, accepted)
+        level = chance_sensitivity(
+            outcome.detections[accepted],
+            outcome.reference,
+            length=outcome.length_ticks,
+            seed=seed + number,
+        )
+        if level is not None:
+            chance += level * len(outcome.reference)
+            events += len(outcome.reference)
+    figures = metrics_of(counts, analysed_seconds=sum(o.analysed_seconds for o in outcomes))
+    figures["chance_sensitivity"] = _ratio(chance, events)
+    probability = _joined([outcome.probability for outcome in outcomes])
+    labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
+    if not accept_all:
+        figures["brier"] = float(np.mean((probability - labels) ** 2)) if len(labels) else None
+        figures["average_precision"] = average_precision(probability, labels)
+        figures["expected_count"] = float(probability.sum())
+    return figures
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, float | None]:
+    known = np.array([value for value in values if value is not None])
+    if not len(known):
+        return {"minimum": None, "median": None, "maximum": None, "standard_deviation": None}
+    return {
+        "minimum": float(known.min()),
+        "median": float(np.median(known)),
+        "maximum": float(known.max()),
+        "standard_deviation": float(known.std(ddof=1)) if len(known) > 1 else None,
+    }

@@ -1,0 +1,96 @@
+"""What is known about one recording: its facts, its band-passed signals, its reference profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from femo_signal.intervals import Intervals
+from femo_signal.settings import TICKS_PER_SECOND
+
+if TYPE_CHECKING:
+    from femo_signal.settings import AnalysisSettings
+
+__all__ = ["Channel", "Gap", "Profile", "RecordingInfo", "Signals"]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch of time for which the file holds no samples."""
+
+    start_seconds: float  # from the start of the recording
+    end_seconds: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class RecordingInfo:
+    """Facts about a recording as a whole."""
+
+    path_name: str  # the file's name without its folder
+    format: str  # "v1" or "v2"
+    start: datetime  # aware, UTC
+    duration_seconds: float  # untrimmed, gaps included
+    sample_rate: int  # Hz
+    trim_seconds: float  # cut at each end
+    trim_ticks: int
+    length_ticks: int  # of the trimmed axis
+    gaps: tuple[Gap, ...]
+    notices: tuple[str, ...]  # what is missing or odd, one sentence each
+
+    def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
+        """Turn ticks of the trimmed axis into seconds from the start of the recording."""
+        return (np.asarray(ticks, dtype=np.float64) + self.trim_ticks) / TICKS_PER_SECOND
+
+    def time(self, tick: int) -> datetime:
+        """Turn a tick of the trimmed axis into absolute time (UTC)."""
+        return self.start + timedelta(seconds=(int(tick) + self.trim_ticks) / TICKS_PER_SECOND)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One evenly sampled signal; sample i sits at tick ``start_tick + i * step_ticks``."""
+
+    samples: NDArray[np.float32]  # (n,)
+    sample_rate: float  # Hz
+    start_tick: int  # trimmed axis
+    step_ticks: int
+
+
+@dataclass(frozen=True)
+class Signals:
+    """The band-passed signals of a recording on the trimmed axis.
+
+    ``live`` names the channels that carry a signal: present in the format, with blocks in the
+    file, and not constant. A detector or a feature must not let any other channel vote.
+    """
+
+    sensors: Mapping[str, Channel]  # V; a sensor that the format lacks is absent
+    acceleration: Channel | None  # counts/1000, magnitude
+    roll: Channel | None  # degrees
+    pitch: Channel | None
+    yaw: Channel | None
+    live: frozenset[str]  # of sensor_1..6, acceleration, roll, pitch, yaw
+
+
+@dataclass(frozen=True)
+class Profile:
+    """The reference profile of a recording; every map in ticks of the trimmed axis."""
+
+    info: RecordingInfo
+    settings: AnalysisSettings
+    signals: Signals
+    thresholds: Mapping[str, float]  # V per selected sensor; infinite where it cannot detect
+    body_movement: Intervals
+    detections: Intervals
+    sensor_detections: Mapping[str, Intervals]  # before the sensors are fused
+    core_detections: Mapping[str, Intervals]  # undilated runs above threshold
+    sensation: Intervals
+    presses: Intervals  # debounced
+    raw_presses: Intervals
+    gaps: Intervals  # no samples in the file: not analysed

@@ -1,0 +1,1 @@
+"""The HTTP API: submit jobs, read them, upload recordings."""

@@ -1,0 +1,55 @@
+"""The nextToken of a listing: opaque, and refused where it was changed."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from http import HTTPStatus
+
+from femo_api.errors import ApiError
+from femo_jobs.jobs import JobStatus
+
+_CHECK_BYTES = 9
+_MAX_LENGTH = 400
+
+
+def encode(listing_key: str, status: JobStatus | None) -> str:
+    """Return the token of the page after ``listing_key``."""
+    payload = f"1|{status or ''}|{listing_key}".encode()
+    return base64.urlsafe_b64encode(_check(payload) + payload).decode().rstrip("=")
+
+
+def decode(token: str, status: JobStatus | None) -> str:
+    """Return the listing key after which the page begins.
+
+    The check finds changed and mixed-up tokens. It is no secret: a made-up token could only
+    name another place in a list that its bearer may read anyhow.
+
+    Raises
+    ------
+    ApiError
+        400 if the token is not one of ours, or belongs to a listing of another status.
+    """
+    try:
+        if len(token) > _MAX_LENGTH:
+            raise ValueError("too long")
+        raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
+        check, payload = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
+        version, of_status, listing_key = payload.decode().split("|", 2)
+        if check != _check(payload) or version != "1" or of_status != (status or ""):
+            raise ValueError("changed")
+        if encode(listing_key, status) != token:
+            raise ValueError("not canonical")
+    except (ValueError, binascii.Error) as error:
+        raise ApiError(
+            HTTPStatus.BAD_REQUEST,
+            "invalid_next_token",
+            "nextToken is not one that this listing has given. Start again without it.",
+            field="nextToken",
+        ) from error
+    return listing_key
+
+
+def _check(payload: bytes) -> bytes:
+    return hashlib.sha256(b"femo jobs listing" + payload).digest()[:_CHECK_BYTES]

@@ -1,0 +1,133 @@
+"""Takes a job in: once for each id, whatever is repeated, lost or broken off on the way."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from femo_api import errors, recordings
+from femo_api.contract import JobSubmission
+from femo_jobs.configuration import Configuration
+from femo_jobs.errors import (
+    EndpointBusyError,
+    EndpointUnavailableError,
+    SubmissionUncertainError,
+)
+from femo_jobs.jobs import Job, JobRequest, JobStatus, JobTable, new_job
+from femo_jobs.submission import submit
+
+# The API's own limit is 29 s: an attempt that is older has ended, well or badly.
+ATTEMPT_SECONDS = 30
+PATIENCE_SECONDS = 3.0
+LOOK_EVERY_SECONDS = 0.1
+MAX_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A job that is in the table."""
+
+    job: Job
+    is_new: bool  # queued by this very request
+
+
+def accept(submission: JobSubmission, table: JobTable, settings: Configuration) -> Accepted:
+    """Queue a job, or return the one that an equal request has queued before.
+
+    Raises
+    ------
+    ApiError
+        404, 409, 413, 422 or 503, as the contract has it.
+    """
+    location = recordings.locate(submission.s3Key, settings)
+    request = JobRequest(
+        request_time=submission.requestTime,
+        recording_uri=location.uri,
+        remove_hiccups=submission.removeHiccups,
+        include_full_intervals=submission.includeFullIntervals,
+        extract_events=submission.extractEvents,
+    )
+    try:
+        recording = recordings.find(location, settings)
+    except errors.ApiError:
+        # A repeat stays a repeat when its recording has gone, and a conflict a conflict.
+        existing = table.get(submission.jobId)
+        if existing is None:
+            raise
+        _refuse_conflict(existing, request)
+        if existing.is_queued_for_inference or existing.status is not JobStatus.QUEUED:
+            return Accepted(existing, is_new=False)
+        raise
+
+    for _ in range(MAX_ROUNDS):
+        job = new_job(
+            submission.jobId,
+            request,
+            settings=settings,
+            recording_bytes=recording.size_bytes,
+            recording_etag=recording.etag,
+            recording_version=recording.version,
+        )
+        if table.add(job):
+            return Accepted(_queue(job, table, settings), is_new=True)
+        other = _after_its_attempt(submission.jobId, request, table, own=job.submission_id)
+        if other is None:
+            continue  # the other attempt was refused and has taken its row back
+        if other.submission_id == job.submission_id:
+            return Accepted(_queue(job, table, settings), is_new=True)  # the SDK wrote it twice
+        if other.is_queued_for_inference or other.status is not JobStatus.QUEUED:
+            return Accepted(other, is_new=False)
+        claimed = table.take_over(other)
+        if claimed is not None:
+            return Accepted(_queue(claimed, table, settings), is_new=True)
+    raise errors.submission_uncertain()
+
+
+def _after_its_attempt(
+    job_id: str, request: JobRequest, table: JobTable, *, own: str
+) -> Job | None:
+    """Return the existing job once the attempt that is queueing it has had time to end."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        job = table.get(job_id)
+        if job is None:
+            return None
+        _refuse_conflict(job, request)
+        if job.is_queued_for_inference or job.status is not JobStatus.QUEUED:
+            return job
+        if job.submission_id == own:
+            return job
+        left_behind = time.time() - job.submission_at > ATTEMPT_SECONDS
+        if left_behind or time.monotonic() > give_up:
+            return job
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _refuse_conflict(job: Job, request: JobRequest) -> None:
+    if job.request.digest() != request.digest():
+        raise errors.job_conflict()
+
+
+def _queue(job: Job, table: JobTable, settings: Configuration) -> Job:
+    try:
+        submission = submit(job, settings)
+    except EndpointUnavailableError as error:
+        table.withdraw(job)
+        raise errors.model_not_deployed() from error
+    except EndpointBusyError as error:
+        table.withdraw(job)
+        raise errors.service_busy() from error
+    except SubmissionUncertainError as error:
+        # The row stays: the job may be queued, and the sweeper or a repeat will see to it.
+        raise errors.submission_uncertain() from error
+    except ClientError:
+        table.withdraw(job)
+        raise
+    return table.record_submission(
+        job,
+        output_location=submission.output_location,
+        failure_location=submission.failure_location,
+        settings=settings,
+    )

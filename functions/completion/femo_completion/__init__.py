@@ -1,0 +1,1 @@
+"""Records what SageMaker says of jobs."""

@@ -1,0 +1,25 @@
+"""Entry point of the in-flight function, on a schedule of a minute, as scaling looks each minute.
+
+SageMaker's own metrics can show an idle endpoint while a long job is being processed; by them
+alone an instance would be taken away under its job.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from femo_in_flight.counting import count_open_jobs
+from femo_jobs import clients
+from femo_jobs.configuration import configuration
+from femo_jobs.observability import count, instrumented
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+
+@instrumented
+def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
+    """Publish the metric JobsInFlight, zero included, and answer its value."""
+    jobs = count_open_jobs(clients.dynamodb(), configuration().jobs_table_name)
+    count("JobsInFlight", jobs)
+    return {"jobsInFlight": jobs}

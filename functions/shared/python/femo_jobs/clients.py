@@ -1,0 +1,61 @@
+"""The AWS clients, one of each for the life of the function."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+
+# boto3 takes longer to import than all the rest together, and not every request needs it: it is
+# imported with the first client.
+
+
+@cache
+def dynamodb() -> DynamoDBClient:
+    """Return the client of the job table."""
+    import boto3
+
+    return boto3.client("dynamodb", config=_patience())
+
+
+@cache
+def s3() -> S3Client:
+    """Return the client of the buckets."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client("s3", config=_patience().merge(Config(signature_version="s3v4")))
+
+
+@cache
+def sagemaker_runtime() -> SageMakerRuntimeClient:
+    """Return the client of the inference endpoint."""
+    import boto3
+    from botocore.config import Config
+
+    # A second InvokeEndpointAsync would queue the job a second time: no retries inside the SDK.
+    once = Config(
+        connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 1}
+    )
+    return boto3.client("sagemaker-runtime", config=once)
+
+
+def warm_up() -> None:
+    """Make every client now."""
+    dynamodb()
+    s3()
+    sagemaker_runtime()
+
+
+def _patience() -> Config:
+    from botocore.config import Config
+
+    # The API has 29 s in all: a call that hangs must leave time to answer.
+    return Config(
+        connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3}
+    )

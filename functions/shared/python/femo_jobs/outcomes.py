@@ -1,0 +1,156 @@
+"""Reads the outcome of an inference from what SageMaker has written into S3."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from femo_jobs import clients
+from femo_jobs.errors import LocationError
+from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, timestamp
+from femo_jobs.locations import Location
+
+MAX_PARSED_BYTES = 32 * 1024 * 1024  # a larger result is kept, but not looked into
+MAX_FAILURE_BYTES = 64 * 1024
+MAX_MESSAGE_LENGTH = 500
+
+_CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_OUTPUT_TYPES = frozenset({"events", "metadata"})
+
+PROCESSING_FAILED = JobError(
+    "processing_failed", "The recording could not be analysed. Submit it again under a new jobId."
+)
+RESULT_UNREADABLE = JobError(
+    "result_unreadable", "The analysis ended without a readable result. Submit the job again."
+)
+EXPIRED = JobError(
+    "expired", "The job was not analysed in time. Submit it again under a new jobId."
+)
+NOT_QUEUED = JobError(
+    "not_queued", "The job could not be queued for analysis. Submit it again under a new jobId."
+)
+
+
+def completed(output_location: str, *, requests_bucket: str) -> Outcome | None:
+    """Return the outcome that a result object tells, or None where there is no such object.
+
+    Raises
+    ------
+    LocationError
+        If the location is not among our results.
+    """
+    location = _ours(output_location, requests_bucket, "results/")
+    found = _read(location, MAX_PARSED_BYTES)
+    if found is None:
+        return None
+    body, size = found
+    if body is None:
+        return Outcome(
+            JobStatus.COMPLETED, timestamp(), output_location=output_location, result_bytes=size
+        )
+    document = _json_object(body)
+    if document is None or "result" not in document:
+        return Outcome(
+            JobStatus.FAILED, timestamp(), output_location=output_location, error=RESULT_UNREADABLE
+        )
+    output_type = document.get("output_type")
+    completed_at = document.get("completedTimeStamp")
+    return Outcome(
+        JobStatus.COMPLETED,
+        completed_at if isinstance(completed_at, str) and len(completed_at) < 40 else timestamp(),
+        output_location=output_location,
+        processing_seconds=_duration(document.get("processing_time_seconds")),
+        output_type=output_type if output_type in _OUTPUT_TYPES else None,
+        result_bytes=size,
+    )
+
+
+def failed(failure_location: str | None, *, requests_bucket: str) -> Outcome | None:
+    """Return the outcome that a failure object tells, or None where there is no such object.
+
+    The container's own words are passed on where they have the shape of our errors. Whatever
+    else stands there is SageMaker's and may hold account ids.
+
+    Raises
+    ------
+    LocationError
+        If the location is not among our failures.
+    """
+    if failure_location is None:
+        return None
+    found = _read(_ours(failure_location, requests_bucket, "failures/"), MAX_FAILURE_BYTES)
+    if found is None:
+        return None
+    return Outcome(
+        JobStatus.FAILED,
+        timestamp(),
+        failure_location=failure_location,
+        error=_container_error(found[0]) or PROCESSING_FAILED,
+    )
+
+
+def from_s3(job: Job, *, requests_bucket: str) -> Outcome | None:
+    """Return the outcome of a queued job that S3 shows, or None where it shows none yet."""
+    if job.output_location is None:
+        return None
+    return completed(job.output_location, requests_bucket=requests_bucket) or failed(
+        job.failure_location, requests_bucket=requests_bucket
+    )
+
+
+def _container_error(body: bytes | None) -> JobError | None:
+    document = _json_object(body) if body is not None else None
+    error = document.get("error") if document else None
+    if not isinstance(error, dict):
+        return None
+    code, message, field = error.get("code"), error.get("message"), error.get("field")
+    if not isinstance(code, str) or not _CODE.fullmatch(code):
+        return None
+    if not isinstance(message, str) or not message.strip():
+        return None
+    return JobError(
+        code,
+        _one_line(message),
+        _one_line(field)[:64] if isinstance(field, str) and field else None,
+    )
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:MAX_MESSAGE_LENGTH]
+
+
+def _ours(uri: str, bucket: str, prefix: str) -> Location:
+    location = Location.parse(uri)
+    if location.bucket != bucket or not location.key.startswith(prefix):
+        raise LocationError(f"not an object under {prefix} of the requests bucket")
+    return location
+
+
+def _read(location: Location, limit: int) -> tuple[bytes | None, int] | None:
+    """Return an object's bytes (None above ``limit``) and size, or None where it is missing."""
+    try:
+        answer = clients.s3().get_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+    size = answer["ContentLength"]
+    with answer["Body"] as stream:
+        return (stream.read() if size <= limit else None), size
+
+
+def _json_object(body: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, dict) else None
+
+
+def _duration(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e9:
+        return None
+    return float(value)

@@ -1,0 +1,95 @@
+"""Queues a job for inference: its request into S3, then InvokeEndpointAsync."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from femo_jobs import clients
+from femo_jobs.configuration import Configuration
+from femo_jobs.errors import (
+    EndpointBusyError,
+    EndpointUnavailableError,
+    SubmissionUncertainError,
+)
+from femo_jobs.jobs import Job
+
+_BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
+_UNCERTAIN_STATUS = 500
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Where SageMaker will write the outcome."""
+
+    output_location: str
+    failure_location: str | None
+
+
+def request_key(job_id: str) -> str:
+    """Return the key of a job's request in the requests bucket."""
+    return f"requests/{job_id}.json"
+
+
+def submit(job: Job, settings: Configuration) -> Submission:
+    """Queue a job. Its row must exist, and the caller's attempt must own it.
+
+    Raises
+    ------
+    EndpointUnavailableError
+        If no model is deployed. The job is not queued.
+    EndpointBusyError
+        If SageMaker throttles. The job is not queued.
+    SubmissionUncertainError
+        If the answer was lost or a server error: the job may be queued or not.
+    botocore.exceptions.ClientError
+        If the request was refused for another reason. The job is not queued.
+    """
+    key = request_key(job.job_id)
+    body = {
+        "jobId": job.job_id,
+        "s3Key": job.request.recording_uri,
+        "removeHiccups": job.request.remove_hiccups,
+        "includeFullIntervals": job.request.include_full_intervals,
+        "extractEvents": job.request.extract_events,
+    }
+    if job.request.request_time is not None:
+        body["requestTime"] = job.request.request_time
+    try:
+        clients.s3().put_object(
+            Bucket=settings.requests_bucket,
+            Key=key,
+            Body=json.dumps(body).encode(),
+            ContentType="application/json",
+        )
+        answer = clients.sagemaker_runtime().invoke_endpoint_async(
+            EndpointName=settings.endpoint_name,
+            InputLocation=f"s3://{settings.requests_bucket}/{key}",
+            InferenceId=job.job_id,
+            ContentType="application/json",
+            Accept="application/json",
+            RequestTTLSeconds=settings.request_ttl_seconds,
+            InvocationTimeoutSeconds=settings.invocation_timeout_seconds,
+        )
+    except BotoCoreError as error:
+        raise SubmissionUncertainError(f"no answer: {type(error).__name__}") from error
+    except ClientError as error:
+        raise _meaning(error) from error
+    return Submission(answer["OutputLocation"], answer.get("FailureLocation"))
+
+
+def _meaning(error: ClientError) -> Exception:
+    code = error.response["Error"]["Code"]
+    message = error.response["Error"].get("Message", "")
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    if code in _BUSY:
+        return EndpointBusyError(f"SageMaker throttles: {code}")
+    if status >= _UNCERTAIN_STATUS:
+        return SubmissionUncertainError(f"SageMaker or S3 failed: {code}")
+    # SageMaker has no error of its own for a missing endpoint. Its words are "Endpoint X of
+    # account Y not found."; one that is being made or removed is described alike.
+    if code in ("ValidationError", "ValidationException") and "endpoint" in message.lower():
+        return EndpointUnavailableError("the endpoint is missing or not in service")
+    return error

@@ -1,0 +1,1 @@
+"""Sees to jobs of which nobody has heard."""

@@ -1,0 +1,1 @@
+"""FeMo's side of SageMaker's container contracts: hosting, training and processing."""

@@ -1,0 +1,128 @@
+"""`process`: the three processing jobs of training, each from input folders to output folders."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tarfile
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .contract import JobFolder, run_job
+from .environment import JobEnvironment
+from .errors import ContractError, ServiceError
+from .extraction import extract, read_reports
+from .logs import log_event, progress_log
+from .training import print_metrics
+
+if TYPE_CHECKING:
+    from femo_signal.model import MovementModel
+
+__all__ = ["evaluate", "main", "prepare"]
+
+
+def prepare(folder: JobFolder) -> None:
+    """Join the features of all hosts into the data set that is trained on and evaluated.
+
+    Inputs ``features``; outputs ``dataset``, with ``preparation.json``: which recordings are in it
+    and which were left out, and why.
+
+    Raises
+    ------
+    ServiceError
+        ``too_few_recordings``.
+    """
+    from femo_signal.training import RecordingFeatures, prepare_dataset
+
+    needed = JobEnvironment.read().minimum_recordings
+    given = folder.input("features")
+    failed = [entry for entry in read_reports(given) if entry["status"] == "failed"]
+    paths = sorted(given.rglob("*.npz"))
+    recordings = []
+    for done, path in enumerate(paths, start=1):
+        recordings.append(RecordingFeatures.load(path))
+        log_event("progress", stage="prepare", done=done, total=len(paths))
+    if len(recordings) < needed:
+        why = f"; the first of {len(failed)} failed with: {failed[0]['reason']}" if failed else ""
+        raise ServiceError(
+            f"{len(recordings)} usable recordings, {needed} needed{why}",
+            code="too_few_recordings",
+        )
+    output = folder.output("dataset")
+    notices = [f"{entry['recording_id']} was left out: {entry['reason']}" for entry in failed]
+    dataset = prepare_dataset(recordings, notices=notices)
+    dataset.save(output)
+    summary = {
+        "used": [recording.recording_id for recording in recordings],
+        "left_out": [
+            {name: entry[name] for name in ("recording_id", "code", "reason")} for entry in failed
+        ],
+    }
+    (output / "preparation.json").write_text(json.dumps(summary, indent=2) + "\n")
+    log_event("dataset prepared", recordings=len(recordings), failed=len(failed))
+
+
+def evaluate(folder: JobFolder) -> None:
+    """Cross-validate by group and write the figures.
+
+    Inputs ``dataset`` and, if given, ``model``, whose hyperparameters and seed are then the ones
+    evaluated; outputs ``evaluation``: ``evaluation.json``, ``per_recording.csv``, a plot.
+
+    Raises
+    ------
+    femo_signal.errors.FemoError
+        If the data set is too small for folds, or the model cannot be read.
+    """
+    from femo_signal.training import DEFAULT_SEED, Dataset, evaluate_model
+
+    dataset = Dataset.load(folder.input("dataset"))
+    model = _model(folder)
+    evaluation = evaluate_model(
+        dataset,
+        model.card.hyperparameters if model else None,
+        seed=model.card.training.get("seed", DEFAULT_SEED) if model else DEFAULT_SEED,
+        progress=progress_log("evaluate"),
+    )
+    evaluation.save(folder.output("evaluation"))
+    print_metrics(evaluation.metrics)
+
+
+def _model(folder: JobFolder) -> MovementModel | None:
+    """The trained model, packed by SageMaker as model.tar.gz or not."""
+    from femo_signal.model import MovementModel
+
+    place = folder.root / "processing" / "input" / "model"
+    if not place.is_dir():
+        return None
+    if (place / "model.json").exists():
+        return MovementModel.load(place)
+    archives = sorted(place.rglob("model.tar.gz"))
+    if len(archives) != 1:
+        raise ContractError(
+            f"the input 'model' holds {len(archives)} files model.tar.gz and no model.json; "
+            "give it the training job's artefact"
+        )
+    with tempfile.TemporaryDirectory(prefix="femo-model-") as unpacked:
+        try:
+            with tarfile.open(archives[0]) as archive:
+                archive.extractall(unpacked, filter="data")
+        except tarfile.TarError as error:
+            raise ContractError(f"model.tar.gz: cannot be unpacked: {error}") from error
+        return MovementModel.load(Path(unpacked))
+
+
+STAGES: dict[str, Callable[[JobFolder], None]] = {
+    "extract": extract,
+    "prepare": prepare,
+    "evaluate": evaluate,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a stage; the exit status is 0, 1 after a failure, 2 for a wrong call, 143 if stopped."""
+    parser = argparse.ArgumentParser(prog="process", description=__doc__)
+    parser.add_argument("stage", choices=sorted(STAGES))
+    stage = parser.parse_args(arguments).stage
+    return run_job(stage, STAGES[stage])

@@ -1,0 +1,219 @@
+"""`python -m local_stack up | start | stop | status`."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+
+from local_stack.errors import StackError
+from local_stack.layout import Project, StackFolder
+from local_stack.processes import end_all, tail
+from local_stack.supervisor import (
+    Options,
+    Supervisor,
+    is_running,
+    read_description,
+    wait_until_stopped,
+)
+
+START_SECONDS = 900.0
+STOP_SECONDS = 75.0
+
+folder_option = click.option(
+    "--state-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of this stack. Default: .local, emptied at each start.",
+)
+
+
+def _start_options(command: click.Command) -> click.Command:
+    for option in (
+        click.option("--port", type=click.IntRange(1, 65535), help="Port; default: a free one."),
+        click.option(
+            "--keep/--fresh",
+            default=None,
+            help="Go on with what the folder holds, or empty it. Default: keep with --state-dir.",
+        ),
+        click.option(
+            "--objects",
+            type=click.Choice(["disk", "memory"]),
+            default="disk",
+            show_default=True,
+            help="Where a kept stack holds S3 objects; those in memory go with it.",
+        ),
+        click.option(
+            "--no-auth", is_flag=True, help="Do not enforce IAM policies (they are by default)."
+        ),
+        click.option("--no-deploy", is_flag=True, help="Start an empty AWS."),
+        click.option(
+            "--template",
+            type=click.Path(path_type=Path, dir_okay=False, exists=True),
+            help="Another template than the project's own.",
+        ),
+        click.option(
+            "--entry-points",
+            type=click.Path(path_type=Path, file_okay=False, exists=True),
+            help="Another folder of serve, train and process than inference_container.",
+        ),
+        folder_option,
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(help=__doc__)
+def main() -> None:
+    """Command line of the local stack."""
+
+
+@_start_options
+@main.command()
+def up(
+    state_dir: Path | None,
+    port: int | None,
+    keep: bool | None,
+    objects: str,
+    no_auth: bool,
+    no_deploy: bool,
+    template: Path | None,
+    entry_points: Path | None,
+) -> None:
+    """Run a stack in the foreground until Ctrl-C."""
+    project = Project()
+    options = Options(
+        folder=_folder(state_dir).path,
+        port=port,
+        keep=state_dir is not None if keep is None else keep,
+        objects_on_disk=objects == "disk",
+        enforce_permissions=not no_auth,
+        template=None if no_deploy else (template or project.template).resolve(),
+        entry_points=entry_points or project.root / "inference_container",
+    )
+    began = time.monotonic()
+
+    def report(line: str) -> None:
+        click.echo(f"[{time.monotonic() - began:5.1f} s] {line}")
+        sys.stdout.flush()
+
+    try:
+        Supervisor(options, report).run()
+    except StackError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(1)
+
+
+@_start_options
+@main.command()
+def start(state_dir: Path | None, **_options: object) -> None:
+    """Start a stack in the background, and return once it is deployed."""
+    folder = _folder(state_dir)
+    if is_running(folder):
+        raise click.ClickException(
+            f"A stack runs in {folder.path} already. Stop it with `python -m local_stack stop`."
+        )
+    folder.path.mkdir(parents=True, exist_ok=True)
+    log = folder.path / "supervisor.log"
+    arguments = sys.argv[sys.argv.index("start") + 1 :]
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "local_stack", "up", *arguments],
+            cwd=Path.cwd(),
+            env={**os.environ, "PYTHONPATH": str(Project().root)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        _follow(process, folder, log)
+    except KeyboardInterrupt:
+        process.terminate()
+        process.wait(STOP_SECONDS)
+        raise
+    description = read_description(folder)
+    assert description is not None
+    _show(description)
+
+
+def _follow(process: "subprocess.Popen[bytes]", folder: StackFolder, log: Path) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    with log.open() as lines:
+        while True:
+            click.echo(lines.read(), nl=False)
+            description = read_description(folder)
+            if description is not None and description["status"] == "ready":
+                click.echo(lines.read(), nl=False)
+                return
+            if process.poll() is not None:
+                click.echo(lines.read(), nl=False)
+                sys.exit(process.returncode or 1)
+            if time.monotonic() > deadline:
+                process.terminate()
+                raise click.ClickException(f"The stack was not ready in time.\n{tail(log)}")
+            time.sleep(0.1)
+
+
+@main.command()
+@folder_option
+def stop(state_dir: Path | None) -> None:
+    """Stop a stack; to stop none is no error."""
+    folder = _folder(state_dir)
+    description = read_description(folder)
+    if description is None and not is_running(folder):
+        click.echo("No stack runs.")
+        return
+    if description is not None:
+        os.kill(description["pid"], signal.SIGTERM)
+    pid = None if description is None else description["pid"]
+    if not wait_until_stopped(folder, pid, STOP_SECONDS):
+        if description is not None:
+            os.kill(description["pid"], signal.SIGKILL)
+            end_all(description["id"], 5.0)
+        raise click.ClickException("The stack did not stop by itself and was killed.")
+    click.echo("The stack is stopped.")
+
+
+@main.command()
+@folder_option
+@click.option("--json", "as_json", is_flag=True, help="Print stack.json.")
+@click.option("--env", "as_exports", is_flag=True, help="Print export lines for a shell.")
+def status(state_dir: Path | None, as_json: bool, as_exports: bool) -> None:
+    """Say what runs; the exit status is 3 if nothing does."""
+    folder = _folder(state_dir)
+    description = read_description(folder)
+    if description is None:
+        click.echo("No stack runs.", err=True)
+        sys.exit(3)
+    if as_json:
+        click.echo(json.dumps(description, indent=2))
+    elif as_exports:
+        for name, value in description["environment"].items():
+            click.echo(f"export {name}={value}")
+    else:
+        _show(description)
+
+
+def _show(description: dict[str, object]) -> None:
+    click.echo(f"Status: {description['status']} (logs: {description['logs']})")
+    for title in ("environment", "outputs"):
+        values = description[title]
+        assert isinstance(values, dict)
+        if values:
+            click.echo(f"{title.capitalize()}:")
+            for name, value in values.items():
+                click.echo(f"  {name}={value}")
+    inert = description["inert"]
+    assert isinstance(inert, list)
+    if inert:
+        click.echo("Deployed without effect here:")
+        for item in inert:
+            click.echo(f"  {item['resource']} ({item['type']}): {item['why']}")
+
+
+def _folder(state_dir: Path | None) -> StackFolder:
+    return StackFolder((state_dir or Project().root / ".local").resolve())

@@ -1,0 +1,301 @@
+"""Validates, builds and deploys the template with the tools that deploy it to AWS."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from local_stack import verification
+from local_stack.errors import DeploymentError
+from local_stack.layout import Project, StackFolder
+from local_stack.processes import tail
+
+STACK_NAME = "femo-local"
+ARTIFACTS_BUCKET = "femo-local-artifacts"
+REGION = "us-east-1"
+# Any image URI means the checkout's own inference_container here
+IMAGE_URI = "000000000000.dkr.ecr.us-east-1.amazonaws.com/femo-inference:local"
+KEPT_BUILDS = 4
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What to deploy, and where.
+
+    Parameters
+    ----------
+    template
+        The template.
+    gateway
+        Address of the local AWS.
+    environment
+        Variables for the tools.
+    folder, project
+        Where the stack and the checkout are.
+    report
+        Called with each line of progress.
+    check
+        Called often; raises to give up.
+    """
+
+    template: Path
+    gateway: str
+    environment: dict[str, str]
+    folder: StackFolder
+    project: Project
+    report: Report
+    check: Callable[[], None]
+
+    def client(self, service: str) -> Any:
+        """Return a client of the local AWS."""
+        session = boto3.Session("test", "test", region_name=REGION)
+        return session.client(service, endpoint_url=self.gateway)  # type: ignore[call-overload]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a deployment left."""
+
+    outputs: dict[str, str]
+    inert: list[dict[str, str]]
+
+
+def deploy(deployment: Deployment, known: dict[str, Any]) -> Result:
+    """Bring the local AWS to what the template says.
+
+    Parameters
+    ----------
+    known
+        What a kept folder says about the last deployment; the same again is not repeated.
+
+    Raises
+    ------
+    DeploymentError
+        If a step fails, with the tool's own words.
+    """
+    report, check = deployment.report, deployment.check
+    if not deployment.template.is_file():
+        raise DeploymentError(f"There is no template at {deployment.template}.")
+    inputs = inputs_hash(deployment.template.parent)
+    port = int(deployment.gateway.rsplit(":", 1)[-1])
+    if known.get("inputs") == inputs and _stack_exists(deployment):
+        report("The template is deployed as it is.")
+    else:
+        _validate(deployment)
+        check()
+        build = _build(deployment, inputs)
+        check()
+        report("Checking that each function imports with what its package holds.")
+        verification.check_imports(deployment, build)
+        check()
+        _deploy(deployment, build)
+        check()
+        report("Checking what was deployed against the template.")
+        verification.check_deployed(deployment, build)
+    deployment.folder.deployment.write_text(json.dumps({"inputs": inputs, "port": port}))
+    outputs = local_outputs(_outputs(deployment), deployment.gateway)
+    return Result(outputs, _inert(deployment.folder))
+
+
+def inputs_hash(root: Path) -> str:
+    """Return a hash of all that a build and a deployment read."""
+    digest = hashlib.sha256()
+    digest.update(f"{sys.version_info[:2]} {platform.machine()}".encode())
+    for path in sorted(_inputs(root)):
+        digest.update(f"\0{path.relative_to(root)}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _inputs(root: Path) -> Iterator[Path]:
+    for name in ("template.yaml", "samconfig.toml"):
+        if (root / name).is_file():
+            yield root / name
+    for folder in ("functions", "statemachines", "layers"):
+        for path in (root / folder).rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
+                yield path
+
+
+def _validate(deployment: Deployment) -> None:
+    machines = sorted(deployment.template.parent.glob("statemachines/*.asl.json"))
+    if not machines:
+        return
+    deployment.report(f"Validating {len(machines)} state machine definitions.")
+    for machine in machines:
+        result = subprocess.run(
+            [str(deployment.project.asl_validator), "--json-path", str(machine)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise DeploymentError(
+                f"{machine.name} is not valid:\n{(result.stdout + result.stderr).strip()}"
+            )
+
+
+def _parameters() -> dict[str, str]:
+    return {
+        "FunctionArchitecture": "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64",
+        "FunctionRuntime": f"python{sys.version_info.major}.{sys.version_info.minor}",
+        "ImageUri": IMAGE_URI,
+    }
+
+
+def _overrides(template: Path) -> list[str]:
+    declared = verification.load_template(template).get("Parameters", {})
+    chosen = {name: value for name, value in _parameters().items() if name in declared}
+    if not chosen:
+        return []
+    return ["--parameter-overrides", *(f"{name}={value}" for name, value in chosen.items())]
+
+
+def _build(deployment: Deployment, inputs: str) -> Path:
+    cache = deployment.project.build_cache
+    folder = cache / inputs
+    if (folder / "template.yaml").is_file():
+        deployment.report("The functions are built as they are.")
+        return folder
+    deployment.report("Building the functions (sam build).")
+    partial = cache / f"{inputs}-{deployment.folder.scratch.parent.name}-partial"
+    _sam(
+        deployment,
+        "build",
+        "--template-file",
+        str(deployment.template),
+        "--build-dir",
+        str(partial),
+        *_overrides(deployment.template),
+    )
+    if not folder.exists():
+        partial.rename(folder)
+    old = sorted(
+        (path for path in cache.iterdir() if path.is_dir() and path != folder),
+        key=lambda path: path.stat().st_mtime,
+    )
+    for path in old[: -(KEPT_BUILDS - 1)]:
+        verification.remove_tree(path)
+    return folder
+
+
+def _deploy(deployment: Deployment, build: Path) -> None:
+    deployment.report("Deploying the template (sam deploy).")
+    deployment.folder.inert.unlink(missing_ok=True)
+    s3 = deployment.client("s3")
+    if ARTIFACTS_BUCKET not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
+        s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+    _sam(
+        deployment,
+        "deploy",
+        "--template-file",
+        str(build / "template.yaml"),
+        "--stack-name",
+        STACK_NAME,
+        "--s3-bucket",
+        ARTIFACTS_BUCKET,
+        "--region",
+        REGION,
+        "--capabilities",
+        "CAPABILITY_IAM",
+        "CAPABILITY_NAMED_IAM",
+        "CAPABILITY_AUTO_EXPAND",
+        "--no-confirm-changeset",
+        "--no-fail-on-empty-changeset",
+        "--no-progressbar",
+        *_overrides(deployment.template),
+    )
+
+
+def _sam(deployment: Deployment, command: str, *arguments: str) -> None:
+    log = deployment.folder.log(f"sam-{command}")
+    started = time.monotonic()
+    # samconfig.toml says how to reach AWS, which this is not
+    no_config = deployment.folder.scratch / "no-samconfig.toml"
+    no_config.write_text("version = 0.1\n")
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [
+                str(deployment.project.tool("sam", "sam")),
+                command,
+                "--config-file",
+                str(no_config),
+                *arguments,
+            ],
+            cwd=deployment.template.parent,
+            env={
+                **deployment.environment,
+                "PATH": f"{deployment.project.python.parent}:{deployment.environment['PATH']}",
+                "SAM_CLI_TELEMETRY": "0",
+                "SAM_CLI_POLL_DELAY": "0.5",
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            while (status := process.poll()) is None:
+                deployment.check()
+                time.sleep(0.1)
+        finally:
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+        output.write(f"\n[{time.monotonic() - started:.1f} s]\n")
+    if status != 0:
+        raise DeploymentError(f"sam {command} failed. Its last lines ({log}):\n{tail(log, 40)}")
+
+
+def _stack_exists(deployment: Deployment) -> bool:
+    try:
+        stacks = deployment.client("cloudformation").describe_stacks(StackName=STACK_NAME)
+    except ClientError:
+        return False
+    return bool(stacks["Stacks"][0]["StackStatus"].endswith("_COMPLETE"))
+
+
+def _outputs(deployment: Deployment) -> dict[str, str]:
+    stack = deployment.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+
+
+def local_outputs(outputs: dict[str, str], gateway: str) -> dict[str, str]:
+    """Return outputs whose AWS host names are replaced by the gateway's address.
+
+    The template names hosts as they are on AWS; here the gateway serves them all.
+    """
+    return {name: _local_url(value, gateway) for name, value in outputs.items()}
+
+
+def _local_url(value: str, gateway: str) -> str:
+    if not value.startswith("https://"):
+        return value
+    host, _, path = value.removeprefix("https://").partition("/")
+    if ".execute-api." in host:
+        return f"{gateway}/_aws/execute-api/{host.partition('.')[0]}/{path}"
+    if ".auth." in host and host.endswith(".amazoncognito.com"):
+        return f"{gateway}/{path}"
+    if host.startswith("cognito-idp."):
+        return f"{gateway}/{path}"
+    return value
+
+
+def _inert(folder: StackFolder) -> list[dict[str, str]]:
+    try:
+        lines = folder.inert.read_text().splitlines()
+    except FileNotFoundError:
+        return []
+    found = {line["resource"]: line for line in map(json.loads, lines)}
+    return [found[name] for name in sorted(found)]

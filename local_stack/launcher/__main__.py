@@ -1,0 +1,50 @@
+"""Check MiniStack, fill its gaps, then hand over to its own main()."""
+
+import sys
+
+from local_stack.launcher import (
+    api_gateway_bodies,
+    bucket_properties,
+    control_routes,
+    functions,
+    inert_resources,
+    loopback_transport,
+    sagemaker_resources,
+    snapshots,
+    sns_delivery,
+    state_machine_executions,
+    state_machine_tasks,
+)
+from local_stack.launcher.private_names import MinistackMismatchError, check
+
+PATCHES = (
+    api_gateway_bodies,
+    bucket_properties,
+    functions,
+    inert_resources,
+    sagemaker_resources,
+    sns_delivery,
+    state_machine_executions,
+    state_machine_tasks,
+    loopback_transport,
+    control_routes,
+    snapshots,
+)
+
+
+def main() -> None:
+    """Start MiniStack; exit with status 3 if it is not the one this was written for."""
+    try:
+        check(name for patch in PATCHES for name in patch.PRIVATE_NAMES)
+    except MinistackMismatchError as error:
+        sys.exit(f"{error}")
+    for patch in PATCHES:
+        patch.apply()
+    from ministack import app
+
+    sys.argv = ["ministack"]
+    app.main()
+
+
+if __name__ == "__main__":
+    main()

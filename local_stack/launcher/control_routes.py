@@ -1,0 +1,169 @@
+"""Routes under /_local/: what local SageMaker asks of IAM and EventBridge.
+
+Local SageMaker is a separate process, and some questions that AWS's services ask each other have
+no public API: whose credentials are these and may they do that (with condition keys), and events
+whose source is ``aws.*``. The routes need the key that the supervisor gives to both processes.
+"""
+
+import asyncio
+import hmac
+import json
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from ministack import app as gateway
+from ministack.core import iam_evaluator
+from ministack.core.responses import set_request_account_id, set_request_region
+from ministack.services import eventbridge
+
+from local_stack.launcher import service_sessions, state_machine_executions
+from local_stack.launcher.private_names import PrivateName
+from local_stack.launcher.service_sessions import ACCOUNT, REGION
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Message, Receive, Send], Awaitable[None]]
+
+PRIVATE_NAMES = (
+    PrivateName("app", "app", ("scope", "receive", "send")),
+    PrivateName("app", "AUTH", kind=bool),
+    PrivateName("core.iam_evaluator", "resolve_principal", ("access_key_id", "account_id")),
+    PrivateName("core.iam_evaluator", "resolve_credential", ("access_key_id", "account_id")),
+    PrivateName("core.iam_evaluator", "CredentialResolutionError", kind=type),
+    PrivateName("core.iam_evaluator", "AuthError", kind=type),
+    PrivateName("core.iam_evaluator", "EvalContext", kind=type),
+    PrivateName("core.iam_evaluator", "evaluate", ("ctx",)),
+    PrivateName("core.responses", "set_request_account_id"),
+    PrivateName("core.responses", "set_request_region"),
+    PrivateName("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
+    *service_sessions.PRIVATE_NAMES,
+)
+
+PREFIX = "/_local/"
+
+
+def apply() -> None:
+    """Put the routes in front of MiniStack's own application."""
+    key = os.environ.pop("LOCAL_STACK_KEY", "")
+    gateway.app = with_control_routes(gateway.app, key)
+
+
+def with_control_routes(application: Application, key: str) -> Application:
+    """Return an ASGI application that answers /_local/ itself and passes on the rest."""
+
+    async def routed(scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not scope["path"].startswith(PREFIX):
+            await application(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        given = headers.get(b"x-local-stack-key", b"").decode("latin-1")
+        handler = _HANDLERS.get(scope["path"].removeprefix(PREFIX))
+        if not key or not hmac.compare_digest(given, key) or handler is None:
+            await _answer(send, 404, {"message": "There is no such route."})
+            return
+        body = await _read(receive)
+        set_request_account_id("test")
+        set_request_region(REGION)
+        try:
+            answer = await asyncio.to_thread(handler, json.loads(body or b"{}"))
+        except (KeyError, ValueError, TypeError) as error:
+            await _answer(send, 400, {"message": f"{type(error).__name__}: {error}"})
+            return
+        await _answer(send, 200, answer)
+
+    return routed
+
+
+def authorize(request: dict[str, Any]) -> dict[str, Any]:
+    """Say who holds an access key and whether the holder may do an action.
+
+    Parameters
+    ----------
+    request
+        ``accessKeyId``, ``sessionToken`` (may be empty) and ``checks``: a list of ``action``,
+        ``resource`` and ``context`` (condition keys and values).
+    """
+    access_key = request.get("accessKeyId", "")
+    credential = iam_evaluator.resolve_credential(
+        access_key, ACCOUNT, request.get("sessionToken", "")
+    )
+    if isinstance(credential, iam_evaluator.CredentialResolutionError):
+        return {"known": False, "code": credential.code, "message": credential.message}
+    principal = iam_evaluator.resolve_principal(access_key, ACCOUNT)
+    if isinstance(principal, iam_evaluator.AuthError):
+        return {"known": False, "code": principal.code, "message": principal.message}
+    denied = [
+        {"action": check["action"], "resource": check["resource"]}
+        for check in request.get("checks", [])
+        if not _allowed(principal, check)
+    ]
+    return {"known": True, "principal": principal.arn, "denied": denied}
+
+
+def _allowed(principal: Any, check: dict[str, Any]) -> bool:
+    if not gateway.AUTH or principal.policies is None:
+        return True
+    context = iam_evaluator.EvalContext(
+        principal_arn=principal.arn,
+        principal_type=principal.type,
+        principal_account=principal.account,
+        action=check["action"],
+        resource_arn=check["resource"],
+        region=REGION,
+        service_context={key.lower(): value for key, value in check.get("context", {}).items()},
+        principal_keys=principal.keys,
+    )
+    decision = iam_evaluator.evaluate(context, principal.policies, *principal.limits).decision
+    return bool(decision == "Allow")
+
+
+def assume_role(request: dict[str, Any]) -> dict[str, Any]:
+    """Give SageMaker the credentials of a role that trusts it."""
+    try:
+        credentials = service_sessions.assume(
+            request["roleArn"], "sagemaker.amazonaws.com", request["sourceArn"]
+        )
+    except service_sessions.NotTrustedError as error:
+        return {"trusted": False, "message": str(error)}
+    return {"trusted": True, "credentials": credentials}
+
+
+def put_events(request: dict[str, Any]) -> dict[str, Any]:
+    """Publish events whose source may be ``aws.*`` on the default bus."""
+    status, _headers, body = eventbridge._put_events(
+        {"Entries": request["entries"]}, allow_aws_source=True
+    )
+    if status != 200:
+        raise ValueError(f"PutEvents answered {status}")
+    result: dict[str, Any] = json.loads(body)
+    return result
+
+
+def resume_executions(_request: dict[str, Any]) -> dict[str, Any]:
+    """Continue the executions that were running when the stack was stopped."""
+    return {"resumed": state_machine_executions.resume_interrupted()}
+
+
+_HANDLERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "assume-role": assume_role,
+    "authorize": authorize,
+    "events": put_events,
+    "resume-executions": resume_executions,
+}
+
+
+async def _read(receive: Receive) -> bytes:
+    chunks: list[bytes] = []
+    while True:
+        message = await receive()
+        chunks.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return b"".join(chunks)
+
+
+async def _answer(send: Send, status: int, document: dict[str, Any]) -> None:
+    headers = [(b"content-type", b"application/json")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": json.dumps(document).encode()})

@@ -1,0 +1,189 @@
+"""The processes of a stack: started, waited for, and all of them ended.
+
+Each carries the stack's id in its environment, so that what a killed process leaves behind is
+found again by anyone who knows the id.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from local_stack.errors import PartCrashedError, PortTakenError, StackError
+from local_stack.layout import HOST
+
+ID_VARIABLE = "LOCAL_STACK_ID"
+TAIL_LINES = 25
+
+
+@dataclass
+class Part:
+    """One long-running process of the stack.
+
+    Parameters
+    ----------
+    name
+        What the user sees.
+    command, environment, folder
+        What to run, with what, where.
+    log
+        File for what it writes.
+    ready_url
+        Answers 200 once the process is ready.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    folder: Path
+    log: Path
+    ready_url: str
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start it, out of the terminal's process group so that Ctrl-C reaches the supervisor."""
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self.command,
+                cwd=self.folder,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def check(self) -> None:
+        """Raise if it has ended.
+
+        Raises
+        ------
+        PartCrashedError
+            With its last log lines.
+        """
+        assert self.process is not None
+        status = self.process.poll()
+        if status is not None:
+            how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+            raise PartCrashedError(
+                f"{self.name} {how}. Its last lines ({self.log}):\n{tail(self.log)}"
+            )
+
+    def is_ready(self) -> bool:
+        """Say whether its ready_url answers 200."""
+        try:
+            with urllib.request.urlopen(self.ready_url, timeout=2) as response:  # noqa: S310
+                return bool(response.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self, grace: float) -> None:
+        """Ask it to end, and kill it after ``grace`` s."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.terminate()
+        try:
+            self.process.wait(grace)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def wait_until_ready(parts: Sequence[Part], seconds: float) -> None:
+    """Wait for every part.
+
+    Raises
+    ------
+    PartCrashedError
+        If one ends.
+    StackError
+        If one is not ready in time.
+    """
+    deadline = time.monotonic() + seconds
+    waiting = list(parts)
+    while waiting:
+        for part in list(waiting):
+            part.check()
+            if part.is_ready():
+                waiting.remove(part)
+        if waiting and time.monotonic() > deadline:
+            part = waiting[0]
+            raise StackError(
+                f"{part.name} was not ready after {seconds:.0f} s. Its last lines ({part.log}):\n"
+                f"{tail(part.log)}"
+            )
+        if waiting:
+            time.sleep(0.05)
+
+
+def tail(log: Path, lines: int = TAIL_LINES) -> str:
+    """Return the last lines of a log, indented."""
+    try:
+        text = log.read_text(errors="replace")
+    except OSError:
+        return "  (no log)"
+    return "\n".join(f"  {line}" for line in text.splitlines()[-lines:]) or "  (it wrote nothing)"
+
+
+def choose_port(wanted: int | None) -> int:
+    """Return a free TCP port of the loopback, the wanted one if there is one.
+
+    Raises
+    ------
+    PortTakenError
+        If the wanted one is in use.
+    """
+    with socket.socket() as probe:
+        # As the servers do: a port whose last connections linger is free
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, wanted or 0))
+        except OSError as error:
+            raise PortTakenError(
+                f"Port {wanted} of {HOST} is in use. Stop what listens there, or choose another "
+                "with --port (without it a free one is taken)."
+            ) from error
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def members(stack_id: str) -> list[psutil.Process]:
+    """Return the running processes of a stack, this one left out."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.environ().get(ID_VARIABLE) == stack_id:
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def end_all(stack_id: str, grace: float, keep: Sequence[int] = ()) -> int:
+    """End whatever of a stack still runs and return how many that were."""
+    left = [process for process in members(stack_id) if process.pid not in keep]
+    for process in left:
+        _signal(process, signal.SIGTERM)
+    _, stubborn = psutil.wait_procs(left, timeout=grace)
+    for process in stubborn:
+        _signal(process, signal.SIGKILL)
+    psutil.wait_procs(stubborn, timeout=5)
+    return len(left)
+
+
+def _signal(process: psutil.Process, number: signal.Signals) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.Error:
+        return

@@ -1,0 +1,1 @@
+"""A SageMaker for one laptop: AWS's API in front, subprocesses instead of instances behind."""

@@ -1,0 +1,166 @@
+"""The whole template in the local stack, started once for all integration tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
+
+from femo_client.api import Credentials, JobsApi
+
+ROOT = Path(__file__).resolve().parents[2]
+FEMO = Path(sys.executable).with_name("femo")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed local stack."""
+
+    folder: Path
+    outputs: dict[str, str]
+    environment: dict[str, str]
+    description: dict[str, Any]
+
+    def client(self, service: str, **options: Any) -> Any:
+        variable = "AWS_ENDPOINT_URL_" + service.upper().replace("-", "_")
+        session = boto3.Session(
+            self.environment["AWS_ACCESS_KEY_ID"],
+            self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.environment["AWS_DEFAULT_REGION"],
+        )
+        endpoint = self.environment.get(variable, self.environment["AWS_ENDPOINT_URL"])
+        return session.client(service, endpoint_url=endpoint, **options)
+
+    def credentials(self, **changes: Any) -> Credentials:
+        pool = self.client("cognito-idp")
+        client = pool.describe_user_pool_client(
+            UserPoolId=self.outputs["UserPoolId"], ClientId=self.outputs["MachineClientId"]
+        )["UserPoolClient"]
+        values = {
+            "token_url": self.outputs["TokenUrl"],
+            "client_id": client["ClientId"],
+            "client_secret": client["ClientSecret"],
+        }
+        return Credentials(**(values | changes))
+
+    def run_machine(self, arn: str, machine_input: dict[str, Any]) -> dict[str, Any]:
+        """Start an execution and return it once it has ended."""
+        machine = self.client("stepfunctions")
+        execution = machine.start_execution(stateMachineArn=arn, input=json.dumps(machine_input))
+        return self.wait_for_execution(execution["executionArn"])
+
+    def wait_for_execution(self, arn: str, seconds: float = 240) -> dict[str, Any]:
+        machine = self.client("stepfunctions")
+
+        @retry(
+            retry=retry_if_result(lambda state: state["status"] == "RUNNING"),
+            wait=wait_fixed(0.2),
+            stop=stop_after_delay(seconds),
+        )
+        def ended() -> dict[str, Any]:
+            return machine.describe_execution(executionArn=arn)
+
+        return ended()
+
+
+def run_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(FEMO), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
+    )
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    folder = tmp_path_factory.mktemp("stack")
+    command = [sys.executable, "-m", "local_stack"]
+    started = subprocess.run(
+        [*command, "start", "--state-dir", str(folder), "--fresh"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,
+    )
+    assert started.returncode == 0, started.stdout + started.stderr
+    try:
+        description = json.loads((folder / "stack.json").read_text())
+        yield Stack(folder, description["outputs"], description["environment"], description)
+    finally:
+        subprocess.run(
+            [*command, "stop", "--state-dir", str(folder)], cwd=ROOT, check=False, timeout=120
+        )
+
+
+@pytest.fixture(scope="session")
+def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six recordings of three subjects, ten minutes each, with a manifest."""
+    folder = tmp_path_factory.mktemp("cohort")
+    done = run_cli("synthesize", folder, "--recordings", "6", "--minutes", "10", "--seed", "7")
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory, cohort: Path) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    done = run_cli("train", cohort / "manifest.json", "--output", folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="session")
+def recording(cohort: Path) -> Path:
+    return min(cohort.glob("*.dat"))
+
+
+@pytest.fixture(scope="session")
+def deployed(
+    stack: Stack, model: Path, recording: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Stack:
+    """The stack with a model in service."""
+    archive = tmp_path_factory.mktemp("archive") / "model.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for name in ("model.txt", "model.json"):
+            tar.add(model / name, arcname=name)
+    s3 = stack.client("s3")
+    bucket = stack.outputs["ModelsBucketName"]
+    key = f"tests/{uuid.uuid4()}/model.tar.gz"
+    s3.upload_file(str(archive), bucket, key)
+    s3.upload_file(str(recording), bucket, "smoke/recording.dat")
+    ended = stack.run_machine(
+        stack.outputs["DeploymentStateMachineArn"], {"modelDataUrl": f"s3://{bucket}/{key}"}
+    )
+    assert ended["status"] == "SUCCEEDED", ended
+    assert json.loads(ended["output"])["outcome"] == "DEPLOYED", ended["output"]
+    return stack
+
+
+@pytest.fixture
+def api(stack: Stack) -> Iterator[JobsApi]:
+    with JobsApi(stack.outputs["ApiUrl"], stack.credentials()) as client:
+        yield client
+
+
+@pytest.fixture
+def job_id() -> str:
+    return f"test-{uuid.uuid4()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_aws_of_the_developer() -> None:
+    """Keep a developer's own AWS profile out of the tests."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") and name != "AWS_CA_BUNDLE":
+            del os.environ[name]
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"

@@ -1,0 +1,3 @@
+"""One feature."""
+
+FEATURE_SET = "stand-in"

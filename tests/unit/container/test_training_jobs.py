@@ -1,0 +1,252 @@
+"""A training run, job after job, as the state machine has it: extract, prepare, train, evaluate."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from femo_signal.synthetic import synthesize_cohort
+
+from .harness import CONTAINER, INTERPRETER, PATIENCE, Bucket, run, variables
+
+RECORDINGS = 4
+
+
+class Run:
+    """Folders of the jobs of one training run."""
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.environment = environment
+
+    def root(self, job: str) -> Path:
+        return self.folder / job
+
+    def give(self, job: str, path: str, source: Path) -> None:
+        """Let a job have a folder as its input."""
+        target = self.root(job) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source, target_is_directory=True)
+
+    def start(self, job: str, entry: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**self.environment, "FEMO_ML_ROOT": str(self.root(job))}
+        return run(entry, *arguments, environment=environment)
+
+    def output(self, job: str, name: str) -> Path:
+        return self.root(job) / "processing/output" / name
+
+
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory, s3_environment: dict[str, str]) -> Run:
+    folder = tmp_path_factory.mktemp("run")
+    made = Run(folder, s3_environment)
+    manifest = synthesize_cohort(folder / "cohort", recordings=RECORDINGS, minutes=10, seed=5)
+    content = json.loads(manifest.read_text())
+    bucket = Bucket(s3_environment, "training-cohort")
+    for item in content["items"]:
+        item["bucketName"] = bucket.name
+        for key in (item["datFileKey"], item["csvFileKey"]):
+            bucket.put(key, (folder / "cohort" / key).read_bytes())
+    bucket.put("broken.dat", b"not a recording at all")
+    content["items"].append({"bucketName": bucket.name, "datFileKey": "broken.dat"})
+    given = made.root("extract") / "processing/input/manifest/manifest.json"
+    given.parent.mkdir(parents=True)
+    given.write_text(json.dumps(content))
+    ended = made.start("extract", "process", "extract")
+    assert ended.returncode == 0, ended.stderr
+    return made
+
+
+@pytest.fixture(scope="module")
+def prepared(extracted: Run) -> Run:
+    extracted.give("prepare", "processing/input/features", extracted.output("extract", "features"))
+    ended = extracted.start("prepare", "process", "prepare")
+    assert ended.returncode == 0, ended.stderr
+    return extracted
+
+
+@pytest.fixture(scope="module")
+def trained(prepared: Run) -> tuple[Run, str]:
+    root = prepared.root("train")
+    prepared.give("train", "input/data/dataset", prepared.output("prepare", "dataset"))
+    write_hyperparameters(root, {"trees": "30", "learning_rate": "0.1", "seed": "11",
+                                 "sagemaker_region": "\"eu-central-1\""})  # fmt: skip
+    ended = prepared.start("train", "train")
+    assert ended.returncode == 0, ended.stderr
+    return prepared, ended.stdout
+
+
+def write_hyperparameters(root: Path, values: dict[str, str]) -> None:
+    path = root / "input/config/hyperparameters.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(values))
+
+
+def failure(root: Path) -> str:
+    text = (root / "output/failure").read_text()
+    assert len(text.encode()) <= 1024
+    assert "\n" not in text
+    return text
+
+
+def test_the_data_set_says_what_was_left_out_and_why(prepared: Run) -> None:
+    summary = json.loads((prepared.output("prepare", "dataset") / "preparation.json").read_text())
+    assert len(summary["used"]) == RECORDINGS
+    (left_out,) = summary["left_out"]
+    assert left_out["recording_id"] == "s3://training-cohort/broken.dat"
+    assert left_out["code"] == "not_a_recording"
+
+
+def test_training_leaves_a_model_that_loads(trained: tuple[Run, str]) -> None:
+    from femo_signal.model import MovementModel
+
+    run_, _ = trained
+    model = MovementModel.load(run_.root("train") / "model").warm_up()
+    assert model.card.hyperparameters["trees"] == 30
+    assert model.card.training["seed"] == 11
+    assert {path.name for path in (run_.root("train") / "model").iterdir()} == {
+        "model.txt",
+        "model.json",
+    }
+
+
+def test_metrics_are_lines_that_a_regular_expression_of_sagemaker_finds(
+    trained: tuple[Run, str],
+) -> None:
+    _, output = trained
+    for name in ("f1", "sensitivity", "precision", "false_detections_per_hour"):
+        (value,) = re.findall(rf"^{name}=([0-9.eE+-]+)$", output, re.MULTILINE)
+        assert float(value) >= 0
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_evaluation_takes_the_model_packed_or_not_and_writes_figures_and_picture(
+    trained: tuple[Run, str], packed: bool
+) -> None:
+    run_, output = trained
+    job = f"evaluate-{packed}"
+    run_.give(job, "processing/input/dataset", run_.output("prepare", "dataset"))
+    model = run_.root("train") / "model"
+    if packed:
+        target = run_.root(job) / "processing/input/model/model.tar.gz"
+        target.parent.mkdir(parents=True)
+        with tarfile.open(target, "w:gz") as archive:
+            archive.add(model, arcname=".")
+    else:
+        run_.give(job, "processing/input/model", model)
+    ended = run_.start(job, "process", "evaluate")
+    assert ended.returncode == 0, ended.stderr
+    folder = run_.output(job, "evaluation")
+    figures = json.loads((folder / "evaluation.json").read_text())
+    (f1,) = re.findall(r"^f1=(.+)$", output, re.MULTILINE)
+    assert figures["metrics"]["f1"] == pytest.approx(float(f1), abs=1e-5)
+    assert len((folder / "per_recording.csv").read_text().splitlines()) == RECORDINGS + 1
+    assert list(folder.glob("*.png"))
+
+
+def test_too_few_recordings_fail_the_run_and_name_the_first_reason(
+    extracted: Run, tmp_path: Path
+) -> None:
+    environment = {"FEMO_ML_ROOT": str(tmp_path), "MINIMUM_RECORDINGS": "5"}
+    (tmp_path / "processing/input").mkdir(parents=True)
+    (tmp_path / "processing/input/features").symlink_to(extracted.output("extract", "features"))
+    ended = run("process", "prepare", environment=environment)
+    assert ended.returncode == 1
+    told = failure(tmp_path)
+    assert told.startswith("prepare: too_few_recordings: 4 usable recordings, 5 needed")
+    assert "broken.dat" in told or "recording" in told
+
+
+def test_a_share_of_an_empty_host_does_not_disturb_the_others(
+    extracted: Run, tmp_path: Path
+) -> None:
+    features = tmp_path / "processing/input/features"
+    features.mkdir(parents=True)
+    for path in extracted.output("extract", "features").iterdir():
+        (features / path.name).symlink_to(path)
+    empty = {"host": "algo-2", "settings_digest": "x", "counts": {}, "recordings": []}
+    (features / "report-algo-2.json").write_text(json.dumps(empty))
+    ended = run("process", "prepare", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"trees": "many"}, "invalid_hyperparameter"),
+        ({"tress": "10"}, "invalid_hyperparameter"),
+        ({"learning_rate": "0"}, "invalid_hyperparameter"),
+        ({"seed": "lucky"}, "invalid_job_input"),
+    ],
+)
+def test_a_wrong_hyperparameter_fails_with_its_name(
+    prepared: Run, tmp_path: Path, values: dict[str, str], told: str
+) -> None:
+    (tmp_path / "input/data").mkdir(parents=True)
+    (tmp_path / "input/data/dataset").symlink_to(prepared.output("prepare", "dataset"))
+    write_hyperparameters(tmp_path, values)
+    ended = run("train", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 1
+    assert failure(tmp_path).startswith(f"train: {told}: ")
+    assert next(iter(values)) in failure(tmp_path)
+    assert "Traceback" not in ended.stderr
+    assert not (tmp_path / "model").exists()
+
+
+def test_training_without_its_channel_says_which_is_missing(tmp_path: Path) -> None:
+    ended = run("train", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 1
+    assert "'dataset'" in failure(tmp_path)
+
+
+@contextmanager
+def started(entry: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [INTERPRETER, str(CONTAINER / entry)],
+        env=variables(**environment), stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_sigterm_stops_a_training_job_and_is_told(prepared: Run, tmp_path: Path) -> None:
+    (tmp_path / "input/data").mkdir(parents=True)
+    (tmp_path / "input/data/dataset").symlink_to(prepared.output("prepare", "dataset"))
+    write_hyperparameters(tmp_path, {"trees": "5000", "leaves": "1024", "minimum_leaf": "1"})
+    with started("train", {"FEMO_ML_ROOT": str(tmp_path)}) as process:
+        assert process.stderr is not None
+        lines: Iterator[dict[str, Any]] = (json.loads(line) for line in process.stderr)
+        assert any(line["event"] == "training started" for line in lines)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 143
+    assert "stopped" in failure(tmp_path)
+    assert not (tmp_path / "model/model.txt").exists()
+
+
+def test_a_model_archive_that_would_write_outside_its_folder_is_refused(
+    prepared: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "processing/input").mkdir(parents=True)
+    (tmp_path / "processing/input/dataset").symlink_to(prepared.output("prepare", "dataset"))
+    archive = tmp_path / "processing/input/model/model.tar.gz"
+    archive.parent.mkdir()
+    (tmp_path / "evil").write_text("x")
+    with tarfile.open(archive, "w:gz") as made:
+        made.add(tmp_path / "evil", arcname="../../evil.txt")
+    ended = run("process", "evaluate", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 1
+    assert "model.tar.gz" in failure(tmp_path)
+    assert os.fspath(tmp_path) not in failure(tmp_path)

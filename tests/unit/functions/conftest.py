@@ -1,0 +1,273 @@
+"""The functions as Lambda would run them, on moto's tables and buckets."""
+
+from __future__ import annotations
+
+import copy
+import io
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.stub import ANY, Stubber
+from moto import mock_aws
+
+ROOT = Path(__file__).resolve().parents[3]
+EVENTS = ROOT / "events"
+
+RECORDINGS = "femo-recordings"
+ADDITIONAL = "partner-recordings"
+REQUESTS = "femo-requests"
+TABLE = "femo-jobs"
+ENDPOINT = "femo-dev"
+
+ENVIRONMENT = {
+    "JOBS_TABLE_NAME": TABLE,
+    "RECORDINGS_BUCKET_NAME": RECORDINGS,
+    "ADDITIONAL_RECORDINGS_BUCKET_NAME": ADDITIONAL,
+    "REQUESTS_BUCKET_NAME": REQUESTS,
+    "ENDPOINT_NAME": ENDPOINT,
+    "MAX_RECORDING_MEGABYTES": "100",
+    "REQUEST_TTL_SECONDS": "21600",
+    "INVOCATION_TIMEOUT_SECONDS": "3600",
+    "JOB_RETENTION_DAYS": "90",
+    "POWERTOOLS_SERVICE_NAME": "test",
+    "POWERTOOLS_METRICS_NAMESPACE": "test",
+    "POWERTOOLS_TRACE_DISABLED": "true",
+    "AWS_DEFAULT_REGION": "eu-central-1",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+}
+
+# As Lambda lays them out: each function's package, and the layer that they share.
+for _folder in ("shared/python", "api", "completion", "sweeper"):
+    sys.path.insert(0, str(ROOT / "functions" / _folder))
+# Powertools reads its settings when it is imported, and boto3 its own with the first client.
+os.environ |= ENVIRONMENT
+
+from femo_jobs import clients  # noqa: E402
+from femo_jobs.configuration import configuration  # noqa: E402
+from femo_jobs.jobs import JobTable  # noqa: E402
+from tests.unit.template.documents import template  # noqa: E402
+
+
+class LambdaContext:
+    """What a handler may know of its invocation."""
+
+    function_name = "test"
+    memory_limit_in_mb = 512
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:test"
+    aws_request_id = "11111111-2222-3333-4444-555555555555"
+    log_group_name = "test"
+    log_stream_name = "test"
+    remaining_milliseconds = 60_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.remaining_milliseconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer of the API."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str:
+        code: str = self.body["error"]["code"]
+        return code
+
+
+def event(name: str) -> dict[str, Any]:
+    """Read a sample event."""
+    document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
+    return document
+
+
+@pytest.fixture(autouse=True)
+def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An AWS with the template's table and our buckets in it."""
+    for name in list(os.environ):
+        if name.startswith("AWS_"):
+            monkeypatch.delenv(name)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    configuration.cache_clear()
+    with mock_aws():
+        described = template()["Resources"]["JobsTable"]["Properties"]
+        clients.dynamodb().create_table(
+            TableName=TABLE,
+            **{
+                key: described[key]
+                for key in (
+                    "BillingMode",
+                    "AttributeDefinitions",
+                    "KeySchema",
+                    "GlobalSecondaryIndexes",
+                )
+            },
+        )
+        for bucket in (RECORDINGS, ADDITIONAL, REQUESTS):
+            clients.s3().create_bucket(
+                Bucket=bucket,
+                CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
+            )
+        yield
+    configuration.cache_clear()
+
+
+@pytest.fixture
+def table() -> JobTable:
+    return JobTable(clients.dynamodb(), TABLE)
+
+
+@pytest.fixture
+def sagemaker() -> Iterator[Stubber]:
+    """The endpoint: each invocation must be announced, and each announced one must come."""
+    with Stubber(clients.sagemaker_runtime()) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+@pytest.fixture
+def queued(sagemaker: Stubber) -> Callable[[str], None]:
+    """Announce that SageMaker will queue a job."""
+
+    def announce(job_id: str) -> None:
+        sagemaker.add_response(
+            "invoke_endpoint_async",
+            {
+                "InferenceId": job_id,
+                "OutputLocation": output_uri(job_id),
+                "FailureLocation": failure_uri(job_id),
+            },
+            {
+                "EndpointName": ENDPOINT,
+                "InputLocation": f"s3://{REQUESTS}/requests/{job_id}.json",
+                "InferenceId": job_id,
+                "ContentType": "application/json",
+                "Accept": "application/json",
+                "RequestTTLSeconds": 21600,
+                "InvocationTimeoutSeconds": 3600,
+            },
+        )
+
+    return announce
+
+
+@pytest.fixture
+def refuse(sagemaker: Stubber) -> Callable[..., None]:
+    """Announce that SageMaker will refuse a job."""
+
+    def announce(code: str, message: str = "", status: int = 400) -> None:
+        sagemaker.add_client_error(
+            "invoke_endpoint_async",
+            code,
+            message,
+            status,
+            expected_params=dict.fromkeys(
+                (
+                    "EndpointName",
+                    "InputLocation",
+                    "InferenceId",
+                    "ContentType",
+                    "Accept",
+                    "RequestTTLSeconds",
+                    "InvocationTimeoutSeconds",
+                ),
+                ANY,
+            ),
+        )
+
+    return announce
+
+
+def output_uri(job_id: str) -> str:
+    return f"s3://{REQUESTS}/results/{job_id}.out"
+
+
+def failure_uri(job_id: str) -> str:
+    return f"s3://{REQUESTS}/failures/{job_id}-error.out"
+
+
+def put(uri: str, body: Any) -> None:
+    """Write an object."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    clients.s3().put_object(Bucket=bucket, Key=key, Body=data)
+
+
+def result_of(job_id: str, **changes: Any) -> dict[str, Any]:
+    """The container's response."""
+    return {
+        "jobId": job_id,
+        "status": "Completed",
+        "processing_time_seconds": 45.2,
+        "output_type": "events",
+        "result": {"event_count": 1, "events": [{"event_type": "inferred_kick"}]},
+        "completedTimeStamp": "2025-06-04T14:31:00.000Z",
+    } | changes
+
+
+@pytest.fixture
+def call() -> Callable[..., Answer]:
+    """Call the API as API Gateway does."""
+    from femo_api.handler import handler
+
+    def send(
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: dict[str, str] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> Answer:
+        request = copy.deepcopy(event("api_submit_job"))
+        request |= {
+            "httpMethod": method,
+            "path": path,
+            "resource": path,
+            "body": body if body is None or isinstance(body, str) else json.dumps(body),
+            "queryStringParameters": query,
+            "multiValueQueryStringParameters": (
+                {name: [value] for name, value in query.items()} if query else None
+            ),
+        }
+        request["requestContext"] |= {"path": f"/dev{path}", "httpMethod": method}
+        for name, value in (headers or {}).items():
+            request["headers"][name] = value
+            request["multiValueHeaders"][name] = [value]
+        return unpack(handler(request, LambdaContext()))
+
+    return send
+
+
+def unpack(answer: dict[str, Any]) -> Answer:
+    headers = {name.lower(): value for name, value in answer.get("headers", {}).items()}
+    for name, values in (answer.get("multiValueHeaders") or {}).items():
+        headers[name.lower()] = values[-1]
+    assert headers["content-type"].startswith("application/json")
+    return Answer(answer["statusCode"], headers, json.loads(answer["body"]))
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What the functions log."""
+    from femo_jobs.observability import logger
+
+    text = io.StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", text)
+    return text
+
+
+@pytest.fixture
+def recording() -> str:
+    """Key of a recording in our bucket."""
+    put(f"s3://{RECORDINGS}/input-data/recording.dat", b"a recording")
+    return "input-data/recording.dat"
