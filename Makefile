@@ -57,8 +57,8 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, 
 	.tools/sam/bin/sam validate --lint --region us-east-1
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
 	$(BIN)/hadolint inference_container/Dockerfile
-	$(BIN)/shellcheck scripts/install-environment .ci/run
-	$(BIN)/detect-secrets-hook --baseline .secrets.baseline $$(git ls-files | grep -vE '(requirements/.*\.txt|package-lock\.json|\.secrets\.baseline)$$')
+	$(BIN)/shellcheck scripts/install-environment .ci/run run_pipeline.sh
+	$(BIN)/detect-secrets-hook $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
 
 format: .venv/.installed ## Rewrite the code in the project's format
 	$(BIN)/ruff format .

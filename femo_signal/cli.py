@@ -100,11 +100,16 @@ def _bar(description: str, total: float, unit: str) -> Iterator[Callable[[float]
         desc=description,
         total=total,
         delay=1.0,
+        mininterval=0.5,
         leave=False,
         file=sys.stderr,
         bar_format="{desc} |{bar:30}| {percentage:3.0f} % of {total:.0f} " + unit + ", {remaining}",
     ) as bar:
-        yield bar.update
+
+        def advance(amount: float) -> None:
+            bar.update(amount)
+
+        yield advance
 
 
 @contextmanager

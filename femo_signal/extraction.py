@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from femo_signal import __version__
+from femo_signal.dataset import RecordingFeatures
 from femo_signal.errors import FemoError, ManifestError, ModelError
 from femo_signal.features import FEATURE_SET
+from femo_signal.labels import extract_recording
 from femo_signal.manifest import Manifest, ManifestItem
 from femo_signal.settings import AnalysisSettings
-from femo_signal.training import RecordingFeatures, extract_recording
 
 __all__ = ["Extraction", "default_cache", "extract_manifest"]
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.hiccups import Chain, HiccupAnalysis, find_hiccups, noise_level
-from femo_signal.intervals import Intervals, intersection, union
+from femo_signal.intervals import Intervals, close_gaps, intersection, union
 from femo_signal.recording import Channel, Profile
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -48,14 +48,12 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec(
         "second_strength", "log10 ratio", "the same, second strongest detecting sensor", _AGREE
     ),
-    FeatureSpec("duration", "s", "length of the detection", "reference detection"),
     FeatureSpec(
-        "core_seconds", "s", "time above threshold on any detecting sensor", "undilated detection"
+        "longest_core",
+        "s",
+        "longest stretch above threshold, ripples joined; merged detections gain nothing by it",
+        "undilated detection",
     ),
-    FeatureSpec(
-        "core_span", "s", "from the first to the last moment above threshold", "undilated detection"
-    ),
-    FeatureSpec("core_runs", "count", "separate runs above threshold", "undilated detection"),
     FeatureSpec("frequency", "Hz", "mean frequency within 0.8 s of the peak", _HJORTH),
     FeatureSpec("complexity", "ratio", "mobility of the derivative over mobility", _HJORTH),
     FeatureSpec(
@@ -109,10 +107,8 @@ FEATURES: tuple[FeatureSpec, ...] = (
     ),
     FeatureSpec("since_body_movement", "s", "time since the mother moved, at most 60", _CONTEXT),
     FeatureSpec("until_body_movement", "s", "time until she moves, at most 60", _CONTEXT),
-    FeatureSpec("since_previous", "s", "peak to previous detection's peak, at most 60", _CONTEXT),
-    FeatureSpec("until_next", "s", "peak to next detection's peak, at most 60", _CONTEXT),
-    FeatureSpec("neighbours", "count", "other detections within 30 s", _CONTEXT),
-    FeatureSpec("pulses", "count", "most pulses inside the detection on any sensor", _HICCUP),
+    FeatureSpec("gap_before", "s", "from the previous detection's end, at most 60", _CONTEXT),
+    FeatureSpec("gap_after", "s", "to the next detection's start, at most 60", _CONTEXT),
     FeatureSpec("pulse_rate", "1/min", "pulses within 15 s on the busiest sensor", _HICCUP),
     FeatureSpec(
         "chain_seconds",
@@ -168,6 +164,7 @@ FORMAT_FEATURES = ("acoustic_any", "acoustic_both", "accelerometer_any", "accele
 
 _HALF_WINDOW_SECONDS = 0.8
 _HORIZON_SECONDS = 60.0
+_RIPPLE_SECONDS = 0.4  # between the half-waves of one movement
 # From here on a chain looks like hiccups, though it may be too short for a bout.
 _CHAIN_SECONDS, _CHAIN_PULSES, _CHAIN_DEVIATION = 30.0, 9, 0.3
 _PIEZO, _ACOUSTIC = ("sensor_3", "sensor_6"), ("sensor_4", "sensor_5")
@@ -203,7 +200,7 @@ def extract_features(
     _shape(profile, window, main, columns)
     _agreement(profile, window, columns)
     _motion(profile, window, columns)
-    _context(profile, peak_tick, columns)
+    _context(profile, found, peak_tick, columns)
     _hiccup_likeness(hiccups, found, peak_tick, columns)
     _outside_chains(profile, hiccups, found, columns)
     return np.column_stack([columns[name] for name in feature_names])
@@ -290,17 +287,19 @@ def _strength(
 
 
 def _core(profile: Profile, found: Intervals, columns: dict[str, NDArray[np.float64]]) -> None:
-    core = intersection(union(*profile.core_detections.values()), found)
-    first = np.searchsorted(core[:, 0], found[:, 0], side="left")
-    past = np.searchsorted(core[:, 0], found[:, 1], side="left")
-    lengths = np.concatenate(([0], np.cumsum(core[:, 1] - core[:, 0])))
-    runs = past - first
-    begin = core[np.minimum(first, max(len(core) - 1, 0)), 0] if len(core) else found[:, 0]
-    end = core[np.maximum(past - 1, 0), 1] if len(core) else found[:, 0]
-    columns["duration"] = (found[:, 1] - found[:, 0]) / TICKS_PER_SECOND
-    columns["core_seconds"] = (lengths[past] - lengths[first]) / TICKS_PER_SECOND
-    columns["core_span"] = np.where(runs > 0, end - begin, 0) / TICKS_PER_SECOND
-    columns["core_runs"] = runs.astype(np.float64)
+    """Measure the longest stretch above threshold; every detection holds one."""
+    above = intersection(union(*profile.core_detections.values()), found)
+    core = close_gaps(above, round(_RIPPLE_SECONDS * TICKS_PER_SECOND))
+    # Joined over the border of two detections it counts for the first.
+    first = np.searchsorted(core[:, 1], found[:, 0], side="right")
+    past = np.maximum(np.searchsorted(core[:, 0], found[:, 1], side="left"), first)
+    longest = np.zeros(len(found))
+    rows = np.flatnonzero(past > first)
+    if len(rows):
+        lengths = np.append((core[:, 1] - core[:, 0]).astype(np.float64), 0.0)
+        bounds = np.column_stack((first[rows], past[rows])).ravel()
+        longest[rows] = np.maximum.reduceat(lengths, bounds)[::2]
+    columns["longest_core"] = longest / TICKS_PER_SECOND
 
 
 def _shape(
@@ -387,6 +386,7 @@ def _motion(profile: Profile, window: Intervals, columns: dict[str, NDArray[np.f
 
 def _context(
     profile: Profile,
+    found: Intervals,
     peak: NDArray[np.int64],
     columns: dict[str, NDArray[np.float64]],
 ) -> None:
@@ -394,20 +394,14 @@ def _context(
     past = np.searchsorted(moved[:, 0], peak)
     starts = np.concatenate((moved[:, 0].astype(np.float64), [np.inf]))
     ends = np.concatenate(([-np.inf], moved[:, 1].astype(np.float64)))
-    steps: NDArray[np.float64] = np.diff(peak.astype(np.float64)) / TICKS_PER_SECOND
+    between = (found[1:, 0] - found[:-1, 1]).astype(np.float64) / TICKS_PER_SECOND
     far = np.array([_HORIZON_SECONDS])
-    reach = 30 * TICKS_PER_SECOND
-    ordered = np.sort(peak)
-    near = np.searchsorted(ordered, peak + reach, side="right") - np.searchsorted(
-        ordered, peak - reach, side="left"
-    )
     since = (peak.astype(np.float64) - ends[past]) / TICKS_PER_SECOND
     until = (starts[past] - peak.astype(np.float64)) / TICKS_PER_SECOND
     columns["since_body_movement"] = np.minimum(since, _HORIZON_SECONDS)
     columns["until_body_movement"] = np.minimum(until, _HORIZON_SECONDS)
-    columns["since_previous"] = np.minimum(np.concatenate((far, steps)), _HORIZON_SECONDS)
-    columns["until_next"] = np.minimum(np.concatenate((steps, far)), _HORIZON_SECONDS)
-    columns["neighbours"] = near - 1.0
+    columns["gap_before"] = np.minimum(np.concatenate((far, between)), _HORIZON_SECONDS)
+    columns["gap_after"] = np.minimum(np.concatenate((between, far)), _HORIZON_SECONDS)
 
 
 def _hiccup_likeness(
@@ -418,7 +412,7 @@ def _hiccup_likeness(
 ) -> None:
     size = len(found)
     reach = 15 * TICKS_PER_SECOND
-    pulses, rate, through = np.zeros(size), np.zeros(size), np.zeros(size)
+    rate, through = np.zeros(size), np.zeros(size)
     # seconds, pulses, deviation, interval deviation, excess of the longest chain so far
     best = np.full((size, 5), np.nan)
     best[:, :2] = 0.0
@@ -426,7 +420,6 @@ def _hiccup_likeness(
         first = np.searchsorted(train.end, found[:, 0], side="right")
         past = np.searchsorted(train.onset, found[:, 1], side="left")
         count = np.maximum(past - first, 0)
-        pulses = np.maximum(pulses, count)
         around = np.searchsorted(train.onset, peak + reach) - np.searchsorted(
             train.onset, peak - reach
         )
@@ -465,7 +458,7 @@ def _hiccup_likeness(
         values[:, 4] = _log_ratio(loudest[rows], values[:, 4])
         better = values[:, 0] > best[rows, 0]
         best[rows[better]] = values[better]
-    columns["pulses"], columns["pulse_rate"] = pulses, rate
+    columns["pulse_rate"] = rate
     for column, name in enumerate(
         (
             "chain_seconds",

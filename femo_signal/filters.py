@@ -220,7 +220,9 @@ def _block_window() -> NDArray[np.float32]:
 _TAPER, _WINDOW = _upsampling_taper(), _block_window()
 
 
-def upsample_blocks(samples: NDArray[np.float32], blocks: NDArray[np.int64]) -> NDArray[np.float32]:
+def upsample_blocks(
+    samples: NDArray[np.float32], blocks: NDArray[np.int64], *, lead: int = 0
+) -> NDArray[np.float32]:
     """Bring blocks of a band-limited signal from 128 Hz back to 1024 Hz.
 
     Parameters
@@ -229,7 +231,9 @@ def upsample_blocks(samples: NDArray[np.float32], blocks: NDArray[np.int64]) -> 
         The whole signal at 128 Hz; nothing above 59 Hz counts.
     blocks : ndarray of int64, shape (k,)
         Numbers of the blocks wanted. Block b covers the UPSAMPLE_INNER samples from
-        ``UPSAMPLE_INNER * b`` on.
+        ``lead + UPSAMPLE_INNER * b`` on.
+    lead : int
+        Samples that come before block 0 and are only context.
 
     Returns
     -------
@@ -237,7 +241,7 @@ def upsample_blocks(samples: NDArray[np.float32], blocks: NDArray[np.int64]) -> 
         The last block goes on beyond the end of the signal.
     """
     offsets = np.arange(-UPSAMPLE_CONTEXT, UPSAMPLE_INNER + UPSAMPLE_CONTEXT)
-    index = np.clip(blocks[:, None] * UPSAMPLE_INNER + offsets, 0, len(samples) - 1)
+    index = np.clip(lead + blocks[:, None] * UPSAMPLE_INNER + offsets, 0, len(samples) - 1)
     spectrum = fft.rfft(samples[index] * _WINDOW, axis=1) * _TAPER
     fine = fft.irfft(spectrum, UPSAMPLE_BLOCK * TICKS_PER_LOW_SAMPLE, axis=1)
     edge = UPSAMPLE_CONTEXT * TICKS_PER_LOW_SAMPLE

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from femo_signal.intervals import (
     Intervals,
+    at_least,
     close_gaps,
     contains,
     difference,
@@ -70,7 +71,6 @@ class BoutRules:
     bridge_seconds: float = 30.0  # of body movement
     minimum_seconds: float = 60.0
     minimum_pulses: int = 16
-    join_seconds: float = 10.0
     margin_seconds: float = 2.0  # what a bout takes along at each end when it is removed
 
 
@@ -184,11 +184,13 @@ def find_pulses(
 def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupAnalysis:
     """Find the hiccup bouts of a recording.
 
-    A bout counts where a piezo shows it, or an accelerometer and an acoustic sensor both do.
+    By default a bout counts where a piezo shows it, or an accelerometer and an acoustic sensor
+    both do.
 
     Parameters
     ----------
     profile : Profile
+        Its settings choose the scheme of agreement, the steadiness, and what is joined.
     rules : BoutRules, optional
 
     Returns
@@ -196,7 +198,8 @@ def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupA
     HiccupAnalysis
         Bouts in ticks of the trimmed axis, from the first pulse to the end of the last.
     """
-    rules = rules or BoutRules()
+    settings = profile.settings.hiccups
+    rules = rules or BoutRules(amplitude_deviation=settings.amplitude_deviation)
     hidden = union(profile.body_movement, profile.gaps)
     trains: list[PulseTrain] = []
     chains: list[tuple[Chain, ...]] = []
@@ -215,8 +218,11 @@ def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupA
         rows = [[chain.start, chain.end] for chain in found if chain.is_bout]
         if rows:
             maps[kind] = union(maps[kind], np.array(rows, dtype=np.int64))
-    bouts = union(maps["piezo"], intersection(maps["accelerometer"], maps["acoustic"]))
-    bouts = close_gaps(bouts, round(rules.join_seconds * TICKS_PER_SECOND))
+    if settings.scheme == "piezo_or_pair":
+        bouts = union(maps["piezo"], intersection(maps["accelerometer"], maps["acoustic"]))
+    else:
+        bouts = at_least({"any": 1, "two": 2, "three": 3}[settings.scheme], *maps.values())
+    bouts = close_gaps(bouts, round(settings.join_seconds * TICKS_PER_SECOND))
     shortest = rules.minimum_seconds * TICKS_PER_SECOND
     bouts = bouts[bouts[:, 1] - bouts[:, 0] >= shortest]
     return HiccupAnalysis(tuple(trains), tuple(chains), bouts)

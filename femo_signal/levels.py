@@ -23,18 +23,20 @@ SURE = 6.0  # standard deviations by which the rank in every eighth sample may b
 
 
 def runs_above(
-    samples: NDArray[np.float32], level: float, *, length: int, strict: bool = False
+    samples: NDArray[np.float32], level: float, *, length: int, lead: int = 0, strict: bool = False
 ) -> Intervals:
     """Find where the magnitude of a signal reaches a level.
 
     Parameters
     ----------
     samples : ndarray of float32, shape (n,)
-        At 128 Hz, sample i at tick 8 * i.
+        At 128 Hz, sample ``lead + i`` at tick 8 * i.
     level : float
         In the unit of the signal; an infinite one is never reached.
     length : int
         Ticks of the map.
+    lead : int
+        Samples before tick 0.
     strict : bool
         Whether the magnitude must exceed the level.
 
@@ -42,22 +44,30 @@ def runs_above(
     -------
     Intervals
     """
-    near = np.flatnonzero(np.abs(samples) >= NEAR * level)
+    count = -(-length // TICKS_PER_LOW_SAMPLE)
+    first_sample = max(lead - 1, 0)
+    near = np.flatnonzero(np.abs(samples[first_sample : lead + count + 1]) >= NEAR * level)
+    near -= lead - first_sample
     reach = np.concatenate((near - 1, near + 1)) // UPSAMPLE_INNER
-    blocks = np.unique(np.clip(reach, 0, max(len(samples) - 1, 0) // UPSAMPLE_INNER))
+    blocks = np.unique(np.clip(reach, 0, (count - 1) // UPSAMPLE_INNER))
     compare = np.greater if strict else np.greater_equal
     found = [np.zeros((0, 2), dtype=np.int64)]
     for first in range(0, len(blocks), BATCH_BLOCKS):
         batch = blocks[first : first + BATCH_BLOCKS]
         above = np.zeros((len(batch), BLOCK_TICKS + 2), dtype=bool)
-        compare(np.abs(upsample_blocks(samples, batch)), level, out=above[:, 1:-1])
+        compare(np.abs(upsample_blocks(samples, batch, lead=lead)), level, out=above[:, 1:-1])
         row, edge = np.nonzero(above[:, 1:] != above[:, :-1])
         found.append((batch[row] * BLOCK_TICKS + edge).reshape(-1, 2))
     return clip(as_intervals(np.concatenate(found)), 0, length)
 
 
 def noise_level(
-    samples: NDArray[np.float32], *, quantile: float, length: int, excluded: Intervals
+    samples: NDArray[np.float32],
+    *,
+    quantile: float,
+    length: int,
+    excluded: Intervals,
+    lead: int = 0,
 ) -> float:
     """Return the median of a signal's quiet part: of |x| where it is at most its quantile.
 
@@ -67,13 +77,15 @@ def noise_level(
     Parameters
     ----------
     samples : ndarray of float32, shape (n,)
-        At 128 Hz, sample i at tick 8 * i.
+        At 128 Hz, sample ``lead + i`` at tick 8 * i.
     quantile : float
         Share of the samples that are quiet (linear interpolation, as ``numpy.quantile``).
     length : int
         Ticks of the signal.
     excluded : Intervals
         Ticks that take no part.
+    lead : int
+        Samples before tick 0.
 
     Returns
     -------
@@ -81,11 +93,11 @@ def noise_level(
         In the unit of the signal; NaN if nothing takes part.
     """
     count = length - total(clip(excluded, 0, length))
-    if count < 1 or not len(samples):
+    if count < 1:
         return float("nan")
     quiet = int((count - 1) * quantile) + 1
     ranks = (quiet - 1) // 2, quiet // 2
-    coarse = np.abs(samples)
+    coarse = np.abs(samples[lead : lead - (-length // TICKS_PER_LOW_SAMPLE)])
     if len(excluded):
         included = complement(excluded, length)
         coarse = coarse[to_mask(-(-included // TICKS_PER_LOW_SAMPLE), len(coarse))]
@@ -98,7 +110,7 @@ def noise_level(
         high = coarse[last] if last < len(coarse) else np.float32(np.inf)
         below = 0
         between = []
-        for block in _full_rate(samples, length, excluded):
+        for block in _full_rate(samples, length, excluded, lead):
             below += int(np.count_nonzero(block < low))
             between.append(block[(block >= low) & (block <= high)])
         candidates = np.concatenate(between)
@@ -111,14 +123,14 @@ def noise_level(
 
 
 def _full_rate(
-    samples: NDArray[np.float32], length: int, excluded: Intervals
+    samples: NDArray[np.float32], length: int, excluded: Intervals, lead: int
 ) -> Iterator[NDArray[np.float32]]:
     """Yield |x| at full rate, in order, without what is excluded."""
     blocks = -(-length // BLOCK_TICKS)
     for first in range(0, blocks, BATCH_BLOCKS):
         batch = np.arange(first, min(first + BATCH_BLOCKS, blocks))
         start = first * BLOCK_TICKS
-        values = np.abs(upsample_blocks(samples, batch)).ravel()[: length - start]
+        values = np.abs(upsample_blocks(samples, batch, lead=lead)).ravel()[: length - start]
         if len(excluded):
             values = values[~to_mask(excluded - start, len(values))]
         yield values

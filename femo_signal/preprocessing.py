@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -32,6 +32,8 @@ __all__ = ["Preprocessed", "euler_angles", "preprocess"]
 
 ACCELERATION_UNIT, QUATERNION_UNIT = 1 / 1000, 1 / 10000  # per count
 FILL_TICKS = 1 << 16  # of a gap at a time
+BRIDGE_TICKS = 256  # on either side of a gap, that tell its levels and slopes
+EASE_TICKS = 10 * TICKS_PER_SECOND
 SHORTEST_ANALYSED_SECONDS = 1
 MOTION_NAMES = ("acceleration", "roll", "pitch", "yaw")
 FinishedChannel: TypeAlias = tuple[str, NDArray[np.float32], bool]  # name, samples, is live
@@ -43,6 +45,8 @@ class Preprocessed:
 
     info: RecordingInfo
     signals: Signals
+    untrimmed: Mapping[str, NDArray[np.float32]]  # the signals with what was trimmed, as context
+    lead: int  # samples before the trimmed axis
     raw_presses: Intervals  # trimmed axis
     gaps: Intervals  # trimmed axis
 
@@ -92,9 +96,11 @@ def preprocess(
     trim, length = _trimming(path.name, ticks, options)
     low = slice(trim // TICKS_PER_LOW_SAMPLE, -(-(trim + length) // TICKS_PER_LOW_SAMPLE))
     channels: dict[str, Channel] = {}
+    untrimmed: dict[str, NDArray[np.float32]] = {}
     live: set[str] = set()
     for track in tracks:
         for name, samples, is_live in track.finish(ticks):
+            untrimmed[name] = samples
             channels[name] = Channel(samples[low], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
             if is_live:
                 live.add(name)
@@ -124,6 +130,8 @@ def preprocess(
             yaw=channels.get("yaw"),
             live=frozenset(live),
         ),
+        untrimmed=untrimmed,
+        lead=trim // TICKS_PER_LOW_SAMPLE,
         raw_presses=clip(presses - trim, 0, length),
         gaps=clip(union(np.array(gap_ticks, dtype=np.int64).reshape(-1, 2) - trim), 0, length),
     )
@@ -190,31 +198,61 @@ class _FullRateTrack:
             response * VOLTS_PER_COUNT / quarter_response(frequencies),
             overlap_seconds=_overlap_seconds(low),
         )
-        self._context = np.zeros((len(names), 0), dtype=np.float32)  # not yet thinned
+        nothing = np.zeros((len(names), 0), dtype=np.float32)
+        self._context = nothing  # not yet thinned
+        self._recent = nothing  # the last BRIDGE_TICKS
         self._next_tick = 0
+        self._held = nothing  # what follows a gap, until there is enough of it to bridge the gap
+        self._held_tick = 0
+
+    @property
+    def _fed_ticks(self) -> int:
+        """How far the samples reach, held ones included."""
+        held = self._held.shape[1]
+        return self._held_tick + held if held else self._next_tick
 
     def finish(self, ticks: int) -> list[FinishedChannel]:
         """Return the channels of a recording of ``ticks``, untrimmed."""
+        self._bridge()
         if not self._context.shape[1]:
             return []
-        self._feed(ticks, self._context[:, -1:])
-        self._thin(np.repeat(self._context[:, -1:], QUARTER_CONTEXT - 1, axis=1))
+        self._hold_until(ticks + QUARTER_CONTEXT)
         live = self._filter.live.tolist()
         return list(zip(self._names, self._filter.finish(), live, strict=True))
 
     def _feed(self, start_tick: int, rows: NDArray[np.float32]) -> None:
-        """Take counts from ``start_tick`` on, shape (channels, n); bridge a gap before them.
-
-        A gap is bridged by a straight line, as anything steeper would make the filter ring.
-        """
+        """Take counts from ``start_tick`` on, shape (channels, n); bridge a gap before them."""
         if not self._context.shape[1]:
             self._context = np.repeat(rows[:, :1], QUARTER_CONTEXT, axis=1)
-        while self._next_tick < start_tick:
-            count = min(start_tick - self._next_tick, FILL_TICKS)
-            last = self._context[:, -1:]
-            share = np.arange(1, count + 1) / (start_tick - self._next_tick + 1)
-            self._thin((last + (rows[:, :1] - last) * share).astype(np.float32))
-        self._thin(rows)
+            self._hold_until(start_tick)
+        if start_tick > self._fed_ticks:
+            self._bridge()
+            self._held, self._held_tick = rows, start_tick
+        elif self._held.shape[1]:
+            self._held = np.concatenate((self._held, rows), axis=1)
+        else:
+            self._thin(rows)
+        if self._held.shape[1] >= BRIDGE_TICKS:
+            self._bridge()
+
+    def _hold_until(self, tick: int) -> None:
+        while self._next_tick < tick:
+            count = min(tick - self._next_tick, FILL_TICKS)
+            self._thin(np.repeat(self._context[:, -1:], count, axis=1))
+
+    def _bridge(self) -> None:
+        """Fill the gap before the held samples, so smoothly that the filter does not ring."""
+        if not self._held.shape[1]:
+            return
+        start, end = self._next_tick, self._held_tick
+        before = _straight_line(self._recent, side=1)
+        after = _straight_line(self._held[:, :BRIDGE_TICKS], side=-1)
+        while self._next_tick < end:
+            first = self._next_tick - start
+            ticks = np.arange(first, min(first + FILL_TICKS, end - start)) + 0.5
+            self._thin(bridge(ticks, end - start, before, after))
+        held, self._held = self._held, self._held[:, :0]
+        self._thin(held)
 
     def _thin(self, rows: NDArray[np.float32]) -> None:
         known = np.concatenate((self._context, rows), axis=1)
@@ -222,7 +260,63 @@ class _FullRateTrack:
         if outputs:
             self._filter.push(quarter(known[:, : 2 * QUARTER_CONTEXT + 4 * outputs - 3]))
         self._context = known[:, 4 * outputs :].copy()
+        recent = np.concatenate((self._recent, rows[:, -BRIDGE_TICKS:]), axis=1)
+        self._recent = recent[:, -BRIDGE_TICKS:]
         self._next_tick += rows.shape[1]
+
+
+Line: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]  # level, slope per tick: (c, 1)
+
+
+def _straight_line(rows: NDArray[np.float32], *, side: int) -> Line:
+    """Fit lines to samples; return the levels at one end (1: the last, -1: the first), and slopes.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (channels, n)
+    side : int
+
+    Returns
+    -------
+    Line
+    """
+    values = rows.astype(np.float64)
+    count = values.shape[1]
+    ticks = np.arange(count) - (count - 1) / 2
+    level = values.mean(axis=1, keepdims=True)
+    slope = (values * ticks).sum(axis=1, keepdims=True) / max(float((ticks * ticks).sum()), 1)
+    return level + side * slope * count / 2, slope
+
+
+def bridge(
+    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line
+) -> NDArray[np.float32]:
+    """Join two straight lines over a gap, without a step and without a bend.
+
+    Over the first and the last ten seconds each slope gives way to that of the line from edge to
+    edge; in a shorter gap that is the cubic through both levels and slopes.
+
+    Parameters
+    ----------
+    ticks : ndarray of float64, shape (n,)
+        From the start of the gap.
+    length : int
+        Ticks of the gap.
+    before, after : tuple of ndarray, shape (channels, 1)
+        Level and slope at either edge.
+
+    Returns
+    -------
+    ndarray of float32, shape (channels, n)
+    """
+    mean_slope = (after[0] - before[0]) / length
+    reach = min(length, EASE_TICKS)
+    leaving = np.minimum(ticks / reach, 1)
+    coming = np.minimum((length - ticks) / reach, 1)
+    joined = before[0] + mean_slope * ticks
+    joined = joined + (before[1] - mean_slope) * reach * leaving * (1 - leaving) ** 2
+    joined = joined - (after[1] - mean_slope) * reach * coming * (1 - coming) ** 2
+    return np.asarray(joined, dtype=np.float32)
 
 
 class _PiezoTrack(_FullRateTrack):
@@ -235,18 +329,22 @@ class _AccelerometerTrack(_FullRateTrack):
 
     def __init__(self, names: tuple[str, ...], settings: PreprocessingSettings) -> None:
         super().__init__(names, settings)
+        self._end_tick = 0  # of the last chunk
         self._last_tick = 0
         self._last: NDArray[np.uint16] | None = None  # (1, 3 x accelerometers)
 
     def push(self, chunk: Chunk) -> None:
         axes, ticks = chunk.accelerometer, chunk.accelerometer_ticks
-        if ticks is None and chunk.start_tick != self._next_tick:
+        if chunk.start_tick > self._end_tick:  # a gap: it is bridged, not interpolated over
+            self._last = None
+        elif ticks is None and chunk.start_tick > self._fed_ticks:
             ticks = np.arange(chunk.start_tick, chunk.start_tick + chunk.length)
         if ticks is None:
             self._feed(chunk.start_tick, _lengths(axes))
             self._last, self._last_tick = axes[-1:], chunk.start_tick + chunk.length - 1
         elif len(ticks):
             self._interpolate(ticks, axes)
+        self._end_tick = chunk.start_tick + chunk.length
 
     def _interpolate(self, ticks: NDArray[np.int64], axes: NDArray[np.uint16]) -> None:
         if self._last is not None and ticks[0] - self._last_tick <= FILL_TICKS:

@@ -19,9 +19,9 @@ from femo_signal.intervals import (
     union,
 )
 from femo_signal.levels import noise_level, runs_above
-from femo_signal.preprocessing import preprocess
+from femo_signal.preprocessing import Preprocessed, preprocess
 from femo_signal.presses import debounce, sensation_map
-from femo_signal.recording import Profile, Signals
+from femo_signal.recording import Profile
 from femo_signal.settings import (
     TICKS_PER_SECOND,
     AnalysisSettings,
@@ -31,7 +31,6 @@ from femo_signal.settings import (
 
 __all__ = ["body_movement_map", "build_profile", "detect", "fuse", "noise_threshold"]
 
-GAP_MARGIN_TICKS = TICKS_PER_SECOND  # around a gap, in which the filter may still ring
 READING_SHARE = 0.9  # of the time
 
 
@@ -71,33 +70,22 @@ def build_profile(
         progress=lambda share: tell(share * READING_SHARE),
         chunk_bytes=chunk_bytes,
     )
-    signals, length = read.signals, read.info.length_ticks
-    moving = body_movement_map(
-        signals,
-        settings.movement,
-        selected=settings.detection.sensors,
-        length=length,
-        gaps=read.gaps,
-    )
+    length = read.info.length_ticks
+    moving = body_movement_map(read, settings.movement, selected=settings.detection.sensors)
     thresholds: dict[str, float] = {}
     cores: dict[str, Intervals] = {}
     maps: dict[str, Intervals] = {}
     for name in settings.detection.sensors:
-        thresholds[name] = noise_threshold(
-            signals, name, settings.detection, length=length, gaps=read.gaps
-        )
-        cores[name] = empty()
-        if np.isfinite(thresholds[name]):
-            samples = signals.sensors[name].samples
-            above = runs_above(samples, thresholds[name], length=length)
-            cores[name] = difference(above, union(moving, read.gaps))
+        thresholds[name] = noise_threshold(read, name, settings.detection)
+        above = _runs_above(read, name, thresholds[name])
+        cores[name] = difference(above, moving)
         maps[name] = detect(cores[name], moving, settings.detection, length=length)
     presses = debounce(read.raw_presses, gap_ticks=settings.preprocessing.press_gap_ticks)
     tell(1.0)
     return Profile(
         info=read.info,
         settings=settings,
-        signals=signals,
+        signals=read.signals,
         thresholds=thresholds,
         body_movement=moving,
         detections=fuse(maps.values(), settings.detection.minimum_sensors),
@@ -115,28 +103,31 @@ def build_profile(
     )
 
 
+def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = False) -> Intervals:
+    """Find where a channel's magnitude reaches a level; only live ones do, and not in a gap."""
+    if name not in read.signals.live or not np.isfinite(level):
+        return empty()
+    runs = runs_above(
+        read.untrimmed[name],
+        level,
+        length=read.info.length_ticks,
+        lead=read.lead,
+        strict=strict,
+    )
+    return difference(runs, read.gaps)
+
+
 def body_movement_map(
-    signals: Signals,
-    settings: MovementSettings,
-    *,
-    selected: tuple[str, ...],
-    length: int,
-    gaps: Intervals,
+    read: Preprocessed, settings: MovementSettings, *, selected: tuple[str, ...]
 ) -> Intervals:
     """Find when the mother moves: by acceleration, by turning, or by both piezos at once.
 
-    Only live channels are asked.
-
     Parameters
     ----------
-    signals : Signals
+    read : Preprocessed
     settings : MovementSettings
     selected : tuple of str
         Sensors whose levels count.
-    length : int
-        Ticks of the map.
-    gaps : Intervals
-        Where there is nothing to judge by.
 
     Returns
     -------
@@ -144,43 +135,39 @@ def body_movement_map(
         Body movement; the first and the last tick are never part of it.
     """
     size = round(settings.dilation_seconds * TICKS_PER_SECOND)
+    length = read.info.length_ticks
 
-    def beyond(name: str, level: float, *, strict: bool) -> Intervals:
-        channel = signals.sensors.get(name) or getattr(signals, name, None)
-        if channel is None or name not in signals.live:
-            return empty()
-        runs = runs_above(channel.samples, level, length=length, strict=strict)
-        return dilate(difference(runs, gaps), size, length)
+    def around(name: str, level: float, *, strict: bool = False) -> Intervals:
+        return dilate(_runs_above(read, name, level, strict=strict), size, length)
 
-    angle = settings.angle_level_degrees
     by_sensor = [
-        beyond(name, settings.sensor_levels_volts[name], strict=False)
-        for name in settings.sensor_levels_volts
+        around(name, level)
+        for name, level in settings.sensor_levels_volts.items()
         if name in selected
     ]
     moving = union(
-        beyond("acceleration", settings.acceleration_level, strict=False),
-        beyond("roll", angle, strict=True),
-        beyond("yaw", angle, strict=True),
+        around("acceleration", settings.acceleration_level),
+        around("roll", settings.angle_level_degrees, strict=True),
+        around("yaw", settings.angle_level_degrees, strict=True),
         at_least(settings.minimum_sensors, *by_sensor),
     )
     return clip(moving, 1, length - 1)
 
 
-def noise_threshold(
-    signals: Signals, name: str, settings: DetectionSettings, *, length: int, gaps: Intervals
-) -> float:
+def noise_threshold(read: Preprocessed, name: str, settings: DetectionSettings) -> float:
     """Return what a sensor must reach to detect, V: a multiple of the noise of its quiet part.
 
     Infinite for a sensor that is not live or whose noise is too small to be one.
     """
-    if name not in signals.live:
+    if name not in read.signals.live:
         return float("inf")
+    length = read.info.length_ticks
     noise = noise_level(
-        signals.sensors[name].samples,
+        read.untrimmed[name],
         quantile=settings.noise_quantile,
         length=length,
-        excluded=dilate(gaps, 2 * GAP_MARGIN_TICKS + 1, length),
+        excluded=read.gaps,
+        lead=read.lead,
     )
     if not noise >= settings.minimum_noise_volts:
         return float("inf")

@@ -1,4 +1,4 @@
-"""From labelled recordings to a model: extraction, dataset, grouped cross-validation, fit.
+"""Training and honest evaluation: grouped cross-validation, fit, calibration.
 
 Every step that learns something - class weight, calibration, threshold - is fitted inside the
 training part of a fold. A subject, or a recording where no subject is named, is never in two
@@ -7,45 +7,32 @@ folds.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
-import math
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import version as installed_version
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from femo_signal.errors import LabelError, ModelError
-from femo_signal.evaluation import Evaluation, RecordingOutcome, summarize_outcomes
-from femo_signal.features import (
-    FEATURE_SET,
-    FEATURES,
-    FORMAT_FEATURES,
-    extract_features,
-    feature_names,
+from femo_signal import __version__
+from femo_signal.calibration import best_threshold, correct_for_presses, fit_calibration
+from femo_signal.dataset import Dataset, RecordingFeatures, prepare_dataset
+from femo_signal.errors import ModelError
+from femo_signal.evaluation import (
+    Evaluation,
+    RecordingOutcome,
+    chance_sensitivity,
+    summarize_outcomes,
 )
-from femo_signal.intervals import (
-    Intervals,
-    as_intervals,
-    clip,
-    complement,
-    empty,
-    overlapping,
-    total,
-    union,
-)
+from femo_signal.features import FEATURE_SET, FEATURES, FORMAT_FEATURES, feature_names
+from femo_signal.intervals import as_intervals, overlapping
+from femo_signal.labels import extract_recording
 from femo_signal.model import Calibration, ModelCard, MovementModel
-from femo_signal.recording import Profile
-from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
 
 __all__ = [
     "Dataset",
@@ -54,16 +41,14 @@ __all__ = [
     "evaluate_model",
     "extract_recording",
     "prepare_dataset",
-    "read_annotations",
     "train_model",
 ]
 
 DEFAULT_SEED = 7
-_MOVEMENT_LABELS = frozenset({"", "kick", "fetal_movement"})
 _INNER_FOLDS = 4
 _LEAST_GROUPS = 4  # with fewer, calibration splits by recording: half the data says too little
-_MANY_ROWS = 20_000  # from here on one inner split is enough to fix two numbers
-_SMALL_FOR_ISOTONIC = 2000
+# From here on one inner split is enough to fix two numbers, and fewer folds lose little.
+_MANY_ROWS, _FEW_FOLDS = 20_000, 5
 
 Progress = Callable[[float], None]
 
@@ -100,345 +85,6 @@ class Hyperparameters(BaseModel):
                 f"hyperparameter {where}: {first['msg']}; known are {', '.join(cls.model_fields)}",
                 code="invalid_hyperparameter",
             ) from error
-
-
-@dataclass(frozen=True)
-class RecordingFeatures:
-    """Everything that training and evaluation need to know about one recording."""
-
-    recording_id: str
-    subject_id: str | None
-    settings: AnalysisSettings
-    label_source: str  # "annotations" or "presses"
-    features: NDArray[np.float64]  # (n, features)
-    detections: Intervals  # ticks of the trimmed axis
-    labels: NDArray[np.int8]  # (n,) 1 = a movement of the fetus
-    reference: Intervals  # ticks; events in analysed time; press windows may overlap
-    length_ticks: int
-    analysed_seconds: float
-    masked_seconds: float
-    gap_seconds: float
-    notices: tuple[str, ...] = ()
-
-    def save(self, path: str | Path) -> None:
-        """Write one .npz file without pickled objects."""
-        facts = {
-            "feature_set": FEATURE_SET,
-            "feature_names": list(feature_names),
-            "recording_id": self.recording_id,
-            "subject_id": self.subject_id,
-            "settings": self.settings.model_dump(mode="json"),
-            "label_source": self.label_source,
-            "length_ticks": self.length_ticks,
-            "analysed_seconds": self.analysed_seconds,
-            "masked_seconds": self.masked_seconds,
-            "gap_seconds": self.gap_seconds,
-            "notices": list(self.notices),
-        }
-        with Path(path).open("wb") as file:
-            np.savez(
-                file,
-                facts=np.array(json.dumps(facts)),
-                features=self.features,
-                detections=self.detections,
-                labels=self.labels,
-                reference=self.reference,
-            )
-
-    @classmethod
-    def load(cls, path: str | Path) -> RecordingFeatures:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ModelError
-            If the file is damaged or holds other features.
-        """
-        try:
-            with np.load(Path(path), allow_pickle=False) as stored:
-                facts = json.loads(str(stored["facts"]))
-                if facts.pop("feature_set") != FEATURE_SET or tuple(facts.pop("feature_names")) != (
-                    feature_names
-                ):
-                    raise ModelError(f"{path}: holds other features; extract them again")
-                return cls(
-                    features=stored["features"],
-                    detections=stored["detections"],
-                    labels=stored["labels"],
-                    reference=stored["reference"],
-                    settings=AnalysisSettings.model_validate(facts.pop("settings")),
-                    notices=tuple(facts.pop("notices")),
-                    **facts,
-                )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-            raise ModelError(
-                f"{path}: not a file of extracted features ({error}); extract them again"
-            ) from error
-
-    @property
-    def fingerprint(self) -> str:
-        """16 hex digits that tell this recording from others, whatever its name."""
-        digest = hashlib.sha256(np.ascontiguousarray(self.detections).tobytes())
-        digest.update(np.ascontiguousarray(self.features).tobytes())
-        return digest.hexdigest()[:16]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """Recordings that share settings and features."""
-
-    recordings: tuple[RecordingFeatures, ...]
-    notices: tuple[str, ...] = ()
-
-    @property
-    def settings(self) -> AnalysisSettings:
-        """The settings that all recordings were analysed with."""
-        return self.recordings[0].settings
-
-    @cached_property
-    def features(self) -> NDArray[np.float64]:
-        """All detections' features, shape (n, features)."""
-        return np.concatenate([recording.features for recording in self.recordings])
-
-    @cached_property
-    def labels(self) -> NDArray[np.int8]:
-        """All detections' labels, shape (n,)."""
-        return np.concatenate([recording.labels for recording in self.recordings])
-
-    @cached_property
-    def group_names(self) -> tuple[str, ...]:
-        """The fold unit of every recording: its subject, or itself where none is named.
-
-        If the manifest knows only one subject, recordings are kept apart instead.
-        """
-        subjects = tuple(
-            f"subject {r.subject_id}" if r.subject_id else f"recording {r.recording_id}"
-            for r in self.recordings
-        )
-        if len(set(subjects)) > 1:
-            return subjects
-        return tuple(f"recording {r.recording_id}" for r in self.recordings)
-
-    def rows_of(self, numbers: Sequence[int]) -> NDArray[np.int64]:
-        """Return the rows of `features` that belong to the given recordings."""
-        counts = [len(recording.labels) for recording in self.recordings]
-        first = np.concatenate(([0], np.cumsum(counts)))
-        parts = [np.arange(first[k], first[k + 1]) for k in numbers]
-        return np.concatenate([np.zeros(0, dtype=np.int64), *parts]).astype(np.int64)
-
-    def save(self, folder: str | Path) -> None:
-        """Write the dataset: one .npz file a recording, and an index."""
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        names = [f"{number:06d}.npz" for number in range(len(self.recordings))]
-        for name, recording in zip(names, self.recordings, strict=True):
-            recording.save(target / name)
-        index = {"schema_version": 1, "recordings": names, "notices": list(self.notices)}
-        (target / "dataset.json").write_text(json.dumps(index, indent=2) + "\n")
-
-    @classmethod
-    def load(cls, folder: str | Path) -> Dataset:
-        """Read what `save` wrote.
-
-        Raises
-        ------
-        ModelError
-            If there is no dataset.
-        """
-        source = Path(folder)
-        try:
-            index = json.loads((source / "dataset.json").read_text())
-            names, notices = index["recordings"], tuple(index["notices"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise ModelError(f"{source}: no dataset ({error}); prepare one first") from error
-        return cls(tuple(RecordingFeatures.load(source / name) for name in names), notices)
-
-
-def read_annotations(path: str | Path) -> NDArray[np.float64]:
-    """Read reference annotations.
-
-    Parameters
-    ----------
-    path : path
-        CSV with the columns ``start_seconds``, ``end_seconds`` and, if it holds other kinds of
-        events too, ``label``: rows labelled ``kick`` or ``fetal_movement`` (or nothing) count.
-
-    Returns
-    -------
-    float64, shape (n, 2)
-        Seconds from the start of the recording, sorted.
-
-    Raises
-    ------
-    LabelError
-        If the file cannot be read, a column is missing, or a row is not an interval.
-    """
-    rows: list[tuple[float, float]] = []
-    others = 0
-    try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            for column in ("start_seconds", "end_seconds"):
-                if column not in (table.fieldnames or ()):
-                    raise LabelError(f"{path}: column {column} is missing; add it")
-            for row in table:
-                start, end = _seconds(path, table.line_num, row)
-                if (row.get("label") or "").strip().lower() in _MOVEMENT_LABELS:
-                    rows.append((start, end))
-                else:
-                    others += 1
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise LabelError(f"{path}: cannot read the annotations ({error}); give a CSV") from error
-    if others and not rows:
-        raise LabelError(
-            f"{path}: none of its {others} rows is labelled kick or fetal_movement; "
-            "correct the labels"
-        )
-    return np.array(sorted(rows), dtype=np.float64).reshape(-1, 2)
-
-
-def _seconds(path: str | Path, line: int, row: Mapping[str, str | None]) -> tuple[float, float]:
-    try:
-        start, end = float(row["start_seconds"] or ""), float(row["end_seconds"] or "")
-    except ValueError:
-        start, end = math.nan, math.nan
-    if not (math.isfinite(start) and math.isfinite(end) and 0 <= start < end):
-        raise LabelError(
-            f"{path}, line {line}: needs 0 <= start_seconds < end_seconds; correct the row"
-        )
-    return start, end
-
-
-def extract_recording(
-    path: str | Path,
-    *,
-    settings: AnalysisSettings | None = None,
-    labels_csv: str | Path | None = None,
-    recording_id: str,
-    subject_id: str | None = None,
-    progress: Progress | None = None,
-) -> RecordingFeatures:
-    """Analyse and label one recording.
-
-    Parameters
-    ----------
-    path : path
-        The recording.
-    settings : AnalysisSettings, optional
-        Default: the reference profile.
-    labels_csv : path, optional
-        Reference annotations; without them the presses label the detections.
-    recording_id, subject_id : str
-    progress : callable, optional
-        Called with the share that is done, 0..1.
-
-    Raises
-    ------
-    RecordingError
-        If the recording cannot be analysed.
-    LabelError
-        If the annotations are malformed or lie outside the recording.
-    """
-    from femo_signal.profile import build_profile
-
-    annotated = None if labels_csv is None else read_annotations(labels_csv)
-    profile = build_profile(Path(path), settings=settings or AnalysisSettings(), progress=progress)
-    if annotated is not None and len(annotated):
-        latest = float(annotated[:, 1].max())
-        if latest > profile.info.duration_seconds + 1:
-            raise LabelError(
-                f"{labels_csv}: an annotation ends at {latest:.1f} s, the recording after "
-                f"{profile.info.duration_seconds:.1f} s; give this recording's own annotations"
-            )
-    return label_profile(
-        profile, annotated=annotated, recording_id=recording_id, subject_id=subject_id
-    )
-
-
-def label_profile(
-    profile: Profile,
-    *,
-    annotated: NDArray[np.float64] | None,
-    recording_id: str,
-    subject_id: str | None,
-) -> RecordingFeatures:
-    """Compute features and labels of a profile's detections.
-
-    A detection is a true one if an annotated movement made it: if they share a sample above a
-    sensor's threshold. What merely lies within the dilation, beside a hiccup for instance, teaches
-    nothing. Without annotations a detection is true if it shares a sample with the sensation map
-    (SIGNAL.md, section 2).
-
-    Parameters
-    ----------
-    profile : Profile
-    annotated : float64, shape (n, 2), optional
-        Seconds from the start of the recording.
-    recording_id : str
-    subject_id : str or None
-    """
-    length = profile.info.length_ticks
-    hidden = union(profile.body_movement, profile.gaps)
-    analysed = complement(hidden, length)
-    if annotated is None:
-        source = "presses"
-        half = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
-        reference = np.clip(profile.presses + np.array([-half, half]), 0, length)
-        reference = reference[~overlapping(reference, hidden)] if len(reference) else reference
-        labels = overlapping(profile.detections, profile.sensation)
-    else:
-        source = "annotations"
-        ticks = np.column_stack(
-            (
-                np.floor(annotated[:, 0] * TICKS_PER_SECOND),
-                np.ceil(annotated[:, 1] * TICKS_PER_SECOND),
-            )
-        ).astype(np.int64)
-        reference = clip(ticks - profile.info.trim_ticks, 0, length)
-        cores = union(*profile.core_detections.values())
-        caused = cores[overlapping(cores, as_intervals(reference))]
-        labels = overlapping(profile.detections, caused)
-        reference = reference[overlapping(reference, analysed)]
-    return RecordingFeatures(
-        recording_id=recording_id,
-        subject_id=subject_id,
-        settings=profile.settings,
-        label_source=source,
-        features=extract_features(profile),
-        detections=profile.detections,
-        labels=labels.astype(np.int8),
-        reference=reference if len(reference) else empty(),
-        length_ticks=length,
-        analysed_seconds=total(analysed) / TICKS_PER_SECOND,
-        masked_seconds=total(profile.body_movement) / TICKS_PER_SECOND,
-        gap_seconds=total(profile.gaps) / TICKS_PER_SECOND,
-        notices=profile.info.notices,
-    )
-
-
-def prepare_dataset(
-    recordings: Sequence[RecordingFeatures], *, notices: Sequence[str] = ()
-) -> Dataset:
-    """Put recordings together, in an order that does not depend on who extracted them.
-
-    Raises
-    ------
-    ModelError
-        If there is no recording, or recordings were analysed with different settings.
-    """
-    if not recordings:
-        raise ModelError(
-            "no recording could be analysed; correct the manifest or its recordings",
-            code="too_few_recordings",
-        )
-    ordered = sorted(recordings, key=lambda recording: recording.recording_id)
-    digests = {recording.settings.digest() for recording in ordered}
-    if len(digests) > 1:
-        raise ModelError(
-            f"the recordings were analysed with {len(digests)} different settings; "
-            "extract all of them again with the same"
-        )
-    return Dataset(tuple(ordered), tuple(notices))
 
 
 # A scorer turns features into raw scores.
@@ -534,7 +180,7 @@ def train_model(
             training=facts,
             evaluation=evaluation.to_dict(),
             libraries={
-                "femo_cloud": installed_version("femo-cloud"),
+                "femo_cloud": __version__,
                 "lightgbm": installed_version("lightgbm"),
                 "numpy": np.__version__,
                 "scikit-learn": installed_version("scikit-learn"),
@@ -577,7 +223,8 @@ def evaluate_model(
     chosen = Hyperparameters.parse(hyperparameters)
     _check_trainable(dataset)
     numbers = list(range(len(dataset.recordings)))
-    folds = _split(dataset, numbers, chosen.folds)
+    many = len(dataset.labels) > _MANY_ROWS
+    folds = _split(dataset, numbers, min(chosen.folds, _FEW_FOLDS) if many else chosen.folds)
     fitters = {"trees": _trees_fitter(chosen, seed), "linear": _fit_linear}
     done = 0
 
@@ -717,97 +364,59 @@ def _split(
 
 
 def _fit_decision(
-    dataset: Dataset,
-    numbers: Sequence[int],
-    fitter: _Fitter,
-    *,
-    folds: int,
+    dataset: Dataset, numbers: Sequence[int], fitter: _Fitter, *, folds: int
 ) -> _Decision:
     """Fit calibration and threshold on scores of recordings that the scoring model never saw."""
-    labels = dataset.labels
     splits = _split(dataset, numbers, folds, least_groups=_LEAST_GROUPS)
-    if len(dataset.rows_of(numbers)) > _MANY_ROWS:
+    many = len(dataset.rows_of(numbers)) > _MANY_ROWS
+    if many:
         splits = splits[:1]
-    scores, truth, tested = [], [], []
-    if len(splits) > 1 or len(dataset.rows_of(numbers)) > _MANY_ROWS:
+    tested: list[int] = []
+    scores: dict[int, NDArray[np.float64]] = {}
+    if len(splits) > 1 or many:
         for train, test in splits:
-            rows, held = dataset.rows_of(train), dataset.rows_of(test)
-            if len(held):
-                scores.append(fitter(dataset.features[rows], labels[rows])(dataset.features[held]))
-                truth.append(labels[held])
-                tested += test
-    if not scores or len(np.unique(np.concatenate(truth))) < 2:
-        # One group only: nothing to calibrate on but the training rows themselves.
-        rows = dataset.rows_of(numbers)
-        scores, truth = (
-            [fitter(dataset.features[rows], labels[rows])(dataset.features[rows])],
-            [labels[rows]],
-        )
+            rows = dataset.rows_of(train)
+            scorer = fitter(dataset.features[rows], dataset.labels[rows])
+            scores.update({n: scorer(dataset.recordings[n].features) for n in test})
+            tested += test
+    if len({int(label) for n in tested for label in dataset.recordings[n].labels}) < 2:
+        # Nothing to calibrate on but the training rows themselves.
         tested = list(numbers)
-    raw, known = np.concatenate(scores), np.concatenate(truth)
-    calibration = _fit_calibration(raw, known)
-    missed = sum(
-        int((~overlapping(r.reference, r.detections)).sum())
-        for r in (dataset.recordings[number] for number in tested)
-        if len(r.reference)
-    )
-    return _Decision(calibration, _best_threshold(calibration(raw), known, missed))
-
-
-def _fit_calibration(raw: NDArray[np.float64], labels: NDArray[np.int8]) -> Calibration:
-    """Fit a monotone curve: logistic in the log-odds for few scores, isotonic for many."""
-    if len(np.unique(labels)) < 2:
-        return Calibration(raw=(0.0, 1.0), probability=(0.0, 1.0))
-    grid = np.unique(np.concatenate((np.linspace(0, 1, 41), [0.002, 0.01, 0.99, 0.998])))
-    if len(raw) < _SMALL_FOR_ISOTONIC:
-        from sklearn.linear_model import LogisticRegression
-
-        curve = LogisticRegression(C=10.0).fit(_log_odds(raw)[:, None], labels)
-        values = curve.predict_proba(_log_odds(grid)[:, None])[:, 1]
-        if curve.coef_[0, 0] < 0:  # scores that carry nothing
-            values = np.full(len(grid), float(labels.mean()))
-    else:
-        from sklearn.isotonic import IsotonicRegression
-
-        steps = IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(raw, labels)
-        values = steps.predict(grid)
-    values = np.maximum.accumulate(np.clip(values, 0.0, 1.0))
-    return Calibration(
-        raw=tuple(float(x) for x in grid),
-        probability=tuple(round(float(y), 9) for y in values),
+        rows = dataset.rows_of(tested)
+        scorer = fitter(dataset.features[rows], dataset.labels[rows])
+        scores = {n: scorer(dataset.recordings[n].features) for n in tested}
+    # Where there are annotations they decide; presses are weaker truth.
+    annotated = [n for n in tested if dataset.recordings[n].label_source == "annotations"]
+    used = annotated or tested
+    known = [dataset.recordings[n] for n in used]
+    raw = np.concatenate([scores[n] for n in used])
+    labels = np.concatenate([recording.labels for recording in known])
+    calibration = fit_calibration(raw, labels)
+    if not annotated:
+        corrected = correct_for_presses(calibration, raw, _chance_of_label(known))
+        if corrected is not None:
+            probability = corrected(raw)
+            return _Decision(corrected, best_threshold(probability, probability))
+    missed = sum(int((~overlapping(r.reference, r.detections)).sum()) for r in known)
+    return _Decision(
+        calibration, best_threshold(calibration(raw), labels.astype(np.float64), missed)
     )
 
 
-def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    clipped = np.clip(probability, 1e-4, 1 - 1e-4)
-    odds: NDArray[np.float64] = np.log(clipped / (1 - clipped))
-    return odds
-
-
-def _best_threshold(
-    probability: NDArray[np.float64], labels: NDArray[np.int8], missed: int
-) -> float:
-    """Choose the threshold with the best F1.
-
-    Among thresholds within half a percent of the best, the one nearest to half the best F1 is
-    taken: the optimum for calibrated probabilities (Lipton et al., 2014), and steadier than the
-    exact maximum of few detections.
-
-    Parameters
-    ----------
-    probability : float64, shape (n,)
-    labels : int8, shape (n,)
-    missed : int
-        Reference events without a detection.
-    """
-    grid = np.linspace(0.05, 0.95, 91)
-    accepted = probability[:, None] >= grid[None, :]
-    hits = (accepted & (labels[:, None] == 1)).sum(axis=0)
-    false = accepted.sum(axis=0) - hits
-    f1 = 2 * hits / np.maximum(2 * hits + false + (int(labels.sum()) - hits) + missed, 1)
-    best = float(f1.max())
-    good = grid[f1 >= best - 0.005]
-    return float(round(good[np.argmin(np.abs(good - best / 2))], 3))
+def _chance_of_label(recordings: Sequence[RecordingFeatures]) -> float:
+    """Return which share of the detections the presses would label if they fell anywhere."""
+    hits, count = 0.0, 0
+    for number, recording in enumerate(recordings):
+        share = chance_sensitivity(
+            as_intervals(recording.reference),
+            recording.detections,
+            length=recording.length_ticks,
+            seed=number,
+        )
+        if share is not None:
+            hits += share * len(recording.detections)
+            count += len(recording.detections)
+    return hits / count if count else 0.0
 
 
 def _trees_fitter(chosen: Hyperparameters, seed: int) -> _Fitter:

@@ -11,7 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -98,31 +98,30 @@ class Part:
             self.process.wait()
 
 
-def wait_until_ready(parts: Sequence[Part], seconds: float) -> None:
-    """Wait for every part.
+def wait_until_ready(part: Part, seconds: float, check: Callable[[], None]) -> None:
+    """Wait for a part.
+
+    Parameters
+    ----------
+    check
+        Called meanwhile; raises to give up.
 
     Raises
     ------
     PartCrashedError
-        If one ends.
+        If it ends.
     StackError
-        If one is not ready in time.
+        If it is not ready in time.
     """
     deadline = time.monotonic() + seconds
-    waiting = list(parts)
-    while waiting:
-        for part in list(waiting):
-            part.check()
-            if part.is_ready():
-                waiting.remove(part)
-        if waiting and time.monotonic() > deadline:
-            part = waiting[0]
+    while not part.is_ready():
+        check()
+        if time.monotonic() > deadline:
             raise StackError(
                 f"{part.name} was not ready after {seconds:.0f} s. Its last lines ({part.log}):\n"
                 f"{tail(part.log)}"
             )
-        if waiting:
-            time.sleep(0.05)
+        time.sleep(0.05)
 
 
 def tail(log: Path, lines: int = TAIL_LINES) -> str:

@@ -195,12 +195,12 @@ class Supervisor:
         description.write(self._folder.description)
         self._report(f"Starting MiniStack on {gateway} and SageMaker on {sagemaker}.")
         for part in self._parts:
+            # One after the other: SageMaker takes up its work at once, and needs MiniStack for it
             part.start()
             assert part.process is not None
             description.processes[part.name] = part.process.pid
-        description.write(self._folder.description)
-        wait_until_ready(self._parts, READY_SECONDS)
-        self._interrupt_if_stopped()
+            description.write(self._folder.description)
+            wait_until_ready(part, READY_SECONDS, self._interrupt_if_stopped)
 
         if self._options.template is not None:
             deployment = Deployment(
@@ -215,7 +215,7 @@ class Supervisor:
             result = deploy(deployment, known)
             description.outputs = result.outputs
             description.inert = result.inert
-        self._resume_executions(gateway, key["LOCAL_STACK_KEY"])
+        self._resume(gateway, key["LOCAL_STACK_KEY"])
         for part in self._parts:
             part.check()
         description.status = "ready"
@@ -314,14 +314,16 @@ class Supervisor:
             ready_url=f"{url}/ping",
         )
 
-    def _resume_executions(self, gateway: str, key: str) -> None:
+    def _resume(self, gateway: str, key: str) -> None:
         request = urllib.request.Request(  # noqa: S310 - the loopback
-            f"{gateway}/_local/resume-executions", b"{}", {"X-Local-Stack-Key": key}
+            f"{gateway}/_local/resume", b"{}", {"X-Local-Stack-Key": key}
         )
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            resumed = json.loads(response.read())["resumed"]
-        if resumed:
-            self._report(f"{len(resumed)} state machine executions go on where they were.")
+            resumed = json.loads(response.read())
+        if resumed["executions"]:
+            self._report(f"{len(resumed['executions'])} executions go on where they were.")
+        if resumed["invocations"]:
+            self._report(f"{resumed['invocations']} events are delivered again.")
 
     def _watch(self) -> None:
         while not self._stop.wait(WATCH_SECONDS):
@@ -332,7 +334,8 @@ class Supervisor:
         if self._stop.is_set():
             raise _InterruptedError
         for part in self._parts:
-            part.check()
+            if part.process is not None:
+                part.check()
 
     def _end(self) -> None:
         # SageMaker first: it hands over what its containers are about to finish

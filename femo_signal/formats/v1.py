@@ -81,11 +81,22 @@ def parse_header(content: bytes) -> Header:
 
 
 @dataclass(frozen=True)
+class _Break:
+    """Where the pattern broke: the hole before lies after ``earliest`` and up to ``record``."""
+
+    earliest: int
+    record: int
+
+    def shifted(self, records: int) -> _Break:
+        return _Break(self.earliest + records, self.record + records)
+
+
+@dataclass(frozen=True)
 class _Found:
     """Records found in a buffer, and why the search ended."""
 
     offsets: NDArray[np.int64]  # of the descriptor bytes
-    breaks: NDArray[np.int64]  # records at which the repeating pattern broke
+    breaks: list[_Break]  # of the repeating pattern
     stop: int  # where the next record starts
     damaged: bool  # no record can start there
 
@@ -105,11 +116,12 @@ class _RecordFinder:
         self._pattern = b""  # the same from the next record on; empty while out of step
         self._walked = bytearray()  # descriptors since the records are followed one by one
         self._broken = False  # the pattern just broke
+        self._unsure = 0  # records before the break among which the hole may lie
 
     def find(self, data: NDArray[np.uint8], *, at_end: bool) -> _Found:
         """Return the whole records from the start of ``data`` to its end, or to damage."""
         found: list[NDArray[np.int64]] = []
-        breaks: list[int] = []
+        breaks: list[_Break] = []
         count = position = 0
         state = "more"
         while state == "more":
@@ -126,10 +138,10 @@ class _RecordFinder:
                 count += len(offsets)
                 position = int(offsets[-1]) + self._sizes[data[offsets[-1]]]
             if self._broken:
-                breaks.append(count)
+                breaks.append(_Break(count - self._unsure, count))
         return _Found(
             np.concatenate(found) if found else np.zeros(0, dtype=np.int64),
-            np.array(breaks, dtype=np.int64),
+            breaks,
             position,
             state == "damaged",
         )
@@ -161,6 +173,10 @@ class _RecordFinder:
         phase = count % len(pattern)
         self._pattern = self._pattern[phase:] + self._pattern[:phase]
         if count < whole:
+            # A time stamp out of turn tells of a hole since the last one, any other block of one
+            # since the last IMU block.
+            other = int(data[offsets[count]]) ^ self._pattern[0]
+            self._unsure = UNSURE_RECORDS + 1 if other & LAYOUT & ~TIME else len(pattern)
             self._pattern, self._broken = b"", True
         return offsets[:count]
 
@@ -287,7 +303,7 @@ class _Timeline:
         self.notices: list[str] = []
         self._start_ms = round(start.timestamp() * 1000)
         self._clock: int | None = None  # time stamp less tick, at the last time stamp
-        self._breaks: list[int] = []  # of the pattern, among the records not yet placed
+        self._breaks: list[_Break] = []  # among the records not yet placed
         self._slack = 0  # ticks by which the gap before the next record may still shrink
         self._damaged = False  # that gap is there
 
@@ -302,14 +318,14 @@ class _Timeline:
         self.next_tick += ticks
         self._slack = ticks
         self._damaged = True
-        self._breaks = [0]
+        self._breaks = [_Break(0, 0)]
 
     def place(
         self,
         count: int,
         stamped: NDArray[np.int64],
         times: NDArray[np.int64],
-        breaks: list[int],
+        breaks: list[_Break],
         locate: Callable[[int, int], int],
         *,
         final: bool,
@@ -322,8 +338,8 @@ class _Timeline:
             Records at hand, the ones not yet placed first.
         stamped, times : ndarray of int64, shape (n,)
             Records with a time stamp, and the tick that it stands for.
-        breaks : list of int
-            Records at which the pattern broke, that are new.
+        breaks : list of _Break
+            New breaks of the pattern.
         locate : callable
             Tells, of the records after the first argument and up to the second, which is the
             likeliest to follow a hole.
@@ -346,7 +362,7 @@ class _Timeline:
             following = pairs[number + 1] if number + 1 < len(pairs) else None
             clock = time - (tick + record - first)
             jump = clock - self._clock if self._clock is not None else 0
-            broken = [b for b in breaks if settled < b <= record]
+            broken = [b for b in breaks if settled < b.record <= record]
             if abs(jump) >= (HOLE_TICKS_AT_BREAK if broken else HOLE_TICKS):
                 if following is None and not final:
                     break
@@ -357,10 +373,10 @@ class _Timeline:
                 )
                 if not agrees:
                     continue  # one time stamp against all others
-                at = broken[0] if broken else record
-                if at:  # a pattern breaks at the latest one period of the IMU after the hole
-                    earliest = max(settled, at - UNSURE_RECORDS - 1) if broken else settled
-                    at = locate(max(earliest, 0), at)
+                where = broken[0] if broken else _Break(settled, record)
+                at = where.record
+                if at:
+                    at = locate(max(settled, where.earliest, 0), at)
                 if self._admits(jump, at):
                     if at > first:
                         runs.append((first, at, tick))
@@ -375,7 +391,7 @@ class _Timeline:
         if placed > first:
             runs.append((first, placed, tick))
         self.next_tick = tick + placed - first
-        self._breaks = [b - placed for b in breaks if b >= placed]
+        self._breaks = [b.shifted(-placed) for b in breaks if b.record >= placed]
         if self.next_tick > LONGEST_RECORDING_SECONDS * TICKS_PER_SECOND:
             raise RecordingError(
                 f"the recording is longer than {LONGEST_RECORDING_SECONDS // 3600} hours; "
@@ -610,7 +626,7 @@ class V1Reader:
             len(records),
             stamped,
             self._timeline.ticks(_time_stamps(data, records[stamped], kinds[stamped])),
-            (found.breaks + held).tolist(),
+            [b.shifted(held) for b in found.breaks],
             lambda first, last: _likeliest_hole(data, records, first, last),
             final=final,
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from types import FrameType
 
 import uvicorn
 
 from .app import Service, create_app
+from .logs import log_event
 
 __all__ = ["Listener"]
 
@@ -36,6 +38,11 @@ class Listener(uvicorn.Server):
         super().__init__(config)
         self._service = service
         self._loop = asyncio.get_running_loop()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so: from here on /ping answers."""
+        await super().startup(sockets)
+        log_event("listening", port=self.config.port)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Stop listening, and give the running jobs their time of grace."""

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-__all__ = ["ALLOWED_FIELDS", "configure", "log_event", "progress_log"]
+__all__ = ["ALLOWED_FIELDS", "JsonLines", "configure", "log_event", "progress_log"]
 
 LOGGER = logging.getLogger("femo_container")
 
@@ -75,7 +75,7 @@ def progress_log(stage: str) -> Callable[[float], None]:
     return report
 
 
-class _JsonLines(logging.Formatter):
+class JsonLines(logging.Formatter):
     """One JSON object a record; other libraries' messages are left out, for they quote data."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -106,6 +106,6 @@ def _places(trace: TracebackType | None, *, last: int = 6) -> list[str]:
 def configure() -> None:
     """Send every logger's records to standard error as JSON lines."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonLines())
+    handler.setFormatter(JsonLines())
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     LOGGER.setLevel(logging.INFO)

@@ -211,4 +211,7 @@ def worker_environment(workers: int) -> dict[str, str]:
     given = variables.get("PYTHONPATH")
     variables["PYTHONPATH"] = os.pathsep.join([place, given] if given else [place])
     variables.setdefault("OMP_NUM_THREADS", str(max(1, usable_cores() // workers)))
+    # glibc gives every thread a heap of its own: after two nights that were downloaded by eight
+    # threads a worker peaked at 507 MB; with two heaps at 399 MB, and no slower.
+    variables.setdefault("MALLOC_ARENA_MAX", "2")
     return variables

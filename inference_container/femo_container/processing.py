@@ -6,9 +6,10 @@ import argparse
 import json
 import tarfile
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .contract import JobFolder, run_job
 from .environment import JobEnvironment
@@ -45,9 +46,8 @@ def prepare(folder: JobFolder) -> None:
         recordings.append(RecordingFeatures.load(path))
         log_event("progress", stage="prepare", done=done, total=len(paths))
     if len(recordings) < needed:
-        why = f"; the first of {len(failed)} failed with: {failed[0]['reason']}" if failed else ""
         raise ServiceError(
-            f"{len(recordings)} usable recordings, {needed} needed{why}",
+            f"{len(recordings)} usable recordings, {needed} needed{_most_common(failed)}",
             code="too_few_recordings",
         )
     output = folder.output("dataset")
@@ -62,6 +62,15 @@ def prepare(folder: JobFolder) -> None:
     }
     (output / "preparation.json").write_text(json.dumps(summary, indent=2) + "\n")
     log_event("dataset prepared", recordings=len(recordings), failed=len(failed))
+
+
+def _most_common(failed: Sequence[Mapping[str, Any]]) -> str:
+    """Why most of the others were left out, for the one line that an operator reads first."""
+    if not failed:
+        return ""
+    code, count = Counter(entry["code"] for entry in failed).most_common(1)[0]
+    reason = next(entry["reason"] for entry in failed if entry["code"] == code)
+    return f"; {len(failed)} failed, {count} of them with {code}: {reason}"
 
 
 def evaluate(folder: JobFolder) -> None:

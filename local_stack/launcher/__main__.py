@@ -4,6 +4,7 @@ import sys
 
 from local_stack.launcher import (
     api_gateway_bodies,
+    async_invocations,
     bucket_properties,
     control_routes,
     functions,
@@ -19,6 +20,7 @@ from local_stack.launcher.private_names import MinistackMismatchError, check
 
 PATCHES = (
     api_gateway_bodies,
+    async_invocations,
     bucket_properties,
     functions,
     inert_resources,

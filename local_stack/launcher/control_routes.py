@@ -9,7 +9,7 @@ import asyncio
 import hmac
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from typing import Any
 
 from ministack import app as gateway
@@ -17,14 +17,10 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge
 
-from local_stack.launcher import service_sessions, state_machine_executions
+from local_stack.launcher import async_invocations, service_sessions, state_machine_executions
+from local_stack.launcher.asgi import Application, Message, Receive, Send
 from local_stack.launcher.private_names import PrivateName
 from local_stack.launcher.service_sessions import ACCOUNT, REGION
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 PRIVATE_NAMES = (
     PrivateName("app", "app", ("scope", "receive", "send")),
@@ -141,16 +137,19 @@ def put_events(request: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def resume_executions(_request: dict[str, Any]) -> dict[str, Any]:
-    """Continue the executions that were running when the stack was stopped."""
-    return {"resumed": state_machine_executions.resume_interrupted()}
+def resume(_request: dict[str, Any]) -> dict[str, Any]:
+    """Continue what was under way when the stack was stopped."""
+    return {
+        "executions": state_machine_executions.resume_interrupted(),
+        "invocations": async_invocations.resume_interrupted(),
+    }
 
 
 _HANDLERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "assume-role": assume_role,
     "authorize": authorize,
     "events": put_events,
-    "resume-executions": resume_executions,
+    "resume": resume,
 }
 
 

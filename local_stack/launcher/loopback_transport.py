@@ -6,7 +6,7 @@ every process. A request that says ``X-Forwarded-Proto: http`` itself is refused
 
 from ministack import app as gateway
 
-from local_stack.launcher.control_routes import Application, Message, Receive, Send
+from local_stack.launcher.asgi import Application, Message, Receive, Send
 from local_stack.launcher.private_names import PrivateName
 
 PRIVATE_NAMES = (PrivateName("app", "app", ("scope", "receive", "send")),)

@@ -1,22 +1,15 @@
-"""Writes MiniStack's state while it runs, so that a killed process loses seconds and not the day.
+"""Holds back the answer to a request that changed something until the change is on disk."""
 
-MiniStack writes its state at a clean stop only. With a kept state folder this module writes it
-again whenever something changed, at most once an interval.
-"""
-
-import asyncio
 import logging
-import os
-import time
-from typing import Any
+import re
+from collections.abc import Awaitable, Callable
 
 from ministack import app as gateway
 from ministack.core import persistence
 
-from local_stack.launcher.control_routes import Application, Message, Receive, Send
+from local_stack.launcher import durability
+from local_stack.launcher.asgi import Application, Message, Receive, Send
 from local_stack.launcher.private_names import PrivateName
-
-logger = logging.getLogger(__name__)
 
 PRIVATE_NAMES = (
     PrivateName("app", "_build_persistence_save_dict"),
@@ -24,37 +17,65 @@ PRIVATE_NAMES = (
     PrivateName("core.persistence", "save_all", ("services",)),
 )
 
+Commit = Callable[[bool], Awaitable[None]]
+
+# Large, slow to write, and changed by deployments alone
+STRUCTURAL_STATE = ("lambda", "cloudformation")
+_READS = re.compile(r"(?:Describe|Get|List|Query|Scan|BatchGet|Simulate|Lookup|Head|Receive)")
+_SCOPE = re.compile(rb"Credential=[^/]+/\d+/[^/]+/([a-z0-9-]+)/")
+
 
 def apply() -> None:
     """Watch requests for changes, if the state is kept."""
-    interval = float(os.environ.get("LOCAL_STACK_SNAPSHOT_SECONDS", "2"))
-    if persistence.PERSIST_STATE and interval > 0:
-        # Each write logs a line a service, which would bury everything else
-        logging.getLogger("persistence").setLevel(logging.WARNING)
-        gateway.app = with_snapshots(gateway.app, interval, _save)
+    if not persistence.PERSIST_STATE:
+        return
+    # Each write logs a line a service, which would bury everything else
+    logging.getLogger("persistence").setLevel(logging.WARNING)
+    committer = durability.committer = durability.Committer(_save)
+
+    async def commit(structural: bool) -> None:
+        await committer.committed(structural=structural)
+
+    gateway.app = with_commits(gateway.app, commit)
 
 
-def with_snapshots(application: Application, interval: float, save: Any) -> Application:
-    """Return an ASGI application that saves within ``interval`` s of a request that changed."""
-    state: dict[str, Any] = {"task": None}
-
-    async def save_later() -> None:
-        await asyncio.sleep(interval)
-        state["task"] = None
-        save()
+def with_commits(application: Application, commit: Commit) -> Application:
+    """Return an ASGI application whose answers to changes wait for ``commit``."""
 
     async def watched(scope: Message, receive: Receive, send: Send) -> None:
-        await application(scope, receive, send)
-        changed = scope["type"] == "http" and scope["method"] not in ("GET", "HEAD")
-        if changed and state["task"] is None:
-            state["task"] = asyncio.create_task(save_later())
+        if not may_change(scope):
+            await application(scope, receive, send)
+            return
+
+        async def send_committed(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                await commit(is_structural(scope))
+            await send(message)
+
+        await application(scope, receive, send_committed)
 
     return watched
 
 
-def _save() -> None:
-    started = time.perf_counter()
-    persistence.save_all(gateway._build_persistence_save_dict())
-    seconds = time.perf_counter() - started
-    if seconds > 1:
-        logger.warning("Writing the state took %.1f s", seconds)
+def may_change(scope: Message) -> bool:
+    """Say whether a request can change the state."""
+    if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
+        return False
+    target = dict(scope["headers"]).get(b"x-amz-target", b"").decode("latin-1")
+    return not _READS.match(target.rpartition(".")[2])
+
+
+def is_structural(scope: Message) -> bool:
+    """Say whether a request can change functions or stacks."""
+    found = _SCOPE.search(dict(scope["headers"]).get(b"authorization", b""))
+    if found is None:
+        return False
+    is_call = scope["path"].endswith(("/invocations", "/invoke-async"))
+    return found[1].decode() in STRUCTURAL_STATE and not is_call
+
+
+def _save(structural: bool) -> None:
+    services = gateway._build_persistence_save_dict()
+    if not structural:
+        services = {name: state for name, state in services.items() if name not in STRUCTURAL_STATE}
+    persistence.save_all(services)

@@ -11,6 +11,7 @@ from typing import Any
 
 from ministack.services import lambda_svc, sns
 
+from local_stack.launcher import async_invocations
 from local_stack.launcher.private_names import PrivateName
 
 logger = logging.getLogger(__name__)
@@ -24,7 +25,6 @@ PRIVATE_NAMES = (
     PrivateName("services.sns", "_deliver_to_sqs", ("endpoint", "envelope", "raw", "raw_message")),
     PrivateName("services.sns", "_topics"),
     PrivateName("services.lambda_svc", "_get_func_record_for_ref"),
-    PrivateName("services.lambda_svc", "invoke_async_with_retry", ("func", "event")),
 )
 
 
@@ -43,7 +43,7 @@ def deliver(endpoint: str, envelope: str, topic_arn: str, subscription_arn: str,
             "EventSource": "aws:sns",
             "Sns": json.loads(envelope),
         }
-        lambda_svc.invoke_async_with_retry(function, {"Records": [record]})
+        async_invocations.invoke(function, {"Records": [record]})
         return
     queue_arn = _dead_letter_queue(topic_arn, subscription_arn)
     if queue_arn is None:

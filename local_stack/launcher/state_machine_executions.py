@@ -22,6 +22,7 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import stepfunctions as sfn
 
+from local_stack.launcher import durability
 from local_stack.launcher.private_names import PrivateName
 
 logger = logging.getLogger(__name__)
@@ -196,6 +197,7 @@ def _walk(
             state=name, input=copy.deepcopy(value), variables=copy.deepcopy(context["variables"])
         )
         context["State"] = {"Name": name, "EnteredTime": now_iso(), "RetryCount": 0}
+        durability.mark()
         kind = state["Type"]
         sfn._add_event(
             execution,
@@ -268,6 +270,7 @@ def _succeed(execution: Execution, output: Any) -> None:
     execution.update(status="SUCCEEDED", output=document, stopDate=now_iso())
     details = {"executionSucceededEventDetails": {"output": document}}
     sfn._add_event(execution, "ExecutionSucceeded", details)
+    durability.mark()
     sfn._emit_execution_status_event(execution)
 
 
@@ -278,6 +281,7 @@ def _finish(execution: Execution, status: str, error: str, cause: str) -> None:
         "TIMED_OUT": ("ExecutionTimedOut", "executionTimedOutEventDetails"),
     }[status]
     sfn._add_event(execution, event, {details: {"error": error, "cause": cause}})
+    durability.mark()
     sfn._emit_execution_status_event(execution)
 
 
@@ -332,7 +336,7 @@ def redrive(request: dict[str, Any]) -> Response:
     progress.update(
         redriveCount=progress["redriveCount"] + 1, redriveDate=now_iso(), clientToken=token
     )
-    progress.pop("task", None)
+    progress.pop("jobs", None)
     details = {"executionRedrivenEventDetails": {"redriveCount": progress["redriveCount"]}}
     sfn._add_event(execution, "ExecutionRedriven", details)
     _continue(execution)

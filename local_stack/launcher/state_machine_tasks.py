@@ -14,16 +14,23 @@ import functools
 import json
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    ParamValidationError,
+)
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.response import StreamingBody
 from ministack.services import stepfunctions as sfn
 
+from local_stack.launcher import durability
 from local_stack.launcher.control_routes import authorize
 from local_stack.launcher.private_names import PrivateName
 from local_stack.launcher.service_sessions import (
@@ -34,6 +41,8 @@ from local_stack.launcher.service_sessions import (
     assume,
 )
 from local_stack.launcher.state_machine_executions import Execution, is_running
+from local_stack.sagemaker.errors import ValidationError
+from local_stack.sagemaker.service_model import operation_model, validate
 
 PRIVATE_NAMES = (
     PrivateName("services.stepfunctions", "_ExecutionError", kind=type),
@@ -47,6 +56,7 @@ PRIVATE_NAMES = (
 
 INTEGRATION = "arn:aws:states:::"
 POLL_SECONDS = 0.25
+UNREACHABLE_SECONDS = 60.0
 # Optimised integrations: service -> (boto3's name, prefix of its error names)
 OPTIMIZED = {
     "dynamodb": ("dynamodb", "DynamoDB"),
@@ -168,7 +178,7 @@ class ServiceCall:
     def make(self, arguments: Any, task: RunningTask) -> Any:
         """Call, wait if the task is ``.sync``, and return what a state sees as its result."""
         if self.service in INERT_SERVICES:
-            return {}
+            return self._answer_inert(arguments, task.execution)
         client = _client(task.execution, self.service)
         if self.sync:
             return self._run_job(client, arguments, task)
@@ -176,6 +186,32 @@ class ServiceCall:
         if self.optimized and self.service == "lambda":
             return _lambda_result(result)
         return result
+
+    def _answer_inert(self, arguments: Any, execution: Execution) -> Any:
+        """Refuse what AWS would refuse, and answer in form a request that has no effect here."""
+        try:
+            validate(self.service, self.operation, arguments)
+        except ValidationError as error:
+            raise sfn._ExecutionError(
+                f"{self.error_prefix}.ValidationException", str(error)
+            ) from error
+        action = f"{self.service}:{self.operation}"
+        check = {
+            "action": action,
+            "resource": f"arn:aws:{self.service}:{REGION}:{ACCOUNT}:scalable-target/local",
+            "context": {f"{self.service}:service-namespace": arguments["ServiceNamespace"]},
+        }
+        answer = _authorize(execution, [check])
+        if answer.get("denied"):
+            raise sfn._ExecutionError(
+                f"{self.error_prefix}.{self.error_prefix}Exception",
+                f"{answer['principal']} is not authorized to perform: {action}",
+            )
+        output = operation_model(self.service, self.operation).output_shape
+        name = arguments.get("PolicyName", arguments["ResourceId"])
+        forms = {"string": f"arn:aws:{self.service}:{REGION}:{ACCOUNT}:{name}", "list": []}
+        members = output.members if isinstance(output, StructureShape) else {}
+        return {member: forms.get(shape.type_name, {}) for member, shape in members.items()}
 
     def _call(self, client: Any, operation: str, arguments: Any) -> Any:
         model = client.meta.service_model
@@ -187,7 +223,7 @@ class ServiceCall:
         shape = about.input_shape
         wire = to_sdk(arguments or {}, shape) if shape is not None else {}
         try:
-            result = getattr(client, xform_name(operation))(**wire)
+            result = _until_reachable(getattr(client, xform_name(operation)), wire)
         except ClientError as error:
             raise self._failure(error, operation) from error
         except ParamValidationError as error:
@@ -223,27 +259,65 @@ class ServiceCall:
         if self.service != "sagemaker" or self.operation not in SYNC_JOBS:
             raise sfn._ExecutionError("States.Runtime", f"{self.operation} has no .sync form here")
         kind = SYNC_JOBS[self.operation]
-        name = {f"{kind}Name": arguments[f"{kind}Name"]}
-        progress = task.execution.get("progress", {})
-        # After a restart of the stack the job of the interrupted task is still there
-        if progress.get("task") != name:
-            _check_job_permissions(task.execution, kind, arguments[f"{kind}Name"])
-            # Step Functions marks its jobs, which is why the role needs sagemaker:AddTags
-            tags = [*arguments.get("Tags", []), MANAGED_TAG]
-            self._call(client, self.operation, {**arguments, "Tags": tags})
-            progress["task"] = name
+        name = arguments[f"{kind}Name"]
+        # After a restart of the stack the jobs of the interrupted tasks may be there already
+        begun: list[str] = task.execution["progress"].setdefault("jobs", [])
+        if name not in begun or not self._exists(client, kind, name):
+            begun.append(name)
+            durability.mark()
+            try:
+                self._create_job(client, kind, arguments, task)
+            except sfn._ExecutionError:
+                begun.remove(name)
+                raise
+        try:
+            return self._follow_job(client, kind, name, task)
+        finally:
+            begun.remove(name)
+
+    def _create_job(
+        self, client: Any, kind: str, arguments: dict[str, Any], task: RunningTask
+    ) -> None:
+        _check_job_permissions(task.execution, kind, arguments[f"{kind}Name"])
+        # Step Functions marks its jobs, which is why the role needs sagemaker:AddTags
+        tags = [*arguments.get("Tags", []), MANAGED_TAG]
+        self._call(client, self.operation, {**arguments, "Tags": tags})
+
+    def _follow_job(self, client: Any, kind: str, name: str, task: RunningTask) -> Any:
+        key = {f"{kind}Name": name}
         while True:
             if task.must_stop():
-                progress.pop("task", None)
-                self._call(client, f"Stop{kind}", name)
+                self._call(client, f"Stop{kind}", key)
                 raise sfn._ExecutionError("States.TaskFailed", f"{kind} {name} was stopped")
-            job = self._call(client, f"Describe{kind}", name)
+            job = self._call(client, f"Describe{kind}", key)
             status = job[f"{kind}Status"]
-            if status in ("Completed", "Failed", "Stopped"):
-                progress.pop("task", None)
-                if status == "Completed":
-                    return job
+            if status == "Completed":
+                return job
+            if status in ("Failed", "Stopped"):
                 raise sfn._ExecutionError("States.TaskFailed", json.dumps(job))
+            time.sleep(POLL_SECONDS)
+
+    def _exists(self, client: Any, kind: str, name: str) -> bool:
+        try:
+            self._call(client, f"Describe{kind}", {f"{kind}Name": name})
+        except sfn._ExecutionError:
+            return False
+        return True
+
+
+def _until_reachable(method: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+    """Call a service, and wait for it if nothing listens there.
+
+    If local SageMaker was killed the whole stack is about to stop, and this execution goes on at
+    the next start; AWS's services do not go away.
+    """
+    deadline = time.monotonic() + UNREACHABLE_SECONDS
+    while True:
+        try:
+            return method(**arguments)
+        except EndpointConnectionError:
+            if time.monotonic() > deadline:
+                raise
             time.sleep(POLL_SECONDS)
 
 
@@ -262,15 +336,8 @@ def _check_job_permissions(execution: Execution, kind: str, name: str) -> None:
         ("events:DescribeRule", rule_arn),
         ("sagemaker:ListTags", job_arn),
     ]
-    credentials = _session(execution).get_credentials()
-    assert credentials is not None
-    answer = authorize(
-        {
-            "accessKeyId": credentials.access_key,
-            "sessionToken": credentials.token,
-            "checks": [{"action": action, "resource": arn} for action, arn in needed],
-        }
-    )
+    checks = [{"action": action, "resource": arn} for action, arn in needed]
+    answer = _authorize(execution, checks)
     for denied in answer.get("denied", []):
         raise sfn._ExecutionError(
             "SageMaker.AmazonSageMakerException"
@@ -279,6 +346,18 @@ def _check_job_permissions(execution: Execution, kind: str, name: str) -> None:
             f"{answer['principal']} is not authorized to perform: {denied['action']} on resource: "
             f"{denied['resource']}, which Step Functions needs for {kind}s with .sync",
         )
+
+
+def _authorize(execution: Execution, checks: list[dict[str, Any]]) -> dict[str, Any]:
+    credentials = _session(execution).get_credentials()
+    assert credentials is not None
+    return authorize(
+        {
+            "accessKeyId": credentials.access_key,
+            "sessionToken": credentials.token,
+            "checks": checks,
+        }
+    )
 
 
 def _lambda_result(result: dict[str, Any]) -> dict[str, Any]:

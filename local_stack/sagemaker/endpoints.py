@@ -11,6 +11,8 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+from botocore.exceptions import BotoCoreError
+
 from local_stack.sagemaker import endpoint_configs, models
 from local_stack.sagemaker.arns import sagemaker_arn
 from local_stack.sagemaker.errors import ContainerError, ServiceError, ValidationError
@@ -222,9 +224,8 @@ class Endpoints:
         config_name = self.find(name)["EndpointConfigName"]
         try:
             server = self._launch(name, config_name)
-        except (ContainerError, ServiceError) as error:
-            if not self._service.stopping.is_set():
-                logger.error("Endpoint %s cannot be created: %s", name, error)
+        except (ContainerError, ServiceError, BotoCoreError) as error:
+            if self._counts(name, error):
                 self._set(name, EndpointStatus="Failed", FailureReason=str(error))
             return
         self._replace(name, server)
@@ -235,9 +236,9 @@ class Endpoints:
         pending = document.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
         try:
             self._replace(name, self._launch(name, document["EndpointConfigName"]))
-        except (ContainerError, ServiceError) as error:
-            logger.error("Endpoint %s cannot be restored: %s", name, error)
-            self._set(name, EndpointStatus="Failed", FailureReason=str(error))
+        except (ContainerError, ServiceError, BotoCoreError) as error:
+            if self._counts(name, error):
+                self._set(name, EndpointStatus="Failed", FailureReason=str(error))
             return
         if document["EndpointStatus"] == "Updating" and pending is not None:
             self._update(name, pending)
@@ -247,10 +248,9 @@ class Endpoints:
     def _update(self, name: str, target: str) -> None:
         try:
             server = self._launch(name, target)
-        except (ContainerError, ServiceError) as error:
-            if self._service.stopping.is_set():
+        except (ContainerError, ServiceError, BotoCoreError) as error:
+            if not self._counts(name, error):
                 return
-            logger.error("Endpoint %s cannot be updated to %s: %s", name, target, error)
             self._set(name, EndpointStatus="RollingBack")
             self._set(
                 name,
@@ -266,6 +266,11 @@ class Endpoints:
             EndpointConfigName=target,
             PendingDeploymentSummary=None,
         )
+
+    def _counts(self, name: str, error: Exception) -> bool:
+        """Say whether a failed start is the endpoint's fault, and not the stack's end."""
+        logger.error("Endpoint %s has no container: %s", name, error)
+        return not self._service.stopping.is_set() and self._service.gateway.is_reachable()
 
     def _delete(self, name: str) -> None:
         with self._lock:

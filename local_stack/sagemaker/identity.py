@@ -66,6 +66,14 @@ class Gateway:
                 "InternalFailure", f"MiniStack did not answer /_local/{route}: {error}", 500
             ) from error
 
+    def is_reachable(self) -> bool:
+        """Say whether MiniStack answers; if not, the stack is about to stop."""
+        try:
+            self._post("authorize", {"accessKeyId": "test"})
+        except ServiceError:
+            return False
+        return True
+
     def authorize(self, headers: Mapping[str, str], checks: list[Check]) -> str:
         """Return the caller's ARN, or raise as AWS does.
 

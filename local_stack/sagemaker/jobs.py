@@ -218,8 +218,12 @@ class JobRun:
                 container.stop(1.0)
             shutil.rmtree(folder, ignore_errors=True)
             self._on_end(self._job[f"{self._kind.name}Arn"])
-        if not self._abandoned.is_set():
-            self._finish(end)
+        if self._abandoned.is_set():
+            return
+        if end["status"] == "Failed" and not self._service.gateway.is_reachable():
+            logger.error("%s is left to the next start: MiniStack is gone", self._name)
+            return
+        self._finish(end)
 
     def _work(self, folder: Path) -> Document:
         hosts = self._kind.hosts(self._job)

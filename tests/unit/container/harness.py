@@ -81,13 +81,15 @@ class Server:
                 self._lines.put({"event": "printed", "text": line})
         self._lines.put(None)
 
-    def wait_for(self, event: str) -> dict[str, Any]:
-        """The next log line of that event."""
+    def wait_for(self, *events: str) -> dict[str, Any]:
+        """Until a line of each of these events has come, in any order; the last of them."""
+        missing = set(events)
         while True:
             line = self._lines.get(timeout=PATIENCE)
-            assert line is not None, f"serve ended before {event!r}: {self.log}"
+            assert line is not None, f"serve ended before {sorted(missing)}: {self.log}"
             self.log.append(line)
-            if line["event"] == event:
+            missing.discard(line["event"])
+            if not missing:
                 return line
 
     def whole_log(self) -> list[dict[str, Any]]:

@@ -186,7 +186,7 @@ def test_ping_is_503_while_no_worker_has_loaded_and_says_why(
     start_server: StartServer, tmp_path: Path
 ) -> None:
     with start_server(wait=False, model=tmp_path / "missing") as server:
-        server.wait_for("worker refused to start")
+        server.wait_for("listening", "worker refused to start")
         response = server.ping()
         assert (response.status_code, error_of(response)["code"]) == (503, "invalid_model")
         response = server.invoke("s3://recordings/a.dat")
@@ -269,7 +269,6 @@ def test_as_many_jobs_run_at_once_as_there_are_workers(
     pipes = [Pipe(tmp_path / name) for name in ("a", "b")]
     uris = [recordings.put(f"{p.path.name}.dat", p.order()) for p in pipes]
     with start_server(MODEL_SERVER_WORKERS="2") as server:
-        server.wait_for("worker ready")
         answers = [server.invoke_in_background(uri) for uri in uris]
         for waiting in pipes:  # returns only if both run at the same time
             waiting.wait_until_running()

@@ -36,22 +36,30 @@ ENVIRONMENT = {
     "INVOCATION_TIMEOUT_SECONDS": "3600",
     "JOB_RETENTION_DAYS": "90",
     "POWERTOOLS_SERVICE_NAME": "test",
-    "POWERTOOLS_METRICS_NAMESPACE": "test",
+    "POWERTOOLS_METRICS_NAMESPACE": "femo-dev",
     "POWERTOOLS_TRACE_DISABLED": "true",
     "AWS_DEFAULT_REGION": "eu-central-1",
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
 }
 
+PACKAGES = {"femo_jobs", "femo_api", "femo_completion", "femo_sweeper"}
+
 # As Lambda lays them out: each function's package, and the layer that they share.
 for _folder in ("shared/python", "api", "completion", "sweeper"):
     sys.path.insert(0, str(ROOT / "functions" / _folder))
-# Powertools reads its settings when it is imported, and boto3 its own with the first client.
-os.environ |= ENVIRONMENT
+# Powertools reads its settings when it is imported.
+_POWERTOOLS = {name: value for name, value in ENVIRONMENT.items() if name.startswith("POWERTOOLS")}
+os.environ |= _POWERTOOLS
 
+import femo_jobs.observability  # noqa: E402, F401
 from femo_jobs import clients  # noqa: E402
 from femo_jobs.configuration import configuration  # noqa: E402
 from femo_jobs.jobs import JobTable  # noqa: E402
+
+for _name in _POWERTOOLS:
+    del os.environ[_name]
+
 from tests.unit.template.documents import template  # noqa: E402
 
 
@@ -88,6 +96,15 @@ def event(name: str) -> dict[str, Any]:
     """Read a sample event."""
     document: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text())
     return document
+
+
+@pytest.fixture(scope="package", autouse=True)
+def fresh_modules() -> Iterator[None]:
+    """Leave none of the functions' modules to other tests: they have read this environment."""
+    yield
+    for name in list(sys.modules):
+        if name.partition(".")[0] in PACKAGES:
+            del sys.modules[name]
 
 
 @pytest.fixture(autouse=True)

@@ -153,6 +153,11 @@ def test_a_refusal_of_another_kind_is_a_fault_of_ours_and_leaves_nothing_behind(
     assert table.get("a-1") is None
 
 
+def test_the_sdk_never_queues_a_job_a_second_time_by_itself() -> None:
+    settings = vars(clients.sagemaker_runtime().meta.config)
+    assert settings["retries"]["total_max_attempts"] == 1
+
+
 def test_a_crash_before_queueing_is_made_good_by_a_repeat(
     call: Call, queued: Queued, recording: str, table: JobTable
 ) -> None:

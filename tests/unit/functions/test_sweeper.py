@@ -5,20 +5,30 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from botocore.stub import Stubber
 
-from femo_jobs import clients
+from femo_jobs import clients, jobs
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import CHECK_SECONDS, Job, JobRequest, JobStatus, JobTable, new_job
+from femo_sweeper import sweeping
 from femo_sweeper.handler import handler
 
 from .conftest import RECORDINGS, LambdaContext, event, failure_uri, output_uri, put, result_of
 
 Queued = Callable[[str], None]
 NOW = int(time.time())
+
+
+@pytest.fixture(autouse=True)
+def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the time of the tests be NOW, however long they wait for their turn."""
+    clock = SimpleNamespace(time=lambda: NOW)
+    monkeypatch.setattr(sweeping, "time", clock)
+    monkeypatch.setattr(jobs, "time", clock)
 
 
 def add(job_id: str, **changes: Any) -> Job:

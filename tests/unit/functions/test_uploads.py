@@ -30,6 +30,7 @@ def test_a_small_recording_is_sent_with_one_put_of_just_its_size(call: Call) -> 
     url = urlsplit(answer.body["url"])
     signed = parse_qs(url.query)["X-Amz-SignedHeaders"][0].split(";")
     assert url.scheme == "https"
+    assert url.hostname == f"{RECORDINGS}.s3.eu-central-1.amazonaws.com"
     assert "content-length" in signed
     assert answer.body["s3Key"] in url.path
 

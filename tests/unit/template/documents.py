@@ -32,7 +32,7 @@ def _function(loader: _Loader, name: str, node: yaml.Node) -> Document:
     return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
 
 
-_Loader.add_multi_constructor("!", _function)  # type: ignore[no-untyped-call]
+_Loader.add_multi_constructor("!", _function)
 
 
 @functools.cache

@@ -29,7 +29,10 @@ def s3() -> S3Client:
     import boto3
     from botocore.config import Config
 
-    return boto3.client("s3", config=_patience().merge(Config(signature_version="s3v4")))
+    # Signed URLs name the bucket's own region only in the virtual style. The global name that
+    # they bear otherwise redirects for a new bucket's first day, and a redirect is not signed.
+    regional = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    return boto3.client("s3", config=_patience().merge(regional))
 
 
 @cache

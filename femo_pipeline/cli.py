@@ -1,0 +1,260 @@
+"""The command line of run_pipeline.sh."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from tqdm import tqdm
+
+from femo_pipeline import uploads
+from femo_pipeline.errors import ExecutionError, InputError, PipelineError
+from femo_pipeline.execution import Ending, follow, redrive, start
+from femo_pipeline.progress import ProgressDisplay, duration
+from femo_pipeline.report import (
+    evaluation_table,
+    extraction_lines,
+    outcome_lines,
+    read_evaluation,
+    read_extraction,
+)
+from femo_pipeline.stack import (
+    DEFAULT_STAGE,
+    Overrides,
+    Stack,
+    find_cloud_stack,
+    find_local_stack,
+    stack_name,
+)
+from femo_signal.manifest import Manifest
+
+__all__ = ["main"]
+
+EXECUTION_FILE = Path("pipelineExecution.json")
+LOCAL_STATE = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
+NOT_TRAINED = "NotTrained"
+INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
+
+
+def _hyperparameters(
+    _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
+) -> dict[str, str]:
+    pairs = dict(entry.partition("=")[::2] for entry in given)
+    if "" in pairs or "" in pairs.values():
+        raise click.BadParameter("give NAME=VALUE")
+    return pairs
+
+
+@click.command(
+    name="run_pipeline.sh",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="SAGEMAKER_PIPELINE_ROLE_ARN, SAGEMAKER_ARTIFACT_BUCKET, SAGEMAKER_PROJECT_NAME and "
+    "IMAGE_URI, where set, are used instead of what the stack says. Exit status: 0 the run ended "
+    "(REGISTERED, REJECTED or nothing to train on), 1 it failed, 2 the call or the manifest is "
+    "wrong.",
+)
+@click.option(
+    "-m",
+    "--manifest",
+    "manifest_path",
+    type=click.Path(path_type=Path),
+    help="The recordings to train on.",
+)
+@click.option(
+    "--redrive",
+    "failed_arn",
+    metavar="ARN",
+    help="Instead of a new run, let a failed one go on from the state that failed.",
+)
+@click.option("--follow", "running_arn", metavar="ARN", help="Follow a run that was left.")
+@click.option("-f", "--force", is_flag=True, help="Extract all features anew.")
+@click.option("-l", "--local", is_flag=True, help="Use the stack on this machine (make up).")
+@click.option(
+    "--manual-approval", is_flag=True, help="Register the model without putting it into service."
+)
+@click.option("--gate-metric", help="Metric of the quality gate, such as f1.")
+@click.option("--gate-minimum", type=float, help="The least of it that is good enough.")
+@click.option(
+    "--instances", type=click.IntRange(1, 20), help="Instances that share the extraction."
+)
+@click.option(
+    "--hyperparameter",
+    "hyperparameters",
+    multiple=True,
+    callback=_hyperparameters,
+    metavar="NAME=VALUE",
+    help="For the training; may be repeated.",
+)
+@click.option(
+    "--stage", default=DEFAULT_STAGE, show_default=True, help="Stage of the project's stack."
+)
+@click.option("--stack", "name", help="Name of the stack. Default: PROJECT-STAGE.")
+@click.option(
+    "--state-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=LOCAL_STATE,
+    help="stack.json of the local stack, where it is not this project's own.",
+)
+def run(
+    manifest_path: Path | None,
+    failed_arn: str | None,
+    running_arn: str | None,
+    local: bool,
+    name: str | None,
+    stage: str,
+    state_file: Path,
+    **options: Any,
+) -> None:
+    """Train a movement classifier on a manifest: extract, train, evaluate, register."""
+    if [manifest_path, failed_arn, running_arn].count(None) != 2:
+        raise click.UsageError("Give one of --manifest, --redrive and --follow.")
+    manifest = None if manifest_path is None else uploads.read_manifest(manifest_path)
+    if manifest is not None and not manifest.items:
+        _remember(NOT_TRAINED)
+        click.echo(f"{manifest_path} names no recordings: nothing is trained.")
+        return
+    overrides = Overrides.read(os.environ)
+    if local:
+        stack = find_local_stack(state_file, overrides)
+    else:
+        stack = find_cloud_stack(name or stack_name(os.environ, stage), overrides)
+    if manifest is not None and manifest_path is not None:
+        if local:
+            manifest = _with_recordings(stack, manifest, manifest_path.resolve().parent)
+        else:
+            manifest = uploads.in_bucket(manifest, stack.recordings_bucket)
+        _provide_smoke_recording(stack)
+        uri = uploads.upload_manifest(stack, manifest)
+        arn = start(stack, execution_input(uri, overrides, **options))
+    elif failed_arn is not None:
+        arn = failed_arn
+        redrive(stack, arn)
+    else:
+        arn = str(running_arn)
+    _remember(arn)
+    click.echo(f"Execution: {arn}", err=True)
+    _report(stack, _followed(stack, arn))
+
+
+def execution_input(
+    manifest_uri: str,
+    overrides: Overrides,
+    *,
+    force: bool,
+    manual_approval: bool,
+    gate_metric: str | None,
+    gate_minimum: float | None,
+    instances: int | None,
+    hyperparameters: dict[str, str],
+) -> dict[str, Any]:
+    """Return the training machine's input; what was not asked for is left to its defaults."""
+    gate = {"metric": gate_metric, "minimum": gate_minimum}
+    chosen: dict[str, Any] = {
+        "manifest": manifest_uri,
+        "forceExtract": True if force else None,
+        "autoApprove": False if manual_approval else None,
+        "qualityGate": {key: value for key, value in gate.items() if value is not None} or None,
+        "extractInstances": instances,
+        "hyperparameters": hyperparameters or None,
+        "imageUri": overrides.image_uri,
+        "roleArn": overrides.role_arn,
+        "artifactBucket": overrides.artifact_bucket,
+    }
+    return {key: value for key, value in chosen.items() if value is not None}
+
+
+def _with_recordings(stack: Stack, manifest: Manifest, folder: Path) -> Manifest:
+    manifest, files = uploads.plan_recordings(manifest, folder, stack.recordings_bucket)
+    size = sum(file.size for file in files)
+    with tqdm(
+        total=size, unit="B", unit_scale=True, desc="Recordings", leave=False, disable=None
+    ) as bar:
+        uploaded = uploads.upload_recordings(stack, files, lambda count: _advance(bar, count))
+    click.echo(f"Recordings: {uploaded} of {len(files)} files uploaded, the rest are there.",
+               err=True)  # fmt: skip
+    return manifest
+
+
+def _provide_smoke_recording(stack: Stack) -> None:
+    try:
+        if uploads.provide_smoke_recording(stack):
+            click.echo("A synthetic recording was stored, to try new models with.", err=True)
+    except PipelineError as error:
+        # Training does without; whoever deploys may have other rights than who trains
+        click.echo(f"Warning: {error}", err=True)
+
+
+def _advance(bar: tqdm[Any], count: int) -> None:
+    bar.update(count)
+
+
+def _remember(arn: str) -> None:
+    EXECUTION_FILE.write_text(json.dumps({"arn": arn}) + "\n")
+
+
+def _followed(stack: Stack, arn: str) -> Ending:
+    try:
+        with ProgressDisplay(is_terminal=sys.stderr.isatty()) as display:
+            return follow(stack, arn, display.show)
+    except KeyboardInterrupt:
+        click.echo(
+            f"\nNot followed any more; the execution goes on. To follow it again: run_pipeline.sh "
+            f"--follow {arn}",
+            err=True,
+        )
+        sys.exit(INTERRUPTED)
+
+
+def _report(stack: Stack, ending: Ending) -> None:
+    if ending.status != "SUCCEEDED":
+        raise ExecutionError(failure_text(ending))
+    output = ending.output
+    if output["outcome"] == "NOT_TRAINED":
+        _remember(NOT_TRAINED)
+    if "features" in output:
+        for line in extraction_lines(read_extraction(stack, output["features"])):
+            click.echo(line)
+    if "evaluation" in output:
+        for line in evaluation_table(read_evaluation(stack, output["evaluation"])):
+            click.echo(line)
+    for line in outcome_lines(output):
+        click.echo(line)
+    click.echo(f"Done in {duration(ending.seconds)}.", err=True)
+
+
+def failure_text(ending: Ending) -> str:
+    """Say where and why an execution ended, where its log lies and how to go on."""
+    lines = [
+        f"{ending.status} in the state {ending.state or '(none)'} after "
+        f"{duration(ending.seconds)}: {ending.error}: {ending.reason}"
+    ]
+    lines += [f"  | {line}" for line in ending.log_lines]
+    if ending.job is not None:
+        lines.append(
+            f"Log: aws logs tail {ending.job.log_group} "
+            f"--log-stream-name-prefix {ending.job.name} --since 1d"
+        )
+    lines.append(
+        f"To go on from that state once the cause is gone: run_pipeline.sh --redrive {ending.arn}"
+    )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the command; errors are told in one line and by the exit status."""
+    try:
+        run(prog_name="run_pipeline.sh", standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(InputError.exit_status)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    except PipelineError as error:
+        click.echo(f"run_pipeline: {error}", err=True)
+        sys.exit(error.exit_status)

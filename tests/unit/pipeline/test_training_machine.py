@@ -1,0 +1,423 @@
+"""The training machine's decisions and requests, for every way that a run can go."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.validate import ParamValidator
+
+from local_stack.sagemaker.service_model import service_model, validate
+
+from .machines import ROOT, Document, ExecutionFailedError, Run, Task, TaskError, load, start
+
+SUBSTITUTIONS = {
+    "NamePrefix": "a" * 20 + "-" + "b" * 10,  # as long as the template's parameters allow
+    "ModelPackageGroupName": "femo-dev",
+    "ImageUri": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/femo-inference:1",
+    "InstanceType": "ml.m5.large",
+    "ProcessingInstanceType": "ml.m5.xlarge",
+    "TrainingInstanceType": "ml.m5.large",
+    "JobVolumeGigabytes": "30",
+    "ExtractInstances": "1",
+    "QualityGateMetric": "f1",
+    "QualityGateMinimum": "0.55",
+    "AutoApprove": "true",
+    "TrainingRoleArn": "arn:aws:iam::111122223333:role/femo-jobs",
+    "RecordingsBucketName": "femo-recordings",
+    "ModelsBucketName": "femo-models",
+}
+MANIFEST = "s3://femo-models/manifests/one.json"
+METRICS = {
+    "f1": 0.71,
+    "precision": 0.8,
+    "sensitivity": 0.64,
+    "specificity": None,
+    "accuracy": 0.75,
+    "pabak": 0.5,
+    "false_detections_per_hour": 3.25,
+    "true_positive": 120,
+}
+JOB_STATES = ["ExtractFeatures", "PrepareDataset", "Train", "Evaluate"]
+OUTPUT_OF = {"ExtractFeatures": "features", "PrepareDataset": "dataset", "Evaluate": "evaluation"}
+
+
+@pytest.fixture
+def definition() -> Document:
+    return load("training", SUBSTITUTIONS)
+
+
+class Services:
+    """S3 and SageMaker as a run sees them; every request is held against AWS's own model."""
+
+    def __init__(self, *, metrics: Document | None = None, manifest: str | None = None) -> None:
+        self.metrics = METRICS if metrics is None else metrics
+        self.manifest = (
+            json.dumps({"version": "1", "items": [{"datFileKey": "a.dat"}]})
+            if manifest is None
+            else manifest
+        )
+        self.failing: dict[str, list[TaskError]] = {}
+        self.names: set[str] = set()
+
+    def fail(self, state: str, *errors: TaskError) -> Services:
+        self.failing[state] = list(errors)
+        return self
+
+    def __call__(self, task: Task) -> Any:
+        check_request(task)
+        if task.operation in ("CreateProcessingJob", "CreateTrainingJob"):
+            name = task.arguments[task.operation.removeprefix("Create") + "Name"]
+            # SageMaker never forgets a name, not even of a job that failed at once
+            assert name not in self.names, f"the job name {name} is used twice"
+            self.names.add(name)
+        if self.failing.get(task.state):
+            raise self.failing[task.state].pop(0)
+        return getattr(self, task.operation)(task)
+
+    def HeadObject(self, _task: Task) -> Document:  # noqa: N802
+        return {"ContentLength": len(self.manifest)}
+
+    def GetObject(self, task: Task) -> Document:  # noqa: N802
+        body = json.dumps({"metrics": self.metrics})
+        return {"Body": self.manifest if task.state == "ReadManifest" else body}
+
+    def CreateProcessingJob(self, task: Task) -> Document:  # noqa: N802
+        # Step Functions gives the description of the job that has ended
+        return dict(task.arguments)
+
+    def CreateTrainingJob(self, task: Task) -> Document:  # noqa: N802
+        name, output = task.arguments["TrainingJobName"], task.arguments["OutputDataConfig"]
+        artefact = f"{output['S3OutputPath']}/{name}/output/model.tar.gz"
+        return {"TrainingJobName": name, "ModelArtifacts": {"S3ModelArtifacts": artefact}}
+
+    def CreateModelPackage(self, _task: Task) -> Document:  # noqa: N802
+        group = "arn:aws:sagemaker:eu-central-1:111122223333:model-package/femo-dev"
+        return {"ModelPackageArn": f"{group}/7"}
+
+
+def check_request(task: Task) -> None:
+    """Refuse what AWS would refuse."""
+    if task.service == "sagemaker":
+        validate("sagemaker", task.operation, task.arguments)
+    shape = service_model(task.service).operation_model(task.operation).input_shape
+    report = ParamValidator().validate(task.arguments, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+def request(run: Run, state: str) -> Document:
+    """The last request of a state."""
+    return next(task.arguments for task in reversed(run.tasks) if task.state == state)
+
+
+def test_a_manifest_alone_is_enough_to_get_a_registered_model(definition: Document) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services())
+
+    assert output["outcome"] == "REGISTERED"
+    assert output["approval"] == "Approved"
+    assert output["modelPackageArn"].endswith("/femo-dev/7")
+    assert output["metrics"]["f1"] == 0.71
+    assert [state for state in run.path if state in JOB_STATES] == JOB_STATES
+
+
+def test_each_job_reads_what_the_one_before_has_written(definition: Document) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+    output = run.go_on(Services())
+
+    def written(state: str) -> str:
+        (only,) = request(run, state)["ProcessingOutputConfig"]["Outputs"]
+        return str(only["S3Output"]["S3Uri"])
+
+    def read(state: str, name: str) -> str:
+        inputs = {i["InputName"]: i["S3Input"] for i in request(run, state)["ProcessingInputs"]}
+        return str(inputs[name]["S3Uri"])
+
+    (channel,) = request(run, "Train")["InputDataConfig"]
+    assert read("ExtractFeatures", "manifest") == MANIFEST
+    assert read("PrepareDataset", "features") == written("ExtractFeatures")
+    assert channel["DataSource"]["S3DataSource"]["S3Uri"] == written("PrepareDataset")
+    assert read("Evaluate", "dataset") == written("PrepareDataset")
+    assert read("Evaluate", "model") == output["modelDataUrl"]
+    assert request(run, "ReadMetrics") == {
+        "Bucket": "femo-models",
+        "Key": written("Evaluate").removeprefix("s3://femo-models/") + "/metrics.json",
+    }
+    assert output["evaluation"] == written("Evaluate") + "/evaluation.json"
+
+
+def test_what_the_input_asks_for_reaches_the_jobs(definition: Document) -> None:
+    run = start(
+        definition,
+        {
+            "manifest": MANIFEST,
+            "forceExtract": True,
+            "autoApprove": False,
+            "qualityGate": {"metric": "pabak", "minimum": 0.5},
+            "extractInstances": 3,
+            "hyperparameters": {"trees": 200, "learning_rate": 0.05, "note": "x"},
+            "settings": "s3://femo-models/settings/mine.json",
+            "imageUri": SUBSTITUTIONS["ImageUri"].replace(":1", ":2"),
+            "roleArn": "arn:aws:iam::111122223333:role/other",
+            "artifactBucket": "other-bucket",
+        },
+    )
+
+    output = run.go_on(Services())
+
+    extract = request(run, "ExtractFeatures")
+    assert extract["Environment"]["FORCE_EXTRACT"] == "true"
+    assert extract["Environment"]["FEATURE_CACHE_URI"] == "s3://other-bucket/features"
+    assert extract["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 3
+    assert [i["InputName"] for i in extract["ProcessingInputs"]] == ["manifest", "settings"]
+    assert request(run, "Train")["HyperParameters"] == {
+        "trees": "200",
+        "learning_rate": "0.05",
+        "note": "x",
+    }
+    for state in JOB_STATES:
+        assert request(run, state)["RoleArn"].endswith("role/other")
+        assert ":2" in json.dumps(request(run, state))
+    assert output["approval"] == "PendingManualApproval"
+    assert request(run, "RegisterModel")["ModelApprovalStatus"] == "PendingManualApproval"
+    assert output["modelDataUrl"].startswith("s3://other-bucket/training/")
+
+
+def test_metrics_are_found_in_what_the_training_job_prints(definition: Document) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+    run.go_on(Services())
+    printed = "precision=0.8125\nf1=0.71\nfalse_detections_per_hour=3.25\npabak=-1.2e-05\n"
+
+    found = {}
+    for metric in request(run, "Train")["AlgorithmSpecification"]["MetricDefinitions"]:
+        for line in printed.splitlines():
+            if match := re.search(metric["Regex"], line):
+                found[metric["Name"]] = float(match.group(1))
+
+    assert found == {
+        "precision": 0.8125,
+        "f1": 0.71,
+        "false_detections_per_hour": 3.25,
+        "pabak": -1.2e-05,
+    }
+
+
+def test_an_empty_manifest_trains_nothing_and_is_no_failure(definition: Document) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services(manifest='{"version": "1", "items": []}'))
+
+    assert output["outcome"] == "NOT_TRAINED"
+    assert not set(run.path) & set(JOB_STATES)
+
+
+def test_a_manifest_too_long_for_a_state_is_left_to_the_extraction(definition: Document) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services(manifest=" " * 300_000))
+
+    assert output["outcome"] == "REGISTERED"
+    assert "ReadManifest" not in run.path
+
+
+@pytest.mark.parametrize(
+    ("metrics", "reason"),
+    [
+        ({**METRICS, "f1": 0.5499}, "f1 is 0.5499, less than the 0.55"),
+        ({**METRICS, "f1": None}, "f1 could not be computed"),
+        ({}, "f1 could not be computed"),
+    ],
+)
+def test_a_model_below_the_gate_is_rejected_and_the_execution_succeeds(
+    definition: Document, metrics: Document, reason: str
+) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services(metrics=metrics))
+
+    assert output["outcome"] == "REJECTED"
+    assert reason in output["reason"]
+    assert "RegisterModel" not in run.path
+
+
+def test_a_metric_that_just_meets_the_gate_passes(definition: Document) -> None:
+    output = start(definition, {"manifest": MANIFEST}).go_on(
+        Services(metrics={**METRICS, "f1": 0.55})
+    )
+    assert output["outcome"] == "REGISTERED"
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"manifest": None}, "ManifestInvalid"),
+        ({"manifest": 7}, "ManifestInvalid"),
+        ({"manifest": "one.json"}, "ManifestInvalid"),
+        ({"manifest": "s3://femo-models/"}, "ManifestInvalid"),
+        ({"manifest": "s3://femo-models/one.csv"}, "ManifestInvalid"),
+        ({"forceExtracts": True}, "InputFieldUnknown"),
+        ({"forceExtract": "yes"}, "ForceExtractInvalid"),
+        ({"forceExtract": None}, "ForceExtractInvalid"),
+        ({"autoApprove": 1}, "AutoApproveInvalid"),
+        ({"qualityGate": 0.5}, "QualityGateInvalid"),
+        ({"qualityGate": {"metric": "auc"}}, "QualityGateInvalid"),
+        ({"qualityGate": {"metric": "f1", "min": 0.5}}, "QualityGateInvalid"),
+        ({"qualityGate": {"minimum": "0.5"}}, "QualityGateInvalid"),
+        ({"qualityGate": {"minimum": 1.5}}, "QualityGateInvalid"),
+        ({"qualityGate": []}, "QualityGateInvalid"),
+        ({"extractInstances": 0}, "ExtractInstancesInvalid"),
+        ({"extractInstances": 1.5}, "ExtractInstancesInvalid"),
+        ({"extractInstances": 21}, "ExtractInstancesInvalid"),
+        ({"extractInstances": "2"}, "ExtractInstancesInvalid"),
+        ({"hyperparameters": ["trees"]}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"trees": {"n": 1}}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"trees": None}}, "HyperparametersInvalid"),
+        ({"settings": "mine.json"}, "SettingsInvalid"),
+        ({"imageUri": "femo-inference"}, "ImageUriInvalid"),
+        ({"roleArn": "femo-jobs"}, "RoleArnInvalid"),
+        ({"artifactBucket": "s3://b"}, "ArtifactBucketInvalid"),
+    ],
+)
+def test_each_fault_of_the_input_is_told_by_its_own_name_before_anything_runs(
+    definition: Document, change: Document, error: str
+) -> None:
+    run = start(definition, {"manifest": MANIFEST, **change})
+
+    with pytest.raises(ExecutionFailedError) as failure:
+        run.go_on(Services())
+
+    assert failure.value.error == error
+    assert failure.value.cause.strip()
+    assert not run.tasks
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [({}, "ManifestMissing"), ([], "InputNotAnObject"), ("s3://a", "InputNotAnObject")],
+)
+def test_an_input_without_a_manifest_is_told_so(
+    definition: Document, given: Any, error: str
+) -> None:
+    with pytest.raises(ExecutionFailedError) as failure:
+        start(definition, given).go_on(Services())
+    assert failure.value.error == error
+
+
+@pytest.mark.parametrize("text", ['{"version": "1"}', '{"items": {"datFileKey": "a"}}'])
+def test_a_manifest_without_a_list_of_items_is_told_so(definition: Document, text: str) -> None:
+    with pytest.raises(ExecutionFailedError) as failure:
+        start(definition, {"manifest": MANIFEST}).go_on(Services(manifest=text))
+    assert failure.value.error == "ManifestInvalid"
+
+
+TASKS = [
+    "FindManifest", "ReadManifest", "ExtractFeatures", "PrepareDataset", "Train", "Evaluate",
+    "ReadMetrics", "RegisterModel",
+]  # fmt: skip
+
+
+def test_the_list_of_tasks_is_complete(definition: Document) -> None:
+    found = [name for name, state in definition["States"].items() if state["Type"] == "Task"]
+    assert sorted(found) == sorted(TASKS)
+
+
+@pytest.mark.parametrize("state", TASKS)
+def test_a_redrive_after_a_failure_goes_on_from_that_state_and_succeeds(
+    definition: Document, state: str
+) -> None:
+    services = Services().fail(state, TaskError("States.TaskFailed", "once"))
+    run = start(definition, {"manifest": MANIFEST})
+
+    with pytest.raises(ExecutionFailedError) as failure:
+        run.go_on(services)
+    assert failure.value.state == state
+    before = len(run.path)
+    run.redrive()
+    output = run.go_on(services)
+
+    assert output["outcome"] == "REGISTERED"
+    assert run.path[before] == state
+
+
+@pytest.mark.parametrize("state", JOB_STATES)
+def test_a_job_refused_for_throttling_is_tried_again_under_another_name(
+    definition: Document, state: str
+) -> None:
+    throttled = TaskError("SageMaker.AmazonSageMakerException", "Rate exceeded")
+    full = TaskError("SageMaker.ResourceLimitExceededException", "no instance")
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services().fail(state, throttled, full))
+
+    assert output["outcome"] == "REGISTERED"
+    assert len([task for task in run.tasks if task.state == state]) == 3
+
+
+@pytest.mark.parametrize("state", JOB_STATES)
+def test_a_job_that_fails_is_not_run_again_by_itself(definition: Document, state: str) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+    with pytest.raises(ExecutionFailedError):
+        run.go_on(Services().fail(state, TaskError("States.TaskFailed", "out of memory")))
+    assert len([task for task in run.tasks if task.state == state]) == 1
+
+
+def test_the_same_input_again_is_an_independent_run(definition: Document) -> None:
+    services = Services()  # refuses a job name that was used before
+    outputs = [
+        start(definition, {"manifest": MANIFEST}, name=name).go_on(services)
+        for name in ("run-1", "run-2")
+    ]
+    assert outputs[0]["evaluation"] != outputs[1]["evaluation"]
+
+
+def test_an_answer_that_got_lost_does_not_register_the_model_twice(definition: Document) -> None:
+    services = Services().fail("RegisterModel", TaskError("SageMaker.SdkClientException", "lost"))
+    run = start(definition, {"manifest": MANIFEST})
+    with pytest.raises(ExecutionFailedError):
+        run.go_on(services)
+    run.redrive()
+    run.go_on(services)
+
+    first, second = (task.arguments for task in run.tasks if task.state == "RegisterModel")
+    assert first == second
+
+
+NAMES: list[Callable[[], str]] = [
+    lambda: "x" * 80,
+    lambda: "Führung (2)!",
+    lambda: "2026-11-22T23.00_a+b@c",
+]
+
+
+@pytest.mark.parametrize("name", [make() for make in NAMES])
+def test_any_name_of_an_execution_makes_names_that_sagemaker_takes(
+    definition: Document, name: str
+) -> None:
+    run = start(definition, {"manifest": MANIFEST}, name=name, machine="m" * 80)
+    run.execution["RedriveCount"] = 99
+
+    assert run.go_on(Services())["outcome"] == "REGISTERED"
+
+
+def test_the_package_says_where_it_comes_from(definition: Document) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+    output = run.go_on(Services())
+
+    package = request(run, "RegisterModel")
+    assert package["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("metrics.json")
+    properties = package["CustomerMetadataProperties"]
+    assert properties["manifest"] == MANIFEST
+    assert properties["execution"] == run.execution["Id"]
+    assert properties["trainingJob"] == output["trainingJobName"]
+    assert properties["f1"] == "0.71"
+    assert "specificity" not in properties
+
+
+@pytest.mark.parametrize("name", ["training_manifest", "training_all_options"])
+def test_the_sample_inputs_are_inputs(definition: Document, name: str) -> None:
+    given = json.loads((ROOT / "events" / f"{name}.json").read_text().replace("BUCKET", "bucket"))
+    assert start(definition, given).go_on(Services())["outcome"] == "REGISTERED"

@@ -1,0 +1,145 @@
+"""Writes small recordings, sound or damaged, byte by byte as SIGNAL.md, section 1 defines them."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+RATE = 1024
+START = 1_718_000_000  # 2024-06-10T06:13:20Z
+START_MS = 437
+
+
+@dataclass
+class Belt:
+    """What the belt measures, on the 1024 Hz grid; counts."""
+
+    piezo: NDArray[np.int64]  # (n, 4)
+    accelerometer: NDArray[np.int64]  # (n, 6)
+    imu: NDArray[np.int64]  # (n / 8, 10)
+    pressed: NDArray[np.bool_]  # (n,)
+    kicks: list[float] = field(default_factory=list)  # s
+
+    @property
+    def ticks(self) -> int:
+        return len(self.pressed)
+
+
+def make_belt(seconds: float, *, seed: int = 0, moves: tuple[float, ...] = ()) -> Belt:
+    """Simulate kicks every 7 s, a press after each, and body movement at ``moves`` (s)."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * RATE)
+    t = np.arange(n) / RATE
+    piezo = 32768 + 400 * np.sin(2 * np.pi * 0.25 * t)[:, None] + rng.normal(0, 60, (n, 4))
+    accelerometer = 33000 + rng.normal(0, 8, (n, 6))
+    angles = np.zeros((len(t[::8]), 3)) + 0.02 * np.sin(2 * np.pi * 0.25 * t[::8])[:, None]
+    strength = np.zeros(len(angles))
+    pressed = np.zeros(n, dtype=bool)
+    kicks = np.arange(8.0, seconds - 8, 7).tolist()
+    for number, kick in enumerate(kicks):
+        envelope = np.exp(-(((t - kick) / 0.25) ** 2))
+        wave = envelope * np.sin(2 * np.pi * (3 + 2 * (number % 8)) * t)
+        piezo += (rng.uniform(150, 3000, 4) * wave[:, None]).round()
+        accelerometer += 400 * wave[:, None]
+        press = int((kick + 0.8) * RATE)
+        pressed[press : press + 150] = True
+        pressed[press + 210 : press + 300] = True
+    for move in moves:
+        envelope = np.exp(-(((t - move) / 1.0) ** 2))
+        piezo += 60000 * (envelope * np.sin(2 * np.pi * 2 * t))[:, None]
+        low = envelope[::8] * np.sin(2 * np.pi * 2 * t[::8])
+        angles += 0.3 * low[:, None]
+        strength += 2000 * low
+    imu = np.zeros((len(angles), 10))
+    imu[:, :4] = 10000 * _quaternions(angles)
+    imu[:, 9] = 9810 + strength + rng.normal(0, 20, len(angles))
+    return Belt(
+        np.clip(piezo.round(), 0, 65535).astype(np.int64),
+        np.clip(accelerometer.round(), 0, 65535).astype(np.int64),
+        imu.round().astype(np.int64),
+        pressed,
+        kicks,
+    )
+
+
+def _quaternions(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Real part first, from extrinsic x-y-z angles in radians, shape (n, 3)."""
+    (cr, cp, cy), (sr, sp, sy) = np.cos(angles / 2).T, np.sin(angles / 2).T
+    return np.stack(
+        (
+            cr * cp * cy + sr * sp * sy,
+            sr * cp * cy - cr * sp * sy,
+            cr * sp * cy + sr * cp * sy,
+            cr * cp * sy - sr * sp * cy,
+        ),
+        axis=1,
+    )
+
+
+def v1_header(ticks: int) -> bytes:
+    end = START * 1000 + START_MS + round(ticks * 1000 / RATE)
+    return struct.pack("<IHIH4H", START, START_MS, end // 1000, end % 1000, 1024, 1024, 128, 64)
+
+
+def v1_records(belt: Belt, *, accelerometer_every: int = 1) -> list[bytes]:
+    """Return the records, so that a test can leave out or damage some."""
+    piezo, accelerometer = belt.piezo.astype("<u2"), belt.accelerometer.astype("<u2")
+    imu = belt.imu.astype("<i2")
+    records = []
+    for tick in range(belt.ticks):
+        kind, blocks = 0x80 | bool(belt.pressed[tick]), [piezo[tick].tobytes()]
+        if tick % accelerometer_every == 0:
+            kind |= 0x40
+            blocks.append(accelerometer[tick].tobytes())
+        if tick % 8 == 0:
+            kind |= 0x20
+            blocks.append(imu[tick // 8].tobytes())
+        if tick % 16 == 0:
+            kind |= 0x10
+            blocks.append(b"\x10\x20")
+        if tick % 1024 == 0:
+            kind |= 0x08
+            blocks.append(struct.pack("<IH", START + tick // 1024, START_MS))
+        records.append(bytes([kind]) + b"".join(blocks))
+    return records
+
+
+def write_v1(path: Path, belt: Belt, **options: int) -> Path:
+    path.write_bytes(v1_header(belt.ticks) + b"".join(v1_records(belt, **options)))
+    return path
+
+
+def v2_header(ticks: int) -> bytes:
+    end = START * 1000 + START_MS + round(ticks * 1000 / RATE)
+    return (
+        b"HAAH"
+        + struct.pack("<IHIH", START, START_MS, end // 1000, end % 1000)
+        + struct.pack("<4H", 1024, 0, 128, 0)
+        + struct.pack("<IHI", START, 0, 0)
+        + b"SYN\x00\x02SYNTHHZZH"
+    )
+
+
+V2_END = b"DZZD"
+
+
+def v2_packets(belt: Belt) -> list[bytes]:
+    """Return the packets, so that a test can leave out or damage some."""
+    piezo, imu = belt.piezo[:, [0, 3]].astype("<u2"), belt.imu.astype("<i2")
+    return [
+        struct.pack(
+            "<HBIB", 0x504B, k % 256, int(k * 62.5), bool(belt.pressed[64 * k : 64 * k + 64].any())
+        )
+        + piezo[64 * k : 64 * k + 64].tobytes()
+        + imu[8 * k : 8 * k + 8].tobytes()
+        for k in range(belt.ticks // 64)
+    ]
+
+
+def write_v2(path: Path, belt: Belt) -> Path:
+    path.write_bytes(v2_header(belt.ticks) + b"".join(v2_packets(belt)) + V2_END)
+    return path

@@ -1,0 +1,176 @@
+"""v2 files keep their time base over missing, damaged and garbled packets."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+import pytest
+
+from femo_signal.errors import RecordingError
+from femo_signal.formats import open_recording
+from femo_signal.intervals import from_mask, union
+
+from .recordings import V2_END, Belt, make_belt, v2_header, v2_packets
+
+
+def read(path, **options):
+    reader = open_recording(path, **options)
+    return reader, list(reader.chunks())
+
+
+@pytest.fixture(scope="module")
+def short() -> Belt:
+    return make_belt(40, seed=9)
+
+
+@pytest.fixture(scope="module")
+def packets(short) -> list[bytes]:
+    return v2_packets(short)
+
+
+@pytest.fixture
+def write(tmp_path, short):
+    def write_parts(*parts: bytes):
+        path = tmp_path / "night.bin"
+        path.write_bytes(v2_header(short.ticks) + b"".join(parts) + V2_END)
+        return path
+
+    return write_parts
+
+
+def join(packets) -> bytes:
+    return b"".join(packets)
+
+
+def rubbish(size: int) -> bytes:
+    return np.random.default_rng(size).integers(0, 256, size, dtype=np.uint8).tobytes()
+
+
+def right_packets(chunks, short) -> set[int]:
+    """Check that all samples lie at their own time; return the packets that are there."""
+    there: set[int] = set()
+    for chunk in chunks:
+        span = slice(chunk.start_tick, chunk.start_tick + chunk.length)
+        assert np.array_equal(chunk.piezo, short.piezo[span][:, [0, 3]])
+        assert np.array_equal(chunk.imu, short.imu[span.start // 8 : span.stop // 8])
+        there.update(range(span.start // 64, span.stop // 64))
+    return there
+
+
+def test_every_sample_arrives_where_it_belongs(short, packets, write):
+    reader, chunks = read(write(join(packets)))
+    assert right_packets(chunks, short) == set(range(640))
+    pressed = short.pressed.reshape(-1, 64).any(axis=1).repeat(64)
+    assert np.array_equal(union(*[c.presses for c in chunks]), from_mask(pressed))
+    assert reader.gaps == reader.notices == []
+
+
+def test_an_upload_header_in_front_is_passed_over(short, packets, write):
+    path = write(join(packets))
+    path.write_bytes(b"\x5e\xa5" + bytes(13) + path.read_bytes())
+    _, chunks = read(path)
+    assert right_packets(chunks, short) == set(range(640))
+
+
+@pytest.mark.parametrize("missing", [1, 3, 255, 256, 257, 400])
+def test_missing_packets_leave_a_gap_of_their_length(short, packets, write, missing):
+    reader, chunks = read(write(join(packets[:100] + packets[100 + missing :])))
+    assert right_packets(chunks, short) == set(range(640)) - set(range(100, 100 + missing))
+    (gap,) = reader.gaps
+    assert (gap.start_seconds, gap.end_seconds) == (6.25, 6.25 + missing / 16)
+
+
+def test_packets_missing_at_the_start_are_a_gap_too(short, packets, write):
+    reader, chunks = read(write(join(packets[20:])))
+    assert right_packets(chunks, short) == set(range(20, 640))
+    assert (reader.gaps[0].start_seconds, reader.gaps[0].end_seconds) == (0, 1.25)
+
+
+@pytest.mark.parametrize("size", [1, 100, 423, 424, 848, 5000, 100_000])
+def test_garbage_between_packets_costs_nothing(short, packets, write, size):
+    _, chunks = read(write(join(packets[:100]), rubbish(size), join(packets[100:])))
+    assert set(range(640)) - right_packets(chunks, short) <= {99}
+
+
+@pytest.mark.parametrize("size", [2, 50, 424, 5000])
+def test_overwritten_packets_are_left_out(short, packets, write, size):
+    content = bytearray(join(packets))
+    content[424 * 100 : 424 * 100 + size] = rubbish(size)
+    _, chunks = read(write(bytes(content)))
+    assert len(set(range(640)) - right_packets(chunks, short)) <= -(-size // 424) + 1
+
+
+@pytest.mark.parametrize("cut", [slice(17, 117), slice(400, 410), slice(1, 3), slice(8, 420)])
+def test_a_packet_that_lost_bytes_does_not_take_the_next_one_with_it(short, packets, write, cut):
+    broken = packets[100][: cut.start] + packets[100][cut.stop :]
+    reader, chunks = read(write(join(packets[:100]), broken, join(packets[101:])))
+    assert set(range(640)) - right_packets(chunks, short) <= {99, 100}
+    assert any("stepped over" in notice for notice in reader.notices)
+
+
+@pytest.mark.parametrize(
+    "change", [(2, b"\x77"), (3, b"\xff\xff\xff\x7f"), (3, b"\0\0\0\0"), (2, b"\x77\x01\x02\x03")]
+)
+def test_a_packet_with_absurd_clocks_is_left_out(short, packets, write, change):
+    at, content = change
+    broken = packets[100][:at] + content + packets[100][at + len(content) :]
+    _, chunks = read(write(join(packets[:100]), broken, join(packets[101:])))
+    assert right_packets(chunks, short) == set(range(640)) - {100}
+
+
+def test_a_signature_within_the_samples_is_no_packet(tmp_path, packets):
+    belt = make_belt(40, seed=9)
+    belt.piezo[:, 0] = 0x504B
+    path = tmp_path / "lookalike.bin"
+    packets = v2_packets(belt)
+    path.write_bytes(
+        v2_header(belt.ticks) + join(packets[:50]) + rubbish(30) + join(packets[50:]) + V2_END
+    )
+    _, chunks = read(path)
+    assert set(range(640)) - right_packets(chunks, belt) <= {49}
+
+
+def test_a_missing_end_mark_is_told(short, packets, tmp_path):
+    path = tmp_path / "cut.bin"
+    path.write_bytes(v2_header(short.ticks) + join(packets[:500]) + packets[500][:99])
+    reader, chunks = read(path)
+    assert right_packets(chunks, short) == set(range(500))
+    assert any("cut off" in notice for notice in reader.notices)
+    assert any("header says 40.0 s" in notice for notice in reader.notices)
+
+
+def test_clocks_that_jump_beyond_two_days_are_not_believed(short, packets, write):
+    changed = list(packets)
+    for k in range(300, 640):
+        changed[k] = packets[k][:3] + struct.pack("<I", 2**31 + int(k * 62.5)) + packets[k][7:]
+    reader, chunks = read(write(join(changed)))
+    assert right_packets(chunks, short) == set(range(640))
+    assert any("sequence numbers were followed" in notice for notice in reader.notices)
+
+
+def test_a_recording_beyond_two_days_is_refused_without_filling_memory(packets, write):
+    changed = list(packets)
+    for k in range(300, 640):
+        later = 30 * 3600 * 1000 * (1 if k < 400 else 2)
+        changed[k] = packets[k][:3] + struct.pack("<I", later + int(k * 62.5)) + packets[k][7:]
+    reader = open_recording(write(join(changed)))
+    with pytest.raises(RecordingError) as caught:
+        list(reader.chunks())
+    assert caught.value.code == "recording_too_long"
+
+
+@pytest.mark.parametrize("size", [1, 70_001])
+def test_the_size_of_the_pieces_read_changes_nothing(short, packets, write, size):
+    path = write(
+        join(packets[:100]),
+        rubbish(999),
+        join(packets[100:300]),
+        rubbish(5000),
+        join(packets[330:]),
+    )
+    whole, expected = read(path, chunk_bytes=1 << 24)
+    pieces, found = read(path, chunk_bytes=size)
+    assert right_packets(found, short) == right_packets(expected, short)
+    assert pieces.gaps == whole.gaps
+    assert pieces.notices == whole.notices

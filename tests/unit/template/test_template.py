@@ -1,0 +1,290 @@
+"""What the template promises: nothing open, nothing plain, nothing kept for ever."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import sys
+import tomllib
+
+import pytest
+
+from .documents import ROOT, Document, resources, template
+
+FUNCTIONS = dict(resources("AWS::Serverless::Function"))
+BUCKETS = dict(resources("AWS::S3::Bucket"))
+PARAMETERS: Document = template()["Parameters"]
+
+
+def test_only_health_is_open() -> None:
+    routes = {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): event["Properties"]["Auth"]
+        for event in FUNCTIONS["ApiFunction"]["Events"].values()
+    }
+    assert {
+        route: "" if auth["Authorizer"] == "NONE" else auth["AuthorizationScopes"][0]
+        for route, auth in routes.items()
+    } == {
+        ("GET", "/health"): "",
+        ("GET", "/openapi.json"): "jobs/read",
+        ("GET", "/jobs"): "jobs/read",
+        ("GET", "/jobs/{jobId}"): "jobs/read",
+        ("POST", "/jobs"): "jobs/write",
+        ("POST", "/uploads"): "jobs/write",
+        ("POST", "/uploads/{uploadId}/complete"): "jobs/write",
+    }
+    auth = template()["Resources"]["Api"]["Properties"]["Auth"]
+    assert auth["DefaultAuthorizer"] == "Cognito"
+    assert auth["Authorizers"]["Cognito"]["AuthorizationScopes"]
+
+
+def test_the_api_is_throttled_and_its_log_says_nothing_of_persons() -> None:
+    api = template()["Resources"]["Api"]["Properties"]
+    (setting,) = api["MethodSettings"]
+    assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(setting)
+    assert setting["DataTraceEnabled"] is False
+    logged = json.loads(api["AccessLogSetting"]["Format"])
+    text = " ".join(logged.values())
+    for personal in ("identity", "$context.path", "sourceIp", "username", "email", ".sub"):
+        assert personal not in text
+
+
+@pytest.mark.parametrize("name", sorted(BUCKETS))
+def test_a_bucket_is_private_encrypted_and_ends_its_leftovers(name: str) -> None:
+    bucket = BUCKETS[name]
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert bucket["OwnershipControls"]["Rules"] == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    rules = bucket["LifecycleConfiguration"]["Rules"]
+    assert any("AbortIncompleteMultipartUpload" in rule for rule in rules)
+    if "VersioningConfiguration" in bucket:
+        assert any("NoncurrentVersionExpiration" in rule for rule in rules)
+
+
+@pytest.mark.parametrize("name", sorted(BUCKETS))
+def test_a_bucket_takes_tls_only(name: str) -> None:
+    (policy,) = [
+        policy
+        for _, policy in resources("AWS::S3::BucketPolicy")
+        if policy["Bucket"] == {"Ref": name}
+    ]
+    (statement,) = [
+        item for item in policy["PolicyDocument"]["Statement"] if item["Sid"] == "TlsOnly"
+    ]
+    assert statement["Effect"] == "Deny"
+    assert statement["Principal"] == "*"
+    assert statement["Action"] == "s3:*"
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [
+        {"Fn::GetAtt": [name, "Arn"]},
+        {"Fn::Sub": f"${{{name}.Arn}}/*"},
+    ]
+
+
+def test_what_cannot_be_made_again_is_versioned() -> None:
+    versioned = {name for name, bucket in BUCKETS.items() if "VersioningConfiguration" in bucket}
+    assert versioned == {"RecordingsBucket", "ModelsBucket"}
+
+
+def test_data_outlives_a_stack_that_is_deleted() -> None:
+    for name, resource in template()["Resources"].items():
+        if resource["Type"] in (
+            "AWS::S3::Bucket",
+            "AWS::DynamoDB::Table",
+            "AWS::Cognito::UserPool",
+        ):
+            assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
+            assert resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_the_table_is_safe_and_ends_its_rows() -> None:
+    table = template()["Resources"]["JobsTable"]["Properties"]
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_has_its_own_log_with_an_end(name: str) -> None:
+    group = FUNCTIONS[name]["LoggingConfig"]["LogGroup"]["Ref"]
+    assert "RetentionInDays" in template()["Resources"][group]["Properties"]
+
+
+def test_every_log_ends() -> None:
+    groups = dict(resources("AWS::Logs::LogGroup"))
+    assert groups
+    for name, group in groups.items():
+        assert "RetentionInDays" in group, name
+
+
+def test_a_message_that_cannot_be_used_is_kept() -> None:
+    completion = FUNCTIONS["CompletionFunction"]
+    assert completion["EventInvokeConfig"]["DestinationConfig"]["OnFailure"]["Destination"]
+    for event in completion["Events"].values():
+        assert event["Properties"]["RedrivePolicy"]["deadLetterTargetArn"]
+    topics = {event["Properties"]["Topic"]["Ref"] for event in completion["Events"].values()}
+    assert topics == {"SuccessTopic", "ErrorTopic"}
+    for _, queue in resources("AWS::SQS::Queue"):
+        assert queue["SqsManagedSseEnabled"] is True
+        assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_jobs_end_before_their_results_are_deleted_from_under_them() -> None:
+    (rule,) = BUCKETS["RequestsBucket"]["LifecycleConfiguration"]["Rules"]
+    assert rule["ExpirationInDays"] == {"Ref": "JobRetentionDays"}
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["JOB_RETENTION_DAYS"] == {"Ref": "JobRetentionDays"}
+
+
+@pytest.mark.parametrize("name", sorted(PARAMETERS))
+def test_a_parameter_says_what_it_is_and_what_it_takes(name: str) -> None:
+    parameter = PARAMETERS[name]
+    assert parameter["Description"]
+    if parameter["Type"] == "CommaDelimitedList":
+        return
+    assert parameter["ConstraintDescription"]
+    assert {"AllowedPattern", "AllowedValues"} & set(parameter) or {"MinValue", "MaxValue"} <= set(
+        parameter
+    )
+    if "AllowedPattern" in parameter and "Default" in parameter:
+        assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
+
+
+def test_the_parameters_are_presented_in_groups() -> None:
+    groups = template()["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"]
+    listed = [name for group in groups for name in group["Parameters"]]
+    assert sorted(listed) == sorted(PARAMETERS)
+
+
+def test_names_leave_room_for_what_is_added_to_them() -> None:
+    """SageMaker's names have 63 characters: PROJECT-STAGE-, 16 of a hash, two counts."""
+    longest = "p" * 20, "s" * 10
+    for name, value in zip(("ProjectName", "StageName"), longest, strict=True):
+        pattern = PARAMETERS[name]["AllowedPattern"]
+        assert re.fullmatch(pattern, value)
+        assert not re.fullmatch(pattern, value + "x")
+    assert len("-".join([*longest, "0" * 16, "999", "99"])) <= 63
+
+
+def test_only_names_that_others_rely_on_are_fixed() -> None:
+    """A fixed name keeps a second stack from being made, and a resource from being replaced."""
+    fixed = {
+        f"{name}.{key}"
+        for name, resource in template()["Resources"].items()
+        for key in resource.get("Properties", {})
+        if key.endswith("Name") and key not in ("StageName", "PolicyName", "ProviderName")
+    }
+    logs = {f"{name}.LogGroupName" for name, _ in resources("AWS::Logs::LogGroup")}
+    assert {"ModelPackageGroup.ModelPackageGroupName"} <= fixed
+    assert not {name for name in fixed - logs if name.split(".")[1] in PLAIN_NAMES}
+
+
+PLAIN_NAMES = {"BucketName", "TableName", "QueueName", "TopicName", "FunctionName", "RoleName"}
+
+
+def test_other_systems_find_what_they_connect_to() -> None:
+    assert {
+        "ApiUrl",
+        "UserPoolId",
+        "MachineClientId",
+        "TokenUrl",
+        "RecordingsBucketName",
+        "RequestsBucketName",
+        "ModelsBucketName",
+        "JobsTableName",
+        "SuccessTopicArn",
+        "ErrorTopicArn",
+        "DeploymentStateMachineArn",
+        "ModelPackageGroupName",
+        "EndpointName",
+        "ApiFunctionName",
+        "CompletionFunctionName",
+        "SweeperFunctionName",
+    } <= set(template()["Outputs"])
+    for name, output in template()["Outputs"].items():
+        assert output["Description"], name
+
+
+def test_everything_that_a_machine_is_told_exists_in_its_definition() -> None:
+    for name, machine in resources("AWS::Serverless::StateMachine"):
+        text = (ROOT / machine["DefinitionUri"]).read_text()
+        used = set(re.findall(r"\$\{(\w+)\}", text))
+        assert used == set(machine.get("DefinitionSubstitutions", {})), name
+
+
+def test_every_machine_is_traced_and_logs_no_data() -> None:
+    for name, machine in resources("AWS::Serverless::StateMachine"):
+        assert machine["Tracing"] == {"Enabled": True}, name
+        assert machine["Logging"]["IncludeExecutionData"] is False, name
+
+
+@pytest.mark.parametrize("profile", ["default", "dev", "prod"])
+def test_a_profile_sets_parameters_that_there_are(profile: str) -> None:
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    deploy = config[profile]["deploy"]["parameters"]
+    overrides = dict(pair.split("=", 1) for pair in deploy["parameter_overrides"].split())
+    for name, value in overrides.items():
+        parameter = PARAMETERS[name]
+        if "AllowedPattern" in parameter:
+            assert re.fullmatch(parameter["AllowedPattern"], value)
+        if "AllowedValues" in parameter:
+            assert value in map(str, parameter["AllowedValues"])
+    assert "CAPABILITY_IAM" in deploy["capabilities"]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_installs_pinned_and_checked_packages_without_numpy(name: str) -> None:
+    requirements = (ROOT / FUNCTIONS[name]["CodeUri"] / "requirements.txt").read_text()
+    packages = re.findall(r"^([A-Za-z0-9_.-]+)==", requirements, re.MULTILINE)
+    assert packages
+    assert not {"numpy", "scipy", "lightgbm"} & set(packages)
+    for entry in re.split(r"\n(?=\S)", requirements.strip()):
+        assert "--hash=sha256:" in entry, entry
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_imports_only_what_it_installs(name: str) -> None:
+    """Locally a function sees more packages than on Lambda, and would not notice."""
+    folder = ROOT / FUNCTIONS[name]["CodeUri"]
+    requirements = (folder / "requirements.txt").read_text()
+    installed = {
+        package.lower().replace("-", "_")
+        for package in re.findall(r"^([A-Za-z0-9_.-]+)==", requirements, re.MULTILINE)
+    }
+    own = {path.name for path in folder.iterdir() if path.is_dir()} | {"femo_jobs"}
+    shared = ROOT / "functions/shared/python"
+    for path in [*folder.rglob("*.py"), *shared.rglob("*.py")]:
+        for module in _imported(ast.parse(path.read_text())):
+            known = installed | own | set(sys.stdlib_module_names)
+            assert module in known, f"{path.name} imports {module}"
+
+
+def _imported(tree: ast.AST) -> set[str]:
+    checking = {
+        id(child)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        for child in ast.walk(node)
+    }
+    found = set()
+    for node in ast.walk(tree):
+        if id(node) in checking:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_the_handlers_of_the_template_exist() -> None:
+    for name, function in FUNCTIONS.items():
+        module, _, attribute = function["Handler"].rpartition(".")
+        path = ROOT / function["CodeUri"] / (module.replace(".", "/") + ".py")
+        tree = ast.parse(path.read_text())
+        assert attribute in {
+            node.name for node in tree.body if isinstance(node, ast.FunctionDef)
+        }, name
