@@ -10,6 +10,7 @@ import click
 from tqdm import tqdm
 
 from femo_pipeline.execution import Position
+from femo_pipeline.jobs import JOB_STATES
 
 __all__ = ["ProgressDisplay", "duration"]
 
@@ -28,6 +29,7 @@ class ProgressDisplay:
     def __init__(self, *, is_terminal: bool) -> None:
         self._is_terminal = is_terminal
         self._state: str | None = None
+        self._job: str | None = None
         self._seconds = 0.0
         self._bar: tqdm[Any] | None = None
         self._told = 0.0
@@ -49,8 +51,9 @@ class ProgressDisplay:
             self._finish()
             self._state = position.state
             self._told = time.monotonic()
-            if position.job is not None:
-                click.echo(f"{position.state}: job {position.job.name}", err=True)
+        if position.job is not None and position.job.name != self._job:
+            self._job = position.job.name
+            click.echo(f"{position.state}: job {self._job}", err=True)
         self._seconds = position.seconds
         if self._is_terminal:
             self._draw(position)
@@ -75,9 +78,10 @@ class ProgressDisplay:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
-        if self._state is not None:
+        # States without a job pass in an instant
+        if self._state in JOB_STATES:
             click.echo(f"{self._state}: {duration(self._seconds)}", err=True)
-            self._state = None
+        self._state = None
 
 
 def _words(position: Position) -> str:

@@ -116,22 +116,14 @@ class MatchSettings(_Group):
 
 
 class HiccupSettings(_Group):
-    """What a hiccup bout is; durations in seconds unless the name says otherwise."""
+    """What a hiccup bout is, beyond the rhythm that makes it one."""
 
-    dilation_seconds: NonNegative = 5.0
-    body_movement_join_seconds: NonNegative = 2.0
-    minimum_bout_seconds: Positive = 150.0
-    bridge_seconds: NonNegative = 6.0
-    seconds_per_bridge: Positive = 30.0
-    peak_distance_ticks: Annotated[int, Field(ge=1)] = 800
-    baseline_fraction: Positive = 0.003
-    baseline_limit_ticks: Annotated[int, Field(ge=8)] = 7168
-    outlier_deviations: Positive = 5.0
-    peak_range_fraction: Positive = 0.5
     amplitude_deviation: Positive = 0.25
-    """Largest standard deviation of the peaks, relative to their mean amplitude."""
+    """Largest standard deviation of the peaks, relative to their amplitude."""
     join_seconds: NonNegative = 10.0
+    """Bouts at most so far apart are one."""
     scheme: Literal["piezo_or_pair", "any", "two", "three"] = "piezo_or_pair"
+    """Which live sensors must agree: a piezo or both other types, or so many types."""
 
 
 class AnalysisSettings(_Group):
