@@ -22,6 +22,8 @@ from tenacity import (
 TERMINAL = frozenset({"Completed", "Failed", "Expired"})
 _TOKEN_MARGIN_SECONDS = 30.0
 _PARALLEL_PARTS = 4
+_FIRST_RETRY_SECONDS = 0.2
+_FIRST_POLL_SECONDS = 0.25
 
 
 class ApiError(Exception):
@@ -192,7 +194,7 @@ class JobsApi:
             The job was still queued after `timeout_seconds`.
         """
         deadline = time.monotonic() + timeout_seconds
-        pause = 0.25
+        pause = _FIRST_POLL_SECONDS
         while True:
             job = self.status(job_id)
             if on_poll:
@@ -224,7 +226,9 @@ class JobsApi:
 
         attempts = Retrying(
             retry=retry_if_exception(passing),
-            wait=wait_exponential_jitter(multiplier=0.2, max=5.0),
+            wait=wait_exponential_jitter(
+                multiplier=_FIRST_RETRY_SECONDS, max=5.0, jitter=_FIRST_RETRY_SECONDS
+            ),
             stop=stop_after_attempt(5) | stop_after_delay(60),
             reraise=True,
         )
