@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit check format lock bench bench-api clean
+.PHONY: help setup demo up down test test-unit check format lock bench bench-scaling bench-api clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, 
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against the stored baseline
 	@$(BIN)/python -m bench.engine --check
+
+bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 100,000 detections
+	@$(BIN)/python -m bench.scaling
 
 bench-api: setup ## Cold import, package size and latency of the API function, on a local stack
 	@$(BIN)/python -m bench.api --check

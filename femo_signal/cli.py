@@ -343,6 +343,8 @@ def analyze(
     from femo_signal.model import MovementModel
     from femo_signal.profile import build_profile
 
+    if plot is not None:
+        _check_picture(plot)
     began = time.monotonic()
     model = MovementModel.load(model_folder)
     with _share_bar("Analysing") as tell:
@@ -364,7 +366,6 @@ def analyze(
     if plot is not None:
         from femo_signal.plots import plot_analysis
 
-        _check_picture(plot)
         plot_analysis(analysis, plot)
     if not as_json:
         for line in _analysis_lines(analysis):

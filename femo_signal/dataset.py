@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,9 +89,10 @@ class RecordingFeatures:
                     notices=tuple(facts.pop("notices")),
                     **facts,
                 )
-        except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
+        except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
             raise ModelError(
-                f"{path}: not a file of extracted features ({error}); extract them again"
+                f"{path}: not a file of extracted features ({type(error).__name__}); "
+                "extract them again"
             ) from error
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.hiccups import Chain, HiccupAnalysis, find_hiccups, noise_level
+from femo_signal.hiccups import Chain, HiccupAnalysis, background_level, find_hiccups
 from femo_signal.intervals import Intervals, close_gaps, intersection, union
 from femo_signal.recording import Channel, Profile
 from femo_signal.settings import TICKS_PER_SECOND
@@ -346,7 +346,7 @@ def _agreement(
     for name in _live(profile, (*_PIEZO, *_ACOUSTIC, *_ACCELEROMETER)):
         channel = profile.signals.sensors[name]
         part = _segments(channel, window)
-        seen[name] = _log_ratio(part.max(np.abs(part.values)), noise_level(channel, hidden))
+        seen[name] = _log_ratio(part.max(np.abs(part.values)), background_level(channel, hidden))
     size = len(window)
     for group, names in (
         ("piezo", _PIEZO),
@@ -376,7 +376,7 @@ def _motion(profile: Profile, window: Intervals, columns: dict[str, NDArray[np.f
             continue
         part = _segments(channel, window)
         rms = np.sqrt(part.sum(part.values**2) / part.count)
-        relative[name] = _log_ratio(rms, noise_level(channel, hidden))
+        relative[name] = _log_ratio(rms, background_level(channel, hidden))
         level = np.fmax(level, _log_ratio(part.max(np.abs(part.values)), limit))
     columns["imu_acceleration"] = relative.get("acceleration", undefined)
     angles = [relative[name] for name in ("roll", "pitch", "yaw") if name in relative]

@@ -35,10 +35,10 @@ __all__ = [
     "Chain",
     "HiccupAnalysis",
     "PulseTrain",
+    "background_level",
     "find_hiccups",
     "find_pulses",
     "link_pulses",
-    "noise_level",
     "remove_hiccups",
 ]
 
@@ -113,7 +113,7 @@ class HiccupAnalysis:
     bouts: Intervals
 
 
-def noise_level(channel: Channel, excluded: Intervals) -> float:
+def background_level(channel: Channel, excluded: Intervals) -> float:
     """Return the median of |x| outside the excluded intervals.
 
     Taken over some 30,000 evenly spaced samples, which fixes it to about one percent.
@@ -207,7 +207,7 @@ def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupA
         if name not in profile.signals.live:
             continue
         channel = profile.signals.sensors[name]
-        level = rules.pulse_level * noise_level(channel, hidden)
+        level = rules.pulse_level * background_level(channel, hidden)
         pulses, peaks = find_pulses(channel, level=level, excluded=hidden, rules=rules)
         member, found = link_pulses(pulses, peaks, hidden=hidden, sensor=name, rules=rules)
         trains.append(PulseTrain(name, level, pulses[:, 0], pulses[:, 1], peaks, member))

@@ -58,13 +58,13 @@ class Hyperparameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trees: Annotated[int, Field(ge=1, le=5000)] = 200
+    trees: Annotated[int, Field(ge=1, le=5000)] = 100
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    leaves: Annotated[int, Field(ge=2, le=1024)] = 4
-    minimum_leaf: Annotated[int, Field(ge=1)] = 3
+    leaves: Annotated[int, Field(ge=2, le=1024)] = 3
+    minimum_leaf: Annotated[int, Field(ge=1)] = 15
     feature_share: Annotated[float, Field(gt=0, le=1)] = 0.3
     row_share: Annotated[float, Field(gt=0, le=1)] = 0.8
-    l2: Annotated[float, Field(ge=0)] = 1.0
+    l2: Annotated[float, Field(ge=0)] = 20.0
     folds: Annotated[int, Field(ge=2, le=50)] = 8
 
     @classmethod
@@ -289,10 +289,7 @@ def _outcome(
     dataset: Dataset, number: int, scorer: _Scorer, decision: _Decision
 ) -> RecordingOutcome:
     recording = dataset.recordings[number]
-    if len(recording.labels):
-        probability = decision.calibration(scorer(recording.features))
-    else:
-        probability = np.zeros(0)
+    probability = decision.calibration(_score(scorer, recording))
     return RecordingOutcome(
         recording_id=recording.recording_id,
         group=dataset.group_names[number],
@@ -377,14 +374,14 @@ def _fit_decision(
         for train, test in splits:
             rows = dataset.rows_of(train)
             scorer = fitter(dataset.features[rows], dataset.labels[rows])
-            scores.update({n: scorer(dataset.recordings[n].features) for n in test})
+            scores.update({n: _score(scorer, dataset.recordings[n]) for n in test})
             tested += test
     if len({int(label) for n in tested for label in dataset.recordings[n].labels}) < 2:
         # Nothing to calibrate on but the training rows themselves.
         tested = list(numbers)
         rows = dataset.rows_of(tested)
         scorer = fitter(dataset.features[rows], dataset.labels[rows])
-        scores = {n: scorer(dataset.recordings[n].features) for n in tested}
+        scores = {n: _score(scorer, dataset.recordings[n]) for n in tested}
     # Where there are annotations they decide; presses are weaker truth.
     annotated = [n for n in tested if dataset.recordings[n].label_source == "annotations"]
     used = annotated or tested
@@ -401,6 +398,10 @@ def _fit_decision(
     return _Decision(
         calibration, best_threshold(calibration(raw), labels.astype(np.float64), missed)
     )
+
+
+def _score(scorer: _Scorer, recording: RecordingFeatures) -> NDArray[np.float64]:
+    return scorer(recording.features) if len(recording.labels) else np.zeros(0)
 
 
 def _chance_of_label(recordings: Sequence[RecordingFeatures]) -> float:
@@ -448,7 +449,7 @@ def _fit_trees(
         "feature_fraction": chosen.feature_share,
         "bagging_fraction": chosen.row_share,
         "bagging_freq": 1,
-        "lambda_l2": chosen.l2,
+        "lambda_l2": min(chosen.l2, len(labels) / 10),
         "scale_pos_weight": weight,
         "max_bin": 127,
         "monotone_constraints": [spec.direction for spec in FEATURES],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,6 +24,14 @@ from local_stack.supervisor import (
 
 START_SECONDS = 900.0
 STOP_SECONDS = 75.0
+# What no deployment shows, and a user would wait for in vain
+LIMITS = (
+    "autoscaling: policies and calls are accepted and nothing is scaled",
+    "metrics in embedded format: they stay in the logs; alarms see other metrics, without their "
+    "dimensions (set-alarm-state tries what an alarm triggers)",
+    "a rule target's dead-letter queue: events that no target takes are lost",
+    "e-mail subscriptions: nothing is sent",
+)
 
 folder_option = click.option(
     "--state-dir",
@@ -101,7 +110,7 @@ def up(
         sys.stdout.flush()
 
     try:
-        Supervisor(options, report).run()
+        Supervisor(options, report, _show).run()
     except StackError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(1)
@@ -135,9 +144,6 @@ def start(state_dir: Path | None, **_options: object) -> None:
         process.terminate()
         process.wait(STOP_SECONDS)
         raise
-    description = read_description(folder)
-    assert description is not None
-    _show(description)
 
 
 def _follow(process: "subprocess.Popen[bytes]", folder: StackFolder, log: Path) -> None:
@@ -188,6 +194,8 @@ def status(state_dir: Path | None, as_json: bool, as_exports: bool) -> None:
     description = read_description(folder)
     if description is None:
         click.echo("No stack runs.", err=True)
+        if (error := _last_error(folder)) is not None:
+            click.echo(f"The last one ended with an error:\n{error}", err=True)
         sys.exit(3)
     if as_json:
         click.echo(json.dumps(description, indent=2))
@@ -198,21 +206,27 @@ def status(state_dir: Path | None, as_json: bool, as_exports: bool) -> None:
         _show(description)
 
 
-def _show(description: dict[str, object]) -> None:
+def _last_error(folder: StackFolder) -> str | None:
+    try:
+        text = (folder.path / "supervisor.log").read_text(errors="replace")
+    except OSError:
+        return None
+    _, found, error = text.rpartition("\nError: ")
+    return error.rstrip() if found else None
+
+
+def _show(description: dict[str, Any]) -> None:
     click.echo(f"Status: {description['status']} (logs: {description['logs']})")
     for title in ("environment", "outputs"):
-        values = description[title]
-        assert isinstance(values, dict)
-        if values:
+        if values := description[title]:
             click.echo(f"{title.capitalize()}:")
             for name, value in values.items():
                 click.echo(f"  {name}={value}")
-    inert = description["inert"]
-    assert isinstance(inert, list)
-    if inert:
-        click.echo("Deployed without effect here:")
-        for item in inert:
-            click.echo(f"  {item['resource']} ({item['type']}): {item['why']}")
+    click.echo("Without effect here:")
+    for item in description["inert"]:
+        click.echo(f"  {item['resource']} ({item['type']}): {item['why']}")
+    for limit in LIMITS:
+        click.echo(f"  {limit}")
 
 
 def _folder(state_dir: Path | None) -> StackFolder:

@@ -1,8 +1,11 @@
 """Validates, builds and deploys the template with the tools that deploy it to AWS."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -165,30 +168,49 @@ def _overrides(template: Path) -> list[str]:
 
 def _build(deployment: Deployment, inputs: str) -> Path:
     cache = deployment.project.build_cache
-    folder = cache / inputs
-    if (folder / "template.yaml").is_file():
-        deployment.report("The functions are built as they are.")
-        return folder
-    deployment.report("Building the functions (sam build).")
-    partial = cache / f"{inputs}-{deployment.folder.scratch.parent.name}-partial"
-    _sam(
-        deployment,
-        "build",
-        "--template-file",
-        str(deployment.template),
-        "--build-dir",
-        str(partial),
-        *_overrides(deployment.template),
-    )
-    if not folder.exists():
+    folder = cache / "built" / inputs
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with _only_one(cache / "lock", deployment.check):
+        if (folder / "template.yaml").is_file():
+            deployment.report("The functions are built as they are.")
+            return folder
+        deployment.report("Building the functions (sam build).")
+        # Beside its later place: the built template names unbuilt folders relative to itself
+        partial = folder.parent / "partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        _sam(
+            deployment,
+            "build",
+            "--template-file",
+            str(deployment.template),
+            "--build-dir",
+            str(partial),
+            "--cached",
+            "--cache-dir",
+            str(cache / "cache"),
+            "--parallel",
+            *_overrides(deployment.template),
+        )
         partial.rename(folder)
-    old = sorted(
-        (path for path in cache.iterdir() if path.is_dir() and path != folder),
-        key=lambda path: path.stat().st_mtime,
-    )
-    for path in old[: -(KEPT_BUILDS - 1)]:
-        verification.remove_tree(path)
+        others = [path for path in folder.parent.iterdir() if path != folder]
+        others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in others[KEPT_BUILDS - 1 :]:
+            shutil.rmtree(path, ignore_errors=True)
     return folder
+
+
+@contextlib.contextmanager
+def _only_one(lock: Path, check: Callable[[], None]) -> Iterator[None]:
+    """Wait until no other stack of this checkout builds."""
+    with lock.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                check()
+                time.sleep(0.1)
+        yield
 
 
 def _deploy(deployment: Deployment, build: Path) -> None:

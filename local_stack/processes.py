@@ -4,6 +4,7 @@ Each carries the stack's id in its environment, so that what a killed process le
 found again by anyone who knows the id.
 """
 
+import contextlib
 import os
 import signal
 import socket
@@ -172,17 +173,31 @@ def members(stack_id: str) -> list[psutil.Process]:
 def end_all(stack_id: str, grace: float, keep: Sequence[int] = ()) -> int:
     """End whatever of a stack still runs and return how many that were."""
     left = [process for process in members(stack_id) if process.pid not in keep]
-    for process in left:
-        _signal(process, signal.SIGTERM)
-    _, stubborn = psutil.wait_procs(left, timeout=grace)
-    for process in stubborn:
-        _signal(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=5)
+    _signal(left, signal.SIGTERM)
+    stubborn = _wait(left, grace)
+    _signal(stubborn, signal.SIGKILL)
+    _wait(stubborn, 5.0)
     return len(left)
 
 
-def _signal(process: psutil.Process, number: signal.Signals) -> None:
+def is_alive(process: psutil.Process) -> bool:
+    """Say whether a process runs; one that only waits to be reaped does not."""
     try:
-        process.send_signal(number)
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
-        return
+        return False
+
+
+def _wait(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    deadline = time.monotonic() + seconds
+    alive = [process for process in processes if is_alive(process)]
+    while alive and time.monotonic() < deadline:
+        time.sleep(0.02)
+        alive = [process for process in alive if is_alive(process)]
+    return alive
+
+
+def _signal(processes: Sequence[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(number)

@@ -22,7 +22,7 @@ import psutil
 from local_stack.deployment import Deployment, deploy
 from local_stack.errors import AlreadyRunningError, StackError
 from local_stack.layout import HOST, Project, StackFolder, base_environment
-from local_stack.processes import Part, choose_port, end_all, wait_until_ready
+from local_stack.processes import Part, choose_port, end_all, is_alive, wait_until_ready
 
 READY_SECONDS = 60.0
 WATCH_SECONDS = 0.2
@@ -94,11 +94,16 @@ class Supervisor:
         How to run it.
     report
         Called with each line of progress.
+    on_ready
+        Called once with the content of stack.json.
     """
 
-    def __init__(self, options: Options, report: Report) -> None:
+    def __init__(
+        self, options: Options, report: Report, on_ready: Callable[[dict[str, Any]], None]
+    ) -> None:
         self._options = options
         self._report = report
+        self._on_ready = on_ready
         self._project = Project()
         self._folder = StackFolder(options.folder.resolve())
         self._id = secrets.token_hex(8)
@@ -119,7 +124,6 @@ class Supervisor:
             self._prepare()
             try:
                 self._start()
-                self._report("The stack is ready.")
                 self._watch()
                 self._report("Stopping.")
             except _InterruptedError:
@@ -153,6 +157,14 @@ class Supervisor:
                 signal.signal(number, handler)
 
     def _prepare(self) -> None:
+        tools = [
+            self._project.tool("ministack", "python"),
+            self._project.tool("container", "python"),
+        ]
+        if self._options.template is not None:
+            tools += [self._project.tool("sam", "sam"), self._project.asl_validator]
+        if missing := [str(path) for path in tools if not path.exists()]:
+            raise StackError(f"{', '.join(missing)} is not installed. Run `make setup` first.")
         for folder in (self._folder.scratch, self._folder.logs):
             shutil.rmtree(folder, ignore_errors=True)
         if not self._options.keep:
@@ -219,6 +231,8 @@ class Supervisor:
         for part in self._parts:
             part.check()
         description.status = "ready"
+        self._report("The stack is ready.")
+        self._on_ready(asdict(description))
         description.write(self._folder.description)
 
     def _known_deployment(self) -> dict[str, Any]:
@@ -380,15 +394,18 @@ def is_running(folder: StackFolder) -> bool:
 def wait_until_stopped(folder: StackFolder, pid: int | None, seconds: float) -> bool:
     """Wait until no supervisor holds the lock, nor runs; say whether that is so."""
     deadline = time.monotonic() + seconds
-    while is_running(folder) or (pid is not None and _is_alive(pid)):
+    process = _process(pid)
+    while is_running(folder) or (process is not None and is_alive(process)):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
     return True
 
 
-def _is_alive(pid: int) -> bool:
+def _process(pid: int | None) -> psutil.Process | None:
+    if pid is None:
+        return None
     try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+        return psutil.Process(pid)
     except psutil.Error:
-        return False
+        return None

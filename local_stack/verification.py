@@ -3,7 +3,6 @@
 import functools
 import json
 import os
-import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -271,8 +270,3 @@ def _policy_differences(
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
-
-
-def remove_tree(path: Path) -> None:
-    """Remove a folder and what is in it."""
-    shutil.rmtree(path, ignore_errors=True)

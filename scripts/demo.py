@@ -1,7 +1,8 @@
 """Run the main job from end to end on this machine, as a newcomer's first look.
 
-Starts the local stack (unless one runs), trains a model on a synthetic cohort, puts it in
-service through the deployment state machine, then acts as a client that has only HTTP and a token.
+Starts the local stack (unless one runs), trains, registers and approves a model on a synthetic
+cohort through the training machine, waits until the deployment machine has put it in service, then
+acts as a client that has only HTTP and a token.
 """
 
 from __future__ import annotations
@@ -83,26 +84,18 @@ def running_stack() -> Iterator[dict[str, Any]]:
             subprocess.run([sys.executable, "-m", "local_stack", "stop"], cwd=ROOT, check=False)
 
 
-def train_model() -> Path:
-    """Make a synthetic cohort, train a model on it, and return the model's archive."""
-    cohort, model = OUTPUT / "cohort", OUTPUT / "model"
+def synthesize_cohort() -> Path:
+    """Make recordings of synthetic subjects, with annotations, and return their manifest."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
+    cohort = (OUTPUT / "cohort").relative_to(ROOT)
     femo(
         "synthesize",
-        cohort.relative_to(ROOT),
-        "--recordings",
-        str(TRAINING_RECORDINGS),
-        "--minutes",
-        str(TRAINING_MINUTES),
+        cohort,
+        *("--recordings", str(TRAINING_RECORDINGS)),
+        *("--minutes", str(TRAINING_MINUTES)),
     )
-    manifest = cohort.relative_to(ROOT) / "manifest.json"
-    femo("train", manifest, "--output", model.relative_to(ROOT))
-    archive = OUTPUT / "model.tar.gz"
-    with tarfile.open(archive, "w:gz") as tar:
-        for name in ("model.txt", "model.json"):
-            tar.add(model / name, arcname=name)
-    return archive
+    return cohort / "manifest.json"
 
 
 def new_recording() -> Path:
@@ -111,56 +104,76 @@ def new_recording() -> Path:
     femo(
         "synthesize",
         folder.relative_to(ROOT),
-        "--recordings",
-        "1",
-        "--minutes",
-        "30",
-        "--seed",
-        "2026",
+        *("--recordings", "1"),
+        *("--minutes", "30"),
+        *("--seed", "2026"),
     )
     return next(iter(sorted(folder.glob("*.dat"))))
 
 
-def deploy_model(aws: boto3.Session, outputs: dict[str, str], archive: Path, smoke: Path) -> None:
-    """Put a model in service through the deployment state machine and follow it.
+def train_and_register(manifest: Path) -> None:
+    """Run the training machine as a data scientist does; its evaluation and package are shown.
 
     Raises
     ------
     DemoError
-        The execution did not end with the model in service.
+        The run did not end with a registered model.
     """
-    s3 = aws.client("s3")
-    key = f"demo/{uuid.uuid4()}/model.tar.gz"
-    s3.upload_file(str(archive), outputs["ModelsBucketName"], key)
-    s3.upload_file(str(smoke), outputs["ModelsBucketName"], "smoke/recording.dat")
-    machine = aws.client("stepfunctions")
-    execution = machine.start_execution(
-        stateMachineArn=outputs["DeploymentStateMachineArn"],
-        input=json.dumps({"modelDataUrl": f"s3://{outputs['ModelsBucketName']}/{key}"}),
-    )["executionArn"]
+    command = ["./run_pipeline.sh", "-l", "-m", str(manifest)]
+    say(f"$ {' '.join(command)}")
+    if subprocess.run(command, cwd=ROOT, check=False).returncode:
+        raise DemoError("the training pipeline failed; its own words are above")
+
+
+def follow_deployment(aws: boto3.Session, machine: str) -> dict[str, Any]:
+    """Follow the deployment that the approval of the new package has started.
+
+    Raises
+    ------
+    DemoError
+        No deployment was started, or it did not end with the model in service.
+    """
+    states = aws.client("stepfunctions")
     deadline = time.monotonic() + DEPLOYMENT_SECONDS
-    with tqdm(desc="Deployment state machine", bar_format="{desc} {elapsed} {postfix}") as clock:
+    with tqdm(desc="Deployment machine", bar_format="{desc}: {elapsed} {postfix}") as clock:
         while True:
-            state = machine.describe_execution(executionArn=execution)
-            entered = [
-                event["stateEnteredEventDetails"]["name"]
-                for event in machine.get_execution_history(
-                    executionArn=execution, reverseOrder=True, maxResults=50
-                )["events"]
-                if "stateEnteredEventDetails" in event
-            ]
-            clock.set_postfix_str(entered[0] if entered else "")
-            if state["status"] != "RUNNING":
+            found = states.list_executions(stateMachineArn=machine, maxResults=1)["executions"]
+            if found and found[0]["status"] != "RUNNING":
                 break
+            if found:
+                clock.set_postfix_str(state_entered_last(states, found[0]["executionArn"]))
             if time.monotonic() > deadline:
-                raise DemoError(f"the deployment still runs after {DEPLOYMENT_SECONDS:.0f} s")
+                raise DemoError(f"no model was in service after {DEPLOYMENT_SECONDS:.0f} s")
             time.sleep(0.5)
-    output = json.loads(state.get("output") or "{}")
-    if state["status"] != "SUCCEEDED" or output.get("outcome") != "DEPLOYED":
+    ended = states.describe_execution(executionArn=found[0]["executionArn"])
+    output: dict[str, Any] = json.loads(ended.get("output") or "{}")
+    if output.get("outcome") != "DEPLOYED":
         raise DemoError(
-            f"the deployment ended as {state['status']}: "
-            f"{state.get('cause') or state.get('error') or json.dumps(output)}"
+            f"the deployment ended as {ended['status']}: "
+            f"{ended.get('cause') or ended.get('error') or json.dumps(output)}"
         )
+    return output
+
+
+def state_entered_last(states: Any, execution: str) -> str:
+    """Return the name of the state that an execution has entered last."""
+    history = states.get_execution_history(executionArn=execution, reverseOrder=True, maxResults=20)
+    for event in history["events"]:
+        if "stateEnteredEventDetails" in event:
+            return str(event["stateEnteredEventDetails"]["name"])
+    return ""
+
+
+def fetch_model(aws: boto3.Session, package: str) -> Path:
+    """Fetch the registered model's artefact and unpack it, for the picture."""
+    described = aws.client("sagemaker").describe_model_package(ModelPackageName=package)
+    (container,) = described["InferenceSpecification"]["Containers"]
+    bucket, _, key = container["ModelDataUrl"].removeprefix("s3://").partition("/")
+    archive, folder = OUTPUT / "model.tar.gz", OUTPUT / "model"
+    aws.client("s3").download_file(bucket, key, str(archive))
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder, filter="data")
+    return folder
 
 
 def credentials(aws: boto3.Session, outputs: dict[str, str]) -> Credentials:
@@ -174,14 +187,15 @@ def credentials(aws: boto3.Session, outputs: dict[str, str]) -> Credentials:
 def run() -> None:
     """Run every step, and print the response, a summary and where the picture lies."""
     began = time.monotonic()
-    archive = train_model()
+    manifest = synthesize_cohort()
     recording = new_recording()
-    smoke = next(iter(sorted((OUTPUT / "cohort").glob("*.dat"))))
     with running_stack() as description:
         outputs = description["outputs"]
         os.environ.update(description["environment"])
         aws = boto3.Session()
-        deploy_model(aws, outputs, archive, smoke)
+        train_and_register(manifest)
+        deployment = follow_deployment(aws, outputs["DeploymentStateMachineArn"])
+        model = fetch_model(aws, deployment["modelPackageArn"])
         with JobsApi(outputs["ApiUrl"], credentials(aws, outputs)) as api:
             size = recording.stat().st_size
             with tqdm(desc="Uploading", total=size, unit="B", unit_scale=True) as bar:
@@ -197,7 +211,7 @@ def run() -> None:
         "analyze",
         recording.relative_to(ROOT),
         "--model",
-        (OUTPUT / "model").relative_to(ROOT),
+        model.relative_to(ROOT),
         "--remove-hiccups",
         "--plot",
         picture.relative_to(ROOT),

@@ -150,14 +150,25 @@ class _RecordFinder:
         """Return the first position from which the records run on, if there is one."""
         self._broken, self._pattern = False, b""
         self._walked.clear()
-        known = np.array(self._sizes) > 0
-        for candidate in (start + np.flatnonzero(known[data[start:]])).tolist():
-            chain, ended = self._follow(data, candidate)
-            if ended == "buffer" and not at_end:
-                return None
-            if ended == "whole" and self._phase(chain) is not None:
-                return int(candidate)
+        for first in range(start, len(data), RESUME_BYTES):
+            for candidate in self._candidates(data, first, first + RESUME_BYTES):
+                chain, ended = self._follow(data, candidate)
+                if ended == "buffer" and not at_end:
+                    return None
+                if ended == "whole" and self._phase(chain) is not None:
+                    return candidate
         return None
+
+    def _candidates(self, data: NDArray[np.uint8], first: int, past: int) -> list[int]:
+        """Return the positions from which a few known records seem to follow each other."""
+        sizes = np.array(self._sizes)
+        starts = ends = first + np.flatnonzero(sizes[data[first:past]])
+        for _ in range(3):
+            inside = ends < len(data)
+            kinds = data[np.minimum(ends, len(data) - 1)]
+            likely = ~inside | (sizes[kinds] > 0)
+            starts, ends = starts[likely], (ends + inside * sizes[kinds])[likely]
+        return [int(start) for start in starts]
 
     def _predict(self, data: NDArray[np.uint8], position: int) -> NDArray[np.int64]:
         pattern = np.frombuffer(self._pattern, dtype=np.uint8)
@@ -200,8 +211,7 @@ class _RecordFinder:
         if self._chain(data[position : position + RESUME_BYTES].tobytes(), 0) == "damaged":
             return False
         near = data[position : position + RESUME_BYTES]
-        known = np.array(self._sizes) > 0
-        for candidate in np.flatnonzero(known[near]).tolist():
+        for candidate in self._candidates(near, 0, len(near)):
             chain, ended = self._follow(near, candidate)
             if ended == "whole" and self._phase(chain) is not None:
                 return False
@@ -525,6 +535,8 @@ class V1Reader:
         self._timeline = _Timeline(self.header.start)
         self._held: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # records not yet emitted
         self._record_bytes = self._records = 0  # for the mean length of a record
+        self._dropped = 0  # records before the last damage
+        self._damages: list[tuple[int, int]] = []  # bytes
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield the samples in order of time."""
@@ -539,6 +551,12 @@ class V1Reader:
             yield from self._read(file)
         self.gaps += [g for g in self._timeline.gaps if g.end_seconds > g.start_seconds]
         self.notices += self._timeline.notices
+        if self._damages:
+            lost = sum(past - first for first, past in self._damages)
+            self.notices.append(
+                f"{lost} bytes in {len(self._damages)} places, the first at byte "
+                f"{self._damages[0][0]}, are not records and were stepped over"
+            )
         stored = (self.header.end - self.header.start).total_seconds()
         length = self._timeline.next_tick / TICKS_PER_SECOND
         if abs(stored - length) > 1:
@@ -604,11 +622,9 @@ class V1Reader:
 
     def _step_over(self, damage: int, resumed: int) -> None:
         """Put a gap where the file was damaged, at first as long as its bytes suggest."""
-        lost = round((resumed - damage) * self._records / self._record_bytes)
+        lost = self._dropped + round((resumed - damage) * self._records / self._record_bytes)
         self._timeline.open_gap(lost, f"bytes {damage} to {resumed - 1} are damaged")
-        self.notices.append(
-            f"bytes {damage} to {resumed - 1} are not records; they were stepped over"
-        )
+        self._damages.append((damage, resumed))
 
     def _emit(
         self, data: NDArray[np.uint8], position: int, found: _Found, *, final: bool
@@ -619,7 +635,8 @@ class V1Reader:
         self._records += len(found.offsets)
         self._record_bytes += found.stop
         if found.damaged:
-            records = records[: max(len(records) - UNSURE_RECORDS, 0)]
+            self._dropped = min(UNSURE_RECORDS, len(records))
+            records = records[: len(records) - self._dropped]
         kinds = data[records]
         stamped = np.flatnonzero((kinds & TIME) > 0)
         runs, placed = self._timeline.place(

@@ -24,6 +24,7 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     EndpointConnectionError,
+    HTTPClientError,
     ParamValidationError,
 )
 from botocore.model import ListShape, MapShape, Shape, StructureShape
@@ -57,6 +58,7 @@ PRIVATE_NAMES = (
 INTEGRATION = "arn:aws:states:::"
 POLL_SECONDS = 0.25
 UNREACHABLE_SECONDS = 60.0
+READS = ("Describe", "Get", "Head", "List")
 # Optimised integrations: service -> (boto3's name, prefix of its error names)
 OPTIMIZED = {
     "dynamodb": ("dynamodb", "DynamoDB"),
@@ -223,7 +225,9 @@ class ServiceCall:
         shape = about.input_shape
         wire = to_sdk(arguments or {}, shape) if shape is not None else {}
         try:
-            result = _until_reachable(getattr(client, xform_name(operation)), wire)
+            repeatable = operation.startswith(READS)
+            method = getattr(client, xform_name(operation))
+            result = _until_reachable(method, wire, repeatable=repeatable)
         except ClientError as error:
             raise self._failure(error, operation) from error
         except ParamValidationError as error:
@@ -305,7 +309,9 @@ class ServiceCall:
         return True
 
 
-def _until_reachable(method: Callable[..., Any], arguments: dict[str, Any]) -> Any:
+def _until_reachable(
+    method: Callable[..., Any], arguments: dict[str, Any], *, repeatable: bool
+) -> Any:
     """Call a service, and wait for it if nothing listens there.
 
     If local SageMaker was killed the whole stack is about to stop, and this execution goes on at
@@ -315,8 +321,9 @@ def _until_reachable(method: Callable[..., Any], arguments: dict[str, Any]) -> A
     while True:
         try:
             return method(**arguments)
-        except EndpointConnectionError:
-            if time.monotonic() > deadline:
+        except (EndpointConnectionError, HTTPClientError) as error:
+            refused = isinstance(error, EndpointConnectionError)
+            if not (refused or repeatable) or time.monotonic() > deadline:
                 raise
             time.sleep(POLL_SECONDS)
 

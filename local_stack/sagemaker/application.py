@@ -11,6 +11,7 @@ from uuid import uuid4
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
+from local_stack.sagemaker import backlog_metrics
 from local_stack.sagemaker.control_plane import ControlPlane
 from local_stack.sagemaker.endpoints import Endpoints
 from local_stack.sagemaker.errors import ServiceError, ValidationError
@@ -36,6 +37,7 @@ def make_application(service: Service) -> FastAPI:
         endpoints.start()
         invocations.start()
         jobs.start()
+        backlog_metrics.start(service)
         yield
         service.stopping.set()
         await asyncio.gather(asyncio.to_thread(endpoints.stop), asyncio.to_thread(jobs.stop))

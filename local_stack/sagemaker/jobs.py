@@ -345,13 +345,13 @@ class JobRun:
             changes["TrainingTimeInSeconds"] = max(0, round(moment - begin))
             changes["BillableTimeInSeconds"] = changes["TrainingTimeInSeconds"]
             changes["FinalMetricDataList"] = self._metrics.final() or None
-            self._publish_metrics()
         changes[f"{self._kind.name}Status"] = status
         job = self._change(**changes)
         level = logging.ERROR if status == "Failed" else logging.INFO
         logger.log(
             level, "%s %s: %s %s", self._kind.name, self._name, status, end.get("FailureReason", "")
         )
+        self._publish_metrics()
         self._emit(job)
 
     def _publish_metrics(self) -> None:

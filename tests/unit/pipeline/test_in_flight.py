@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import sys
 from typing import Any
 
 import boto3
@@ -43,6 +44,10 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Any:
         "POWERTOOLS_TRACE_DISABLED": "true",
     }.items():
         monkeypatch.setenv(name, value)
+    # Powertools and the settings read the environment when they are imported
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("femo_jobs", "femo_in_flight"):
+            monkeypatch.delitem(sys.modules, name)
     with mock_aws():
         client = boto3.client("dynamodb")
         client.create_table(
@@ -65,8 +70,6 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Any:
                 }
             ],
         )
-        importlib.import_module("femo_jobs.clients").dynamodb.cache_clear()
-        importlib.import_module("femo_jobs.configuration").configuration.cache_clear()
         yield client
 
 

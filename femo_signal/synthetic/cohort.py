@@ -1,0 +1,150 @@
+"""Writes recordings with their ground truth, and whole cohorts with a manifest."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from femo_signal.synthetic.files import V1Writer, V2Writer
+from femo_signal.synthetic.plan import (
+    DEFAULT_START,
+    KICK_FIELDS,
+    RecordingFormat,
+    RecordingPlan,
+    draw_plan,
+)
+from femo_signal.synthetic.rendering import render
+from femo_signal.synthetic.subjects import draw_subject
+from femo_signal.synthetic.waveforms import RATE
+
+__all__ = ["ground_truth", "synthesize_cohort", "write_recording"]
+
+
+def ground_truth(plan: RecordingPlan) -> dict[str, Any]:
+    """Return what is in a recording, JSON-ready, in seconds from its start."""
+    return {
+        "format": plan.format,
+        "minutes": plan.seconds / 60,
+        "seed": plan.seed,
+        "fs": RATE,
+        "start": plan.start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "options": asdict(plan.traits),
+        "seconds": float(plan.seconds),
+        "kicks": [list(kick) for kick in plan.kicks],
+        "kick_fields": list(KICK_FIELDS),
+        "hiccup_bouts": [[pulses[0], pulses[-1] + 0.4] for pulses in plan.hiccup_pulses],
+        "hiccup_pulses": plan.hiccup_pulses,
+        "body_movements": [[move.start, move.end] for move in plan.body_movements],
+        "small_movements": [[move.start, move.end] for move in plan.small_movements],
+        "artefacts": [list(artefact) for artefact in plan.artefacts],
+        "presses": [list(press) for press in plan.presses],
+        "gaps": [list(gap) for gap in plan.gaps],
+    }
+
+
+def write_recording(
+    path: Path, plan: RecordingPlan, *, progress: Callable[[float], None] | None = None
+) -> None:
+    """Render a plan and write it as a v1 or v2 file.
+
+    Parameters
+    ----------
+    path : Path
+        Overwritten if it exists.
+    plan : RecordingPlan
+    progress : callable, optional
+        Called with the seconds of recording written since its last call.
+    """
+    writer = V1Writer if plan.format == "v1" else V2Writer
+    with path.open("wb") as file:
+        sink = writer(file, plan)
+        for chunk in render(plan):
+            sink.write(chunk)
+            if progress is not None:
+                progress(len(chunk.piezo) / RATE)
+        sink.close()
+
+
+def synthesize_cohort(
+    folder: Path,
+    *,
+    recordings: int,
+    minutes: float,
+    recording_format: RecordingFormat = "v1",
+    seed: int = 0,
+    start: datetime = DEFAULT_START,
+    annotations: bool = True,
+    progress: Callable[[float], None] | None = None,
+) -> Path:
+    """Write a cohort: recordings, ground truth, annotations and a manifest.
+
+    Subjects differ; from four recordings on each has two or more. Two recordings of three have
+    hiccups if they are long enough. The same arguments give the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Created if need be.
+    recordings : int
+    minutes : float
+        Length of each recording; at least 20 s, since shorter ones cannot be analysed.
+    recording_format : {"v1", "v2"}
+    seed : int
+    start : datetime
+        When the first recording starts; each further one starts a day later.
+    annotations : bool
+        Whether the manifest names the reference annotations. Without them the presses label
+        the detections in training, as with recordings of real wearers.
+    progress : callable, optional
+        Called with the seconds of recording written since its last call.
+
+    Returns
+    -------
+    Path
+        The manifest.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to write or the recordings are too short.
+    """
+    seconds = round(minutes * 60)
+    if recordings < 0 or seconds < 20:
+        raise ValueError("a cohort needs 0 or more recordings of at least 20 seconds")
+    folder.mkdir(parents=True, exist_ok=True)
+    items: list[dict[str, str]] = []
+    for index in range(recordings):
+        number = index if recordings < 4 else min(index // 2, recordings // 2 - 1)
+        traits = draw_subject(f"subject-{number + 1:02d}", seed=seed)
+        plan = draw_plan(
+            traits,
+            seconds=seconds,
+            seed=seed * 100_003 + index,
+            recording_format=recording_format,
+            start=start + timedelta(days=index),
+            hiccups=index % 3 != 0 or recordings == 1,
+        )
+        name = f"recording-{index + 1:03d}"
+        recording = folder / f"{name}{'.dat' if recording_format == 'v1' else '.bin'}"
+        write_recording(recording, plan, progress=progress)
+        (folder / f"{name}.truth.json").write_text(json.dumps(ground_truth(plan), indent=1) + "\n")
+        _write_annotations(folder / f"{name}.annotations.csv", plan)
+        item = {"datFileKey": recording.name, "subjectId": traits.subject_id}
+        if annotations:
+            item["csvFileKey"] = f"{name}.annotations.csv"
+        items.append(item)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"version": "1", "items": items}, indent=2) + "\n")
+    return manifest
+
+
+def _write_annotations(path: Path, plan: RecordingPlan) -> None:
+    with path.open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["start_seconds", "end_seconds", "label"])
+        table.writerows((f"{kick[0]:.3f}", f"{kick[1]:.3f}", "kick") for kick in plan.kicks)

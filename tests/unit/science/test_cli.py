@@ -1,0 +1,186 @@
+"""The command line as a user meets it: output, status, one-line errors."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from femo_signal.manifest import load_manifest
+
+FEMO = [sys.executable, "-m", "femo_signal.cli"]
+
+
+def femo(*arguments, cache=None, cwd=None):
+    environment = dict(os.environ)
+    if cache is not None:
+        environment["XDG_CACHE_HOME"] = str(cache)
+    return subprocess.run(
+        [*FEMO, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env=environment,
+        timeout=120,
+    )
+
+
+def complains(done, status=2):
+    lines = done.stderr.strip().splitlines()
+    assert done.returncode == status, done.stderr
+    assert len(lines) == 1
+    assert lines[0].startswith("femo: error: ")
+    assert done.stdout == ""
+    return lines[0]
+
+
+def test_a_recording_is_inspected_as_json(cohort):
+    done = femo("inspect", cohort.parent / "recording-001.dat")
+    facts = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert facts["start"] == "2025-01-06T21:00:00.250Z"
+    assert facts["duration_seconds"] == 600
+    assert set(facts["intervals"]) == {"body_movement", "detections", "sensation", "presses"}
+    assert facts["trim_seconds"] <= facts["intervals"]["detections"][0][0]
+
+
+def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
+    cache = tmp_path / "cache"
+    done = femo("synthesize", tmp_path / "c", "--recordings", 4, "--minutes", 5)
+    assert done.returncode == 0, done.stderr
+    manifest = tmp_path / "c" / "manifest.json"
+    trained = femo("train", manifest, "--output", tmp_path / "m", "--json", cache=cache)
+    assert trained.returncode == 0, trained.stderr
+    outcome = json.loads(trained.stdout)
+    assert outcome["status"] == "Trained"
+    assert len(list((cache / "femo" / "features").iterdir())) == 4
+    done = femo("evaluate", manifest, "--model", tmp_path / "m", "--output", tmp_path / "e",
+                cache=cache)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "by chance" in done.stdout
+    assert (tmp_path / "e" / "evaluation.json").exists()
+    done = femo("analyze", tmp_path / "c" / "recording-002.dat", "--model", tmp_path / "m",
+                "--remove-hiccups", "--plot", tmp_path / "p.png")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    response = json.loads(done.stdout)
+    assert response["status"] == "Completed"
+    assert response["output_type"] == "events"
+    assert {"processing_time_seconds", "completedTimeStamp", "result"} <= set(response)
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+    assert "Judged:" in done.stderr
+    assert "For research use" in done.stderr
+
+
+def test_features_are_cached_until_a_recording_changes(tmp_path):
+    from femo_signal.extraction import extract_manifest
+    from femo_signal.settings import AnalysisSettings
+    from femo_signal.synthetic import synthesize_cohort
+
+    path = synthesize_cohort(tmp_path / "c", recordings=3, minutes=1)
+    options = {"folder": path.parent, "settings": AnalysisSettings(), "cache": tmp_path / "cache"}
+    manifest = load_manifest(path)
+    assert extract_manifest(manifest, **options).cached == 0
+    assert extract_manifest(manifest, **options).cached == 3
+    assert extract_manifest(manifest, **options, force=True).cached == 0
+    (path.parent / "recording-001.annotations.csv").write_text("start_seconds,end_seconds\n9,10\n")
+    assert extract_manifest(manifest, **options).cached == 2
+    other = AnalysisSettings.model_validate({"detection": {"noise_multiplier": 35.0}})
+    assert extract_manifest(manifest, **{**options, "settings": other}).cached == 0
+    for entry in (tmp_path / "cache").iterdir():
+        entry.write_bytes(b"damaged")
+    assert extract_manifest(manifest, **options).cached == 0
+
+
+def test_one_unreadable_recording_is_reported_and_left_out(cohort, tmp_path):
+    items = json.loads(cohort.read_text())["items"]
+    for item in items:
+        item["datFileKey"] = str(cohort.parent / item["datFileKey"])
+        item["csvFileKey"] = str(cohort.parent / item["csvFileKey"])
+    (tmp_path / "broken.dat").write_bytes(b"")
+    items.insert(2, {"datFileKey": "broken.dat"})
+    (tmp_path / "manifest.json").write_text(json.dumps({"version": "1", "items": items}))
+    done = femo("train", tmp_path / "manifest.json", "--output", tmp_path / "m", "--json",
+                cache=tmp_path / "cache")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "left out broken.dat" in done.stderr
+    assert len(json.loads(done.stdout)["evaluation"]["per_recording"]) == 6
+    assert "broken.dat" in json.loads(done.stdout)["evaluation"]["notices"][0]
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate"])
+def test_an_empty_manifest_does_nothing_and_says_so(tmp_path, command, model_folder):
+    (tmp_path / "m.json").write_text('{"version": "1", "items": []}')
+    where = ["--output", tmp_path / "m"] if command == "train" else ["--model", model_folder]
+    done = femo(command, tmp_path / "m.json", *where)
+    assert done.returncode == 0
+    assert "no items" in done.stdout
+    assert not (tmp_path / "m").exists()
+
+
+BROKEN = {
+    "empty": b"",
+    "text": b"2024-06-10 a diary, not a recording\n" * 400,
+    "random": bytes((k * 7919 + k // 251) % 256 for k in range(200_000)),
+    "header": b"\x00" * 20,
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_file_is_one_line_and_status_2(tmp_path, kind, model_folder):
+    path = tmp_path / "recording.dat"
+    path.write_bytes(BROKEN[kind])
+    complains(femo("inspect", path))
+    complains(femo("analyze", path, "--model", model_folder))
+
+
+def test_a_missing_file_a_missing_model_and_a_wrong_option_are_one_line(tmp_path, cohort):
+    recording = cohort.parent / "recording-001.dat"
+    assert "nowhere" in complains(femo("inspect", tmp_path / "nowhere.dat"))
+    assert "model" in complains(femo("analyze", recording, "--model", tmp_path / "none"))
+    assert "--frobnicate" in complains(femo("inspect", recording, "--frobnicate"))
+    assert "conquer" in complains(femo("conquer"))
+    assert "cannot read" in complains(femo("train", tmp_path / "x.json", "--output", tmp_path))
+    assert "known are" in complains(
+        femo("train", cohort, "--output", tmp_path, "--set", "bushes=3", cache=tmp_path)
+    )
+
+
+def test_a_picture_of_unknown_kind_is_refused_before_anything_is_printed(cohort, model_folder):
+    recording = cohort.parent / "recording-001.dat"
+    assert "--plot" in complains(
+        femo("analyze", recording, "--model", model_folder, "--plot", "picture.docx")
+    )
+
+
+def test_a_manifest_in_s3_is_refused_locally(tmp_path):
+    items = [{"bucketName": "b", "datFileKey": "k.dat"}]
+    (tmp_path / "m.json").write_text(json.dumps({"version": "1", "items": items}))
+    assert "lies in S3" in complains(femo("train", tmp_path / "m.json", "--output", tmp_path / "m"))
+
+
+def test_help_is_quick_and_loads_no_science(tmp_path):
+    probe = (
+        "import sys, femo_signal.cli; "
+        "heavy = {'numpy', 'scipy', 'lightgbm', 'matplotlib', 'sklearn'} & set(sys.modules); "
+        "sys.exit(', '.join(sorted(heavy)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    listed = femo("--help").stdout
+    for command in ("inspect", "synthesize", "train", "evaluate", "analyze"):
+        assert command in listed
+
+
+def test_synthesize_says_what_it_wrote(tmp_path: Path):
+    done = femo("synthesize", tmp_path, "--recordings", 1, "--minutes", 0.5, "--format", "v2",
+                "--start", "2024-02-29T12:00:00+01:00", "--json")  # fmt: skip
+    assert json.loads(done.stdout)["recordings"] == 1
+    facts = json.loads(femo("inspect", tmp_path / "recording-001.bin").stdout)
+    assert facts["start"] == "2024-02-29T11:00:00.000Z"
+    assert facts["format"] == "v2"
+    complains(femo("synthesize", tmp_path, "--recordings", 1, "--minutes", 0.5, "--start", "soon"))

@@ -1,0 +1,1 @@
+"""Cases that run under MiniStack's own interpreter (see ../test_launcher.py)."""

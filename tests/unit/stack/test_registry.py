@@ -1,0 +1,97 @@
+"""Model packages get versions, are approved once, and the approval is told."""
+
+import json
+from typing import Any
+
+import pytest
+
+from local_stack.sagemaker import models, registry
+from local_stack.sagemaker.errors import ServiceError, ValidationError
+from local_stack.sagemaker.service import Service
+from tests.unit.stack.fakes import ROLE, FakeGateway
+
+PACKAGE: dict[str, Any] = {
+    "ModelPackageGroupName": "femo",
+    "InferenceSpecification": {
+        "Containers": [{"Image": "image", "ModelDataUrl": "s3://b/m.tar.gz"}],
+        "SupportedContentTypes": ["application/json"],
+        "SupportedResponseMIMETypes": ["application/json"],
+    },
+}
+
+
+@pytest.fixture(autouse=True)
+def group(service: Service) -> None:
+    registry.create_group(service, {"ModelPackageGroupName": "femo"})
+
+
+def events_of(service: Service) -> list[dict[str, Any]]:
+    assert isinstance(service.gateway, FakeGateway)
+    return [json.loads(event["Detail"]) for event in service.gateway.events]
+
+
+def test_versions_count_up_and_are_not_given_twice(service: Service) -> None:
+    first = registry.create_package(service, PACKAGE)["ModelPackageArn"]
+    registry.delete_package(service, {"ModelPackageName": first})
+    second = registry.create_package(service, PACKAGE)["ModelPackageArn"]
+    assert (first[-6:], second[-6:]) == ("femo/1", "femo/2")
+
+
+def test_the_same_client_token_gives_the_same_package(service: Service) -> None:
+    once = registry.create_package(service, {**PACKAGE, "ClientToken": "execution-1"})
+    again = registry.create_package(service, {**PACKAGE, "ClientToken": "execution-1"})
+    other = registry.create_package(service, {**PACKAGE, "ClientToken": "execution-2"})
+    assert once == again
+    assert other != once
+
+
+def test_an_approval_is_told_once(service: Service) -> None:
+    arn = registry.create_package(service, PACKAGE)["ModelPackageArn"]
+    for _ in range(2):
+        registry.update_package(
+            service, {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"}
+        )
+    states = [event["ModelApprovalStatus"] for event in events_of(service)]
+    assert states == ["PendingManualApproval", "Approved"]
+    event = events_of(service)[1]
+    assert event["ModelPackageArn"] == arn
+    assert event["ModelPackageGroupName"] == "femo"
+    assert event["ModelPackageVersion"] == 1
+
+
+def test_a_package_that_is_not_approved_is_not_deployed(service: Service) -> None:
+    arn = registry.create_package(service, PACKAGE)["ModelPackageArn"]
+    model = {
+        "ModelName": "m",
+        "ExecutionRoleArn": ROLE,
+        "Containers": [{"ModelPackageName": arn, "Environment": {"A": "1"}}],
+    }
+    with pytest.raises(ValidationError, match="PendingManualApproval"):
+        models.create(service, model)
+    registry.update_package(service, {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"})
+    models.create(service, model)
+    assert models.model_source(service, model) == ("s3://b/m.tar.gz", {"A": "1"})
+
+
+def test_packages_are_listed_by_group_and_approval(service: Service) -> None:
+    registry.create_group(service, {"ModelPackageGroupName": "other"})
+    registry.create_package(service, {**PACKAGE, "ModelPackageGroupName": "other"})
+    arn = registry.create_package(service, {**PACKAGE, "ModelApprovalStatus": "Approved"})
+    registry.create_package(service, PACKAGE)
+    listed = registry.list_packages(
+        service, {"ModelPackageGroupName": "femo", "ModelApprovalStatus": "Approved"}
+    )["ModelPackageSummaryList"]
+    assert [item["ModelPackageArn"] for item in listed] == [arn["ModelPackageArn"]]
+
+
+def test_a_group_that_is_not_empty_is_not_deleted(service: Service) -> None:
+    arn = registry.create_package(service, PACKAGE)["ModelPackageArn"]
+    with pytest.raises(ServiceError, match="still contains"):
+        registry.delete_group(service, {"ModelPackageGroupName": "femo"})
+    registry.delete_package(service, {"ModelPackageName": arn})
+    registry.delete_group(service, {"ModelPackageGroupName": "femo"})
+
+
+def test_a_group_that_does_not_exist_takes_no_package(service: Service) -> None:
+    with pytest.raises(ValidationError, match="does not exist"):
+        registry.create_package(service, {**PACKAGE, "ModelPackageGroupName": "nobody"})
