@@ -38,7 +38,8 @@ demo: setup ## Run the main job from end to end on this machine: train, deploy, 
 	@$(BIN)/python -m scripts.demo
 
 up: setup ## Start the local stack, deploy the template to it, and keep it running
-	@$(BIN)/python -m local_stack start
+	@$(BIN)/python -m local_stack status >/dev/null 2>&1 || $(BIN)/python -m local_stack start
+	@$(BIN)/python -m scripts.connect
 
 down: ## Stop the local stack
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_stack stop; fi

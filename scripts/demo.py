@@ -111,8 +111,8 @@ def new_recording() -> Path:
     return next(iter(sorted(folder.glob("*.dat"))))
 
 
-def train_and_register(manifest: Path) -> None:
-    """Run the training machine as a data scientist does; its evaluation and package are shown.
+def train_and_register(aws: boto3.Session, manifest: Path) -> str:
+    """Run the training machine as a data scientist does, and return the package's ARN.
 
     Raises
     ------
@@ -123,10 +123,16 @@ def train_and_register(manifest: Path) -> None:
     say(f"$ {' '.join(command)}")
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise DemoError("the training pipeline failed; its own words are above")
+    execution = json.loads((ROOT / "pipelineExecution.json").read_text())["arn"]
+    ended = aws.client("stepfunctions").describe_execution(executionArn=execution)
+    output = json.loads(ended["output"])
+    if output["outcome"] != "REGISTERED":
+        raise DemoError(f"the model was not registered: {output.get('reason', output['outcome'])}")
+    return str(output["modelPackageArn"])
 
 
-def follow_deployment(aws: boto3.Session, machine: str) -> dict[str, Any]:
-    """Follow the deployment that the approval of the new package has started.
+def follow_deployment(aws: boto3.Session, machine: str, package: str) -> None:
+    """Follow the deployment that the approval of the package has started.
 
     Raises
     ------
@@ -134,25 +140,28 @@ def follow_deployment(aws: boto3.Session, machine: str) -> dict[str, Any]:
         No deployment was started, or it did not end with the model in service.
     """
     states = aws.client("stepfunctions")
+    # The execution is named after the package's version, so that none starts twice.
+    name = package.rsplit(":model-package/", 1)[1].replace("/", "-")
+    execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
     deadline = time.monotonic() + DEPLOYMENT_SECONDS
     with tqdm(desc="Deployment machine", bar_format="{desc}: {elapsed} {postfix}") as clock:
         while True:
-            found = states.list_executions(stateMachineArn=machine, maxResults=1)["executions"]
-            if found and found[0]["status"] != "RUNNING":
-                break
-            if found:
-                clock.set_postfix_str(state_entered_last(states, found[0]["executionArn"]))
+            try:
+                ended = states.describe_execution(executionArn=execution)
+                clock.set_postfix_str(state_entered_last(states, execution))
+                if ended["status"] != "RUNNING":
+                    break
+            except states.exceptions.ExecutionDoesNotExist:
+                clock.set_postfix_str("waiting for the rule to start it")
             if time.monotonic() > deadline:
                 raise DemoError(f"no model was in service after {DEPLOYMENT_SECONDS:.0f} s")
             time.sleep(0.5)
-    ended = states.describe_execution(executionArn=found[0]["executionArn"])
-    output: dict[str, Any] = json.loads(ended.get("output") or "{}")
+    output = json.loads(ended.get("output") or "{}")
     if output.get("outcome") != "DEPLOYED":
         raise DemoError(
             f"the deployment ended as {ended['status']}: "
             f"{ended.get('cause') or ended.get('error') or json.dumps(output)}"
         )
-    return output
 
 
 def state_entered_last(states: Any, execution: str) -> str:
@@ -193,9 +202,9 @@ def run() -> None:
         outputs = description["outputs"]
         os.environ.update(description["environment"])
         aws = boto3.Session()
-        train_and_register(manifest)
-        deployment = follow_deployment(aws, outputs["DeploymentStateMachineArn"])
-        model = fetch_model(aws, deployment["modelPackageArn"])
+        package = train_and_register(aws, manifest)
+        follow_deployment(aws, outputs["DeploymentStateMachineArn"], package)
+        model = fetch_model(aws, package)
         with JobsApi(outputs["ApiUrl"], credentials(aws, outputs)) as api:
             size = recording.stat().st_size
             with tqdm(desc="Uploading", total=size, unit="B", unit_scale=True) as bar:
