@@ -90,7 +90,7 @@ def deploy(deployment: Deployment, known: dict[str, Any]) -> Result:
     report, check = deployment.report, deployment.check
     if not deployment.template.is_file():
         raise DeploymentError(f"There is no template at {deployment.template}.")
-    inputs = inputs_hash(deployment.template.parent)
+    inputs = inputs_hash(deployment.template)
     port = int(deployment.gateway.rsplit(":", 1)[-1])
     if known.get("inputs") == inputs and _stack_exists(deployment):
         report("The template is deployed as it is.")
@@ -111,28 +111,27 @@ def deploy(deployment: Deployment, known: dict[str, Any]) -> Result:
     return Result(outputs, _inert(deployment.folder))
 
 
-def inputs_hash(root: Path) -> str:
-    """Return a hash of all that a build and a deployment read."""
+def inputs_hash(template: Path) -> str:
+    """Return a hash of all that a build and a deployment of a template read."""
     digest = hashlib.sha256()
     digest.update(f"{sys.version_info[:2]} {platform.machine()}".encode())
-    for path in sorted(_inputs(root)):
-        digest.update(f"\0{path.relative_to(root)}\0".encode())
+    for path in sorted(_inputs(template)):
+        digest.update(f"\0{path.relative_to(template.parent)}\0".encode())
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _inputs(root: Path) -> Iterator[Path]:
-    for name in ("template.yaml", "samconfig.toml"):
-        if (root / name).is_file():
-            yield root / name
-    for folder in ("functions", "statemachines", "layers"):
-        for path in (root / folder).rglob("*"):
+def _inputs(template: Path) -> Iterator[Path]:
+    yield template
+    for source in verification.local_sources(template):
+        for path in source.rglob("*") if source.is_dir() else [source]:
             if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
                 yield path
 
 
 def _validate(deployment: Deployment) -> None:
-    machines = sorted(deployment.template.parent.glob("statemachines/*.asl.json"))
+    sources = verification.local_sources(deployment.template)
+    machines = sorted(path for path in sources if path.name.endswith(".asl.json"))
     if not machines:
         return
     deployment.report(f"Validating {len(machines)} state machine definitions.")
@@ -192,7 +191,7 @@ def _build(deployment: Deployment, inputs: str) -> Path:
             *_overrides(deployment.template),
         )
         partial.rename(folder)
-        others = [path for path in folder.parent.iterdir() if path != folder]
+        others = [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in others[KEPT_BUILDS - 1 :]:
             shutil.rmtree(path, ignore_errors=True)

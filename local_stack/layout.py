@@ -20,11 +20,6 @@ class Project:
         return self.root / "template.yaml"
 
     @property
-    def state_machines(self) -> Path:
-        """Folder of the ASL files."""
-        return self.root / "statemachines"
-
-    @property
     def build_cache(self) -> Path:
         """Built functions, by hash of their inputs."""
         return self.root / ".aws-sam" / "local-stack"

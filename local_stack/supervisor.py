@@ -110,6 +110,7 @@ class Supervisor:
         self._stop = threading.Event()
         self._parts: list[Part] = []
         self._guardian: subprocess.Popen[bytes] | None = None
+        self._lock_number = 0
 
     def run(self) -> None:
         """Start, serve until a signal comes, and stop.
@@ -141,6 +142,7 @@ class Supervisor:
                     f"A stack runs in {self._folder.path} already. Stop it with "
                     "`python -m local_stack stop`, or choose another folder with --state-dir."
                 ) from error
+            self._lock_number = os.fstat(lock.fileno()).st_ino
             yield
 
     @contextlib.contextmanager
@@ -343,6 +345,16 @@ class Supervisor:
         while not self._stop.wait(WATCH_SECONDS):
             for part in self._parts:
                 part.check()
+            self._check_folder()
+
+    def _check_folder(self) -> None:
+        # Without its folder the stack could not be found, and so not be stopped, by anyone
+        try:
+            number = self._folder.lock.stat().st_ino
+        except FileNotFoundError:
+            number = 0
+        if number != self._lock_number:
+            raise StackError(f"The folder of the running stack, {self._folder.path}, was removed.")
 
     def _interrupt_if_stopped(self) -> None:
         if self._stop.is_set():

@@ -53,6 +53,20 @@ def resources(template: dict[str, Any], *types: str) -> Iterator[tuple[str, Prop
             yield name, resource.get("Properties", {})
 
 
+def local_sources(path: Path) -> set[Path]:
+    """Return the files and folders that a template's resources are made of."""
+    template = load_template(path)
+    declared = [template.get("Globals", {}).get("Function", {})]
+    declared += [item.get("Properties", {}) for item in template.get("Resources", {}).values()]
+    names = {
+        item[member]
+        for item in declared
+        for member in ("CodeUri", "ContentUri", "DefinitionUri")
+        if isinstance(item.get(member), str) and not item[member].startswith("s3://")
+    }
+    return {path.parent / name for name in names}
+
+
 def check_imports(deployment: "Deployment", build: Path) -> None:
     """Import each built function with nothing but its package, its layers and boto3.
 

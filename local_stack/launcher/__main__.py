@@ -10,6 +10,7 @@ from local_stack.launcher import (
     functions,
     inert_resources,
     loopback_transport,
+    prompt_exit,
     sagemaker_resources,
     snapshots,
     sns_delivery,
@@ -31,17 +32,18 @@ PATCHES = (
     loopback_transport,
     control_routes,
     snapshots,
+    prompt_exit,
 )
 
 
 def main() -> None:
-    """Start MiniStack; exit with status 3 if it is not the one this was written for."""
+    """Start MiniStack, or exit with a message if it is not the one this was written for."""
     try:
         check(name for patch in PATCHES for name in patch.PRIVATE_NAMES)
+        for patch in PATCHES:
+            patch.apply()
     except MinistackMismatchError as error:
         sys.exit(f"{error}")
-    for patch in PATCHES:
-        patch.apply()
     from ministack import app
 
     sys.argv = ["ministack"]

@@ -7,33 +7,49 @@ import pytest
 from local_stack.deployment import inputs_hash, local_outputs
 from local_stack.verification import expected_routes, load_template
 
+TEMPLATE = """
+Globals: {Function: {Timeout: 3}}
+Resources:
+  Api: {Type: AWS::Serverless::Function, Properties: {CodeUri: functions/api/}}
+  Shared: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: shared}}
+  Machine: {Type: AWS::Serverless::StateMachine, Properties: {DefinitionUri: machines/a.asl.json}}
+  Elsewhere: {Type: AWS::Serverless::Function, Properties: {CodeUri: "s3://bucket/code.zip"}}
+"""
+
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    (tmp_path / "functions" / "api").mkdir(parents=True)
-    (tmp_path / "statemachines").mkdir()
-    (tmp_path / "template.yaml").write_text("Resources: {}\n")
-    (tmp_path / "functions" / "api" / "app.py").write_text("x = 1\n")
-    (tmp_path / "statemachines" / "a.asl.json").write_text("{}")
-    return tmp_path
+def template(tmp_path: Path) -> Path:
+    for name in ("functions/api/app.py", "shared/x.py", "machines/a.asl.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_text("x = 1\n")
+    (tmp_path / "template.yaml").write_text(TEMPLATE)
+    return tmp_path / "template.yaml"
 
 
 @pytest.mark.parametrize(
     "name",
-    ["template.yaml", "functions/api/app.py", "statemachines/a.asl.json", "functions/new.py"],
+    [
+        "template.yaml",
+        "functions/api/app.py",
+        "functions/api/new.py",
+        "shared/x.py",
+        "machines/a.asl.json",
+    ],
 )
-def test_a_changed_input_is_built_and_deployed_again(project: Path, name: str) -> None:
-    before = inputs_hash(project)
-    (project / name).write_text("changed\n")
-    assert inputs_hash(project) != before
+def test_a_changed_input_is_built_and_deployed_again(template: Path, name: str) -> None:
+    before = inputs_hash(template)
+    with (template.parent / name).open("a") as file:
+        file.write("# changed\n")
+    assert inputs_hash(template) != before
 
 
-def test_what_is_no_input_does_not_cost_a_build(project: Path) -> None:
-    before = inputs_hash(project)
-    (project / "README.md").write_text("text")
-    (project / "functions" / "api" / "__pycache__").mkdir()
-    (project / "functions" / "api" / "__pycache__" / "app.pyc").write_bytes(b"x")
-    assert inputs_hash(project) == before
+def test_what_is_no_input_does_not_cost_a_build(template: Path) -> None:
+    before = inputs_hash(template)
+    (template.parent / "README.md").write_text("text")
+    cache = template.parent / "functions" / "api" / "__pycache__"
+    cache.mkdir()
+    (cache / "app.pyc").write_bytes(b"x")
+    assert inputs_hash(template) == before
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,8 @@ def test_the_end_of_a_job_is_an_event(jobs: Jobs, service: Service) -> None:
     assert isinstance(service.gateway, FakeGateway)
     jobs.operations()["CreateProcessingJob"](PROCESSING_JOB)
     end_of(jobs, "ProcessingJob", "extract-1")
-    event = wait_for(lambda: service.gateway.events)[0]
+    gateway = service.gateway
+    event = wait_for(lambda: gateway.events)[0]
     assert event["DetailType"] == "SageMaker Processing Job State Change"
     assert json.loads(event["Detail"])["ProcessingJobStatus"] == "Completed"
 

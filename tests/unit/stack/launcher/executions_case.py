@@ -67,7 +67,10 @@ class ExecutionCase(unittest.TestCase):
         return description
 
     def end(self, arn: str) -> dict[str, Any]:
-        return self.until(lambda: self.describe(arn), lambda d: d["status"] != "RUNNING")
+        ended: dict[str, Any] = self.until(
+            lambda: self.describe(arn), lambda found: found["status"] != "RUNNING"
+        )
+        return ended
 
     def until(self, look: Any, good: Any) -> Any:
         deadline = time.monotonic() + 20

@@ -11,6 +11,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
+from ministack.services import sts
+
 from local_stack.launcher import (
     bucket_properties,
     durability,
@@ -132,7 +134,10 @@ class Answers(unittest.TestCase):
         async def receive() -> Any:
             return {}
 
-        asyncio.run(snapshots.with_commits(application, commit)(request, receive, send))
+        async def main() -> None:
+            await snapshots.with_commits(application, commit)(request, receive, send)
+
+        asyncio.run(main())
         return seen
 
     def test_a_change_is_on_disk_before_it_is_answered(self) -> None:
@@ -142,6 +147,19 @@ class Answers(unittest.TestCase):
         self.assertEqual(self.order(scope("GET")), ["work", "answer"])
         target = "DynamoDB_20120810.GetItem"
         self.assertEqual(self.order(scope("POST", x_amz_target=target)), ["work", "answer"])
+
+    def test_what_functions_and_machines_do_waits_for_their_own_caller(self) -> None:
+        waits = {}
+        for name, session in {
+            "function": {"Arn": "arn:aws:sts::000000000000:assumed-role/r/f"},
+            "machine": {"Arn": "arn:aws:sts::000000000000:assumed-role/r/states", "Expiration": 1},
+            "container": {"Arn": "arn:aws:sts::0:assumed-role/r/sagemaker", "Expiration": 1},
+        }.items():
+            sts._sessions[f"ASIA{name}"] = session
+            self.addCleanup(sts._sessions.pop, f"ASIA{name}")
+            signed = f"AWS4-HMAC-SHA256 Credential=ASIA{name}/20260101/us-east-1/s3/aws4_request"
+            waits[name] = "commit" in self.order(scope("PUT", authorization=signed))
+        self.assertEqual(waits, {"function": False, "machine": False, "container": True})
 
     def test_a_changed_function_is_written_and_an_invocation_is_not(self) -> None:
         signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, x"

@@ -20,7 +20,7 @@ def model(service: str, operation: str) -> Any:
 def failure(resource: str, operation: str, code: str) -> Any:
     call = tasks.parse_resource(resource)
     assert call is not None
-    answer = {
+    answer: Any = {
         "Error": {"Code": code, "Message": "why"},
         "ResponseMetadata": {"HTTPStatusCode": 400},
     }
@@ -85,7 +85,7 @@ class Documents(unittest.TestCase):
 
     def test_keys_that_are_data_keep_their_case(self) -> None:
         shape = model("sagemaker", "DescribeTrainingJob").output_shape
-        answer = {
+        answer: Any = {
             "HyperParameters": {"rounds": "1"},
             "CreationTime": datetime.datetime(2026, 1, 2, tzinfo=datetime.UTC),
             "ResponseMetadata": {},
