@@ -1,8 +1,8 @@
-"""The reference profile as SIGNAL.md states it: whole file, full rate, masks; plain and slow.
+"""The reference profile as docs/method.md states it: whole file, full rate, masks; plain and slow.
 
 It is the yardstick of `make bench` and the twin that the tests compare the engine with. It reads
-well-formed files only and follows the facts of SIGNAL.md, section 2, with the corrections of
-section 4 that concern the signal (angles are unwrapped, no press loses its last sample).
+well-formed files only, and departs from the reference where that page says so of the signal: angles
+are unwrapped, no press loses its last sample.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def _with_motion(
 
 
 def dilate(mask: Mask, size: int) -> Mask:
-    """Dilate as SIGNAL.md defines it."""
+    """Dilate as docs/method.md defines it."""
     out = np.zeros_like(mask)
     for start, end in runs(mask):
         out[max(start - size // 2, 0) : end + size - size // 2 - 1] = True

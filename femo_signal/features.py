@@ -33,7 +33,7 @@ class FeatureSpec:
     direction: int = 0  # +1: more of it never makes a movement less likely; -1: never more
 
 
-_AGREE = "agreement of sensors (fused modalities beat a single one, DOMAIN.md)"
+_AGREE = "agreement of sensors (fused modalities beat a single one, docs/method.md)"
 _HJORTH = "Hjorth (1970), mobility and complexity"
 _CONTEXT = "context of the detection"
 _HICCUP = "hiccups: pulses 2-4 s apart, steady amplitude"

@@ -4,7 +4,7 @@ Pulses are found per sensor on its envelope, below the reference's detection thr
 its dilation, so that they stay apart. Chains are then linked pulse to pulse: a single missed pulse
 and time hidden by body movement may be bridged, pulses of another amplitude (kicks) are passed
 over. Steadiness is measured relative to the amplitude, and only live sensors vote
-(SIGNAL.md, section 4).
+(docs/method.md, "Where it departs").
 """
 
 from __future__ import annotations

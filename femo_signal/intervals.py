@@ -137,7 +137,7 @@ def dilate(intervals: Intervals, size: int, length: int) -> Intervals:
 
     An interval with first sample a and last sample b becomes
     ``a - size//2 ... b + (size - size//2 - 1)``, clipped to ``[0, length)``; what then meets is
-    merged (SIGNAL.md, section 2).
+    merged (docs/method.md, "Reference profile").
 
     Parameters
     ----------

@@ -142,7 +142,7 @@ def label_profile(
     A detection is a true one if an annotated movement made it: if they share a sample above a
     sensor's threshold. What merely lies within the dilation, beside a hiccup for instance, teaches
     nothing. Without annotations a detection is true if it shares a sample with the sensation map
-    (SIGNAL.md, section 2).
+    (docs/method.md, "Reference profile").
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def debounce(presses: Intervals, *, gap_ticks: int) -> Intervals:
 def sensation_map(
     presses: Intervals, body_movement: Intervals, *, window_ticks: int, length: int
 ) -> Intervals:
-    """Mark the time around the presses, as SIGNAL.md, section 2 defines it.
+    """Mark the time around the presses, as docs/method.md, "Reference profile" defines it.
 
     Press sample by press sample, in order of time, the window from ``window_ticks`` before to
     ``window_ticks`` after (both included) is marked, or unmarked where it touches body movement.
@@ -125,7 +125,7 @@ def _ratio(part: int, whole: int) -> float | None:
 
 
 def match_presses(movements: Intervals, profile: Profile) -> Match | None:
-    """Compare movements with the mother's presses (SIGNAL.md, section 2).
+    """Compare movements with the mother's presses (docs/method.md, "Reference profile").
 
     Parameters
     ----------

@@ -47,7 +47,7 @@ def build_profile(
     ----------
     path : str or Path
     settings : AnalysisSettings, optional
-        The reference profile of SIGNAL.md, section 2, unless given.
+        The reference profile of docs/method.md, unless given.
     progress : callable, optional
         Is told the share of the work done, 0 to 1.
     chunk_bytes : int, optional

@@ -1,7 +1,7 @@
 """The analysis settings: one validated, versioned object that travels inside the model.
 
-The defaults are the reference profile of SIGNAL.md, section 2. Ticks are samples of the 1024 Hz
-grid on which every interval is given.
+The defaults are the reference profile of docs/method.md. Ticks are samples of the 1024 Hz grid on
+which every interval is given.
 """
 
 from __future__ import annotations

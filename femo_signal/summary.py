@@ -46,7 +46,7 @@ class Summary:
 
 
 def summarize(movements: Intervals, core: Intervals, profile: Profile) -> Summary:
-    """Summarise a movement map (SIGNAL.md, section 2).
+    """Summarise a movement map (docs/method.md, "Reference profile").
 
     Parameters
     ----------

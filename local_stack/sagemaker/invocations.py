@@ -281,7 +281,7 @@ def container_headers(request: Document) -> dict[str, str]:
 
 
 def message(invocation: QueuedInvocation, outcome: Outcome, moment: float) -> Document:
-    """Return the SNS message of an outcome, as AWS publishes it (AWS.md)."""
+    """Return the SNS message of an outcome, as AWS publishes it."""
     request = invocation.document
     parameters: dict[str, Any] = {
         "accept": request.get("Accept", "*/*"),

@@ -1,4 +1,4 @@
-"""Writes small recordings, sound or damaged, byte by byte as SIGNAL.md, section 1 defines them."""
+"""Writes small recordings, sound or damaged, byte by byte as docs/method.md defines them."""
 
 from __future__ import annotations
 
