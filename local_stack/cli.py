@@ -1,5 +1,6 @@
 """`python -m local_stack up | start | stop | status`."""
 
+import contextlib
 import json
 import os
 import signal
@@ -17,8 +18,9 @@ from local_stack.processes import end_all, tail
 from local_stack.supervisor import (
     Options,
     Supervisor,
-    is_running,
+    finish_interrupted,
     read_description,
+    supervisor_pid,
     wait_until_stopped,
 )
 
@@ -121,7 +123,7 @@ def up(
 def start(state_dir: Path | None, **_options: object) -> None:
     """Start a stack in the background, and return once it is deployed."""
     folder = _folder(state_dir)
-    if is_running(folder):
+    if supervisor_pid(folder) is not None:
         raise click.ClickException(
             f"A stack runs in {folder.path} already. Stop it with `python -m local_stack stop`."
         )
@@ -169,16 +171,18 @@ def _follow(process: "subprocess.Popen[bytes]", folder: StackFolder, log: Path) 
 def stop(state_dir: Path | None) -> None:
     """Stop a stack; to stop none is no error."""
     folder = _folder(state_dir)
-    description = read_description(folder)
-    if description is None and not is_running(folder):
+    pid = supervisor_pid(folder)
+    if pid is None:
+        finish_interrupted(folder)
         click.echo("No stack runs.")
         return
-    if description is not None:
-        os.kill(description["pid"], signal.SIGTERM)
-    pid = None if description is None else description["pid"]
+    description = read_description(folder)
+    with contextlib.suppress(ProcessLookupError):  # it may have ended by itself just now
+        os.kill(pid, signal.SIGTERM)
     if not wait_until_stopped(folder, pid, STOP_SECONDS):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         if description is not None:
-            os.kill(description["pid"], signal.SIGKILL)
             end_all(description["id"], 5.0)
         raise click.ClickException("The stack did not stop by itself and was killed.")
     click.echo("The stack is stopped.")

@@ -170,6 +170,19 @@ def members(stack_id: str) -> list[psutil.Process]:
     return found
 
 
+def guardians(stack_id: str) -> list[psutil.Process]:
+    """Return the guardian of a stack, which is no member, if it runs."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if "local_stack.guardian" in words and stack_id in words and is_alive(process):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
 def end_all(stack_id: str, grace: float, keep: Sequence[int] = ()) -> int:
     """End whatever of a stack still runs and return how many that were."""
     left = [process for process in members(stack_id) if process.pid not in keep]

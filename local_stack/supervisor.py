@@ -15,18 +15,27 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TextIO
 
 import psutil
 
 from local_stack.deployment import Deployment, deploy
 from local_stack.errors import AlreadyRunningError, StackError
 from local_stack.layout import HOST, Project, StackFolder, base_environment
-from local_stack.processes import Part, choose_port, end_all, is_alive, wait_until_ready
+from local_stack.processes import (
+    Part,
+    choose_port,
+    end_all,
+    guardians,
+    is_alive,
+    wait_until_ready,
+)
 
+LOCK_SECONDS = 1.0  # who looks whether a stack runs holds the lock for an instant
 READY_SECONDS = 60.0
 WATCH_SECONDS = 0.2
 SAGEMAKER_STOP_SECONDS = 35.0  # a container has 30 s to end
+GUARDIAN_SECONDS = 30.0  # it gives the rest of a stack 10 s to end
 MINISTACK_STOP_SECONDS = 20.0
 
 Report = Callable[[str], None]
@@ -121,7 +130,7 @@ class Supervisor:
             If it cannot start, or a part ends by itself.
         """
         self._folder.path.mkdir(parents=True, exist_ok=True)
-        with self._locked(), self._signals():
+        with self._signals(), self._locked():
             self._prepare()
             try:
                 self._start()
@@ -134,14 +143,18 @@ class Supervisor:
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        with self._folder.lock.open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise AlreadyRunningError(
-                    f"A stack runs in {self._folder.path} already. Stop it with "
-                    "`python -m local_stack stop`, or choose another folder with --state-dir."
-                ) from error
+        with self._folder.lock.open("a") as lock:
+            deadline = time.monotonic() + LOCK_SECONDS
+            while not _lock(lock, fcntl.LOCK_EX):
+                if time.monotonic() > deadline:
+                    raise AlreadyRunningError(
+                        f"A stack runs in {self._folder.path} already. Stop it with "
+                        "`python -m local_stack stop`, or choose another folder with --state-dir."
+                    )
+                time.sleep(0.01)
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
             self._lock_number = os.fstat(lock.fileno()).st_ino
             yield
 
@@ -167,6 +180,7 @@ class Supervisor:
             tools += [self._project.tool("sam", "sam"), self._project.asl_validator]
         if missing := [str(path) for path in tools if not path.exists()]:
             raise StackError(f"{', '.join(missing)} is not installed. Run `make setup` first.")
+        finish_interrupted(self._folder)
         for folder in (self._folder.scratch, self._folder.logs):
             shutil.rmtree(folder, ignore_errors=True)
         if not self._options.keep:
@@ -383,41 +397,68 @@ class _InterruptedError(Exception):
 
 
 def read_description(folder: StackFolder) -> dict[str, Any] | None:
-    """Return stack.json of a stack that runs, or None."""
+    """Return stack.json of the stack that runs, or None; a killed supervisor may have left one."""
     try:
         description: dict[str, Any] = json.loads(folder.description.read_text())
     except (OSError, ValueError):
         return None
-    return description if is_running(folder) else None
+    return description if description["pid"] == supervisor_pid(folder) else None
 
 
-def is_running(folder: StackFolder) -> bool:
-    """Say whether a supervisor holds the folder's lock."""
+def supervisor_pid(folder: StackFolder) -> int | None:
+    """Return the id of the process that holds the folder's lock, or None if none does."""
+    while True:
+        try:
+            with folder.lock.open() as lock:
+                if _lock(lock, fcntl.LOCK_SH):
+                    return None
+                process = _process(lock.read())
+        except FileNotFoundError:
+            return None
+        if process is not None:
+            return process.pid
+        time.sleep(0.001)  # it is about to write its id over that of an earlier one
+
+
+def _lock(file: TextIO, kind: int) -> bool:
     try:
-        with folder.lock.open("r+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    except OSError:
-        return True
-    return False
+    return True
 
 
-def wait_until_stopped(folder: StackFolder, pid: int | None, seconds: float) -> bool:
-    """Wait until no supervisor holds the lock, nor runs; say whether that is so."""
+def finish_interrupted(folder: StackFolder) -> None:
+    """Wait until nothing is left of a stack whose supervisor was killed.
+
+    Its guardian removes the temporary folder last of all, and its MiniStack writes the state:
+    either would harm a stack that is started in the folder meanwhile. If the guardian was killed
+    too, what it had to do is done here. Nobody may hold the folder's lock but the caller.
+    """
+    try:
+        stack_id: str = json.loads(folder.description.read_text())["id"]
+    except (OSError, ValueError, KeyError):
+        return
+    psutil.wait_procs(guardians(stack_id), timeout=GUARDIAN_SECONDS)
+    end_all(stack_id, MINISTACK_STOP_SECONDS)
+    shutil.rmtree(folder.scratch, ignore_errors=True)
+    folder.description.unlink(missing_ok=True)
+
+
+def wait_until_stopped(folder: StackFolder, pid: int, seconds: float) -> bool:
+    """Wait until a supervisor neither holds the lock, nor runs; say whether that is so."""
     deadline = time.monotonic() + seconds
-    process = _process(pid)
-    while is_running(folder) or (process is not None and is_alive(process)):
+    process = _process(str(pid))
+    while supervisor_pid(folder) == pid or (process is not None and is_alive(process)):
         if time.monotonic() > deadline:
             return False
         time.sleep(0.1)
     return True
 
 
-def _process(pid: int | None) -> psutil.Process | None:
-    if pid is None:
-        return None
+def _process(pid: str) -> psutil.Process | None:
     try:
-        return psutil.Process(pid)
-    except psutil.Error:
+        process = psutil.Process(int(pid))
+    except (ValueError, psutil.Error):
         return None
+    return process if is_alive(process) else None
