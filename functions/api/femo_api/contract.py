@@ -58,10 +58,10 @@ class JobSubmission(Body):
         }
     )
 
-    jobId: Annotated[str, StringConstraints(pattern=JOB_ID_PATTERN)] = Field(  # noqa: N815
+    jobId: Annotated[str, StringConstraints(pattern=JOB_ID_PATTERN)] = Field(
         description="Chosen by the caller, and the key by which a repeated request is known"
     )
-    requestTime: Annotated[  # noqa: N815
+    requestTime: Annotated[
         str | None,
         Field(
             max_length=40,
@@ -70,18 +70,16 @@ class JobSubmission(Body):
         ),
         AfterValidator(lambda text: None if text is None else _instant(text)),
     ] = None
-    s3Key: Annotated[str, StringConstraints(min_length=1, max_length=1100)] = Field(  # noqa: N815
+    s3Key: Annotated[str, StringConstraints(min_length=1, max_length=1100)] = Field(
         description="Key in the recordings bucket, or s3:// URI of an object in an admitted bucket"
     )
-    removeHiccups: bool = Field(  # noqa: N815
+    removeHiccups: bool = Field(
         default=False, description="Leave bouts of hiccups out of the movements"
     )
-    includeFullIntervals: bool = Field(  # noqa: N815
+    includeFullIntervals: bool = Field(
         default=False, description="In metadata, list each interval, not only their summary"
     )
-    extractEvents: bool = Field(  # noqa: N815
-        default=True, description="Answer events; where false, metadata"
-    )
+    extractEvents: bool = Field(default=True, description="Answer events; where false, metadata")
 
 
 class JobErrorView(BaseModel):
@@ -95,15 +93,15 @@ class JobErrorView(BaseModel):
 class JobView(BaseModel):
     """A job. Fields that do not apply to its status are absent."""
 
-    jobId: str  # noqa: N815
+    jobId: str
     status: JobStatus
-    createdAt: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
-    requestTime: str | None = Field(default=None, json_schema_extra={"format": "date-time"})  # noqa: N815
-    s3Key: str = Field(description="The recording, as an s3:// URI")  # noqa: N815
-    removeHiccups: bool  # noqa: N815
-    includeFullIntervals: bool  # noqa: N815
-    extractEvents: bool  # noqa: N815
-    completedTimeStamp: str | None = Field(  # noqa: N815
+    createdAt: str = Field(json_schema_extra={"format": "date-time"})
+    requestTime: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
+    s3Key: str = Field(description="The recording, as an s3:// URI")
+    removeHiccups: bool
+    includeFullIntervals: bool
+    extractEvents: bool
+    completedTimeStamp: str | None = Field(
         default=None, description="When the job ended", json_schema_extra={"format": "date-time"}
     )
     processing_time_seconds: float | None = None
@@ -111,13 +109,11 @@ class JobView(BaseModel):
     result: dict[str, Any] | None = Field(
         default=None, description="The result, where it is small enough to be sent here"
     )
-    resultLocation: str | None = Field(default=None, description="The result, as an s3:// URI")  # noqa: N815
-    resultUrl: str | None = Field(  # noqa: N815
+    resultLocation: str | None = Field(default=None, description="The result, as an s3:// URI")
+    resultUrl: str | None = Field(
         default=None, description="Where the whole response can be fetched without a token"
     )
-    resultUrlExpiresAt: str | None = Field(  # noqa: N815
-        default=None, json_schema_extra={"format": "date-time"}
-    )
+    resultUrlExpiresAt: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
     error: JobErrorView | None = Field(default=None, description="Of a failed or expired job")
 
 
@@ -125,18 +121,16 @@ class JobList(BaseModel):
     """A page of jobs, newest first, without their results."""
 
     jobs: list[JobView]
-    nextToken: str | None = Field(  # noqa: N815
-        default=None, description="For the next page; absent on the last"
-    )
+    nextToken: str | None = Field(default=None, description="For the next page; absent on the last")
 
 
 class UploadRequest(Body):
     """What is asked for with POST /uploads."""
 
-    fileName: Annotated[str, StringConstraints(pattern=FILE_NAME_PATTERN)] = Field(  # noqa: N815
+    fileName: Annotated[str, StringConstraints(pattern=FILE_NAME_PATTERN)] = Field(
         description="Last part of the recording's key", examples=["recording.dat"]
     )
-    sizeBytes: int = Field(ge=1, description="Exact size of the file", examples=[45555230])  # noqa: N815
+    sizeBytes: int = Field(ge=1, description="Exact size of the file", examples=[45555230])
 
 
 class UploadKind(StrEnum):
@@ -149,17 +143,17 @@ class UploadKind(StrEnum):
 class UploadPart(BaseModel):
     """One part of a multipart upload."""
 
-    partNumber: int  # noqa: N815
-    offsetBytes: int  # noqa: N815
-    sizeBytes: int  # noqa: N815
+    partNumber: int
+    offsetBytes: int
+    sizeBytes: int
     url: str = Field(description="Send the part's bytes here with PUT, without a token")
 
 
 class UploadView(BaseModel):
     """Where to send a recording's bytes."""
 
-    uploadId: str  # noqa: N815
-    s3Key: str = Field(description="What to submit as s3Key once the upload is done")  # noqa: N815
+    uploadId: str
+    s3Key: str = Field(description="What to submit as s3Key once the upload is done")
     kind: UploadKind
     url: str | None = Field(
         default=None, description="single: send the file here with PUT, without a token"
@@ -168,15 +162,15 @@ class UploadView(BaseModel):
         default=None,
         description="multipart: send each part, then POST /uploads/{uploadId}/complete",
     )
-    expiresAt: str = Field(json_schema_extra={"format": "date-time"})  # noqa: N815
+    expiresAt: str = Field(json_schema_extra={"format": "date-time"})
 
 
 class CompletedUpload(BaseModel):
     """A recording that is ready to be submitted."""
 
-    uploadId: str  # noqa: N815
-    s3Key: str  # noqa: N815
-    sizeBytes: int  # noqa: N815
+    uploadId: str
+    s3Key: str
+    sizeBytes: int
 
 
 class Health(BaseModel):

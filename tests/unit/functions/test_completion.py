@@ -102,6 +102,28 @@ def test_a_failure_tells_the_containers_reason_and_not_sagemakers(
     assert "123456789012" not in str(job) + logged.getvalue()
 
 
+def quoted(answer: str) -> str:
+    return (
+        f'Received client error (400) from primary with message "{answer}". See https://us-east-1.'
+        "console.aws.amazon.com/cloudwatch/home#logEventViewer in account 123456789012 for more."
+    )
+
+
+@pytest.mark.parametrize("wrap", [quoted, lambda answer: json.dumps({"message": quoted(answer)})])
+def test_the_containers_reason_is_found_inside_a_sentence_of_sagemakers(
+    table: JobTable, queued_job: Callable[..., Job], wrap: Callable[[str], str]
+) -> None:
+    queued_job()
+    answer = {"error": {"code": "not_a_recording", "message": 'No "FEMO" header in a\\b {.'}}
+    put(SAMPLE_FAILURE, wrap(json.dumps(answer)).encode())
+    deliver(event("completion_failed"))
+    job = the(table)
+    assert job.error
+    assert job.error.code == "not_a_recording"
+    assert job.error.message == 'No "FEMO" header in a\\b {.'
+    assert "123456789012" not in str(job)
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import re
 from typing import Any
@@ -15,8 +17,11 @@ from femo_jobs.locations import Location
 
 MAX_PARSED_BYTES = 32 * 1024 * 1024  # a larger result is kept, but not looked into
 MAX_FAILURE_BYTES = 64 * 1024
+MAX_QUOTED_OBJECTS = 8
 MAX_MESSAGE_LENGTH = 500
 
+_DECODER = json.JSONDecoder()
+_ESCAPED = re.compile(r'\\(["\\])')
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _OUTPUT_TYPES = frozenset({"events", "metadata"})
 
@@ -71,8 +76,8 @@ def completed(output_location: str, *, requests_bucket: str) -> Outcome | None:
 def failed(failure_location: str | None, *, requests_bucket: str) -> Outcome | None:
     """Return the outcome that a failure object tells, or None where there is no such object.
 
-    The container's own words are passed on where they have the shape of our errors. Whatever
-    else stands there is SageMaker's and may hold account ids.
+    The container's own words are passed on where they have the shape of our errors, also inside
+    SageMaker's. Whatever else stands there is SageMaker's and may hold account ids.
 
     Raises
     ------
@@ -102,8 +107,21 @@ def from_s3(job: Job, *, requests_bucket: str) -> Outcome | None:
 
 
 def _container_error(body: bytes | None) -> JobError | None:
-    document = _json_object(body) if body is not None else None
-    error = document.get("error") if document else None
+    if body is None:
+        return None
+    text = body.decode(errors="replace")
+    # SageMaker quotes the answer of a container in a sentence of its own, escaped or as it is
+    for form in (text, _ESCAPED.sub(r"\1", text)):
+        for start in itertools.islice(re.finditer(r"\{", form), MAX_QUOTED_OBJECTS):
+            with contextlib.suppress(ValueError, RecursionError):
+                document, _ = _DECODER.raw_decode(form, start.start())
+                if (error := _job_error(document)) is not None:
+                    return error
+    return None
+
+
+def _job_error(document: dict[str, Any]) -> JobError | None:
+    error = document.get("error")
     if not isinstance(error, dict):
         return None
     code, message, field = error.get("code"), error.get("message"), error.get("field")
