@@ -18,6 +18,7 @@ from ministack.core import persistence
 from ministack.services import lambda_svc
 
 from local_stack.launcher import durability
+from local_stack.launcher.authorization import refusal_of_role
 from local_stack.launcher.private_names import PrivateName
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ DEFAULT_RETRIES = 2
 DEFAULT_MAXIMUM_AGE_SECONDS = 21600
 # AWS waits one minute, then two; a laptop's user does not
 RETRY_SECONDS = (1.0, 5.0)
+DESTINATION_ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 
 
 def apply() -> None:
@@ -103,12 +105,26 @@ def _deliver(
     if result.get("error"):
         destination = settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
         destination = destination or config.get("DeadLetterConfig", {}).get("TargetArn")
-        if destination:
+        refusal = _refusal_of_destination(config, destination) if destination else "no destination"
+        if refusal is None:
             lambda_svc._route_async_failure(destination, config["FunctionName"], event, result)
         else:
-            logger.error("An event for %s is lost: no destination", config["FunctionName"])
+            logger.error("An event for %s is lost: %s", config["FunctionName"], refusal)
     if path is not None:
         durability.after_commit(lambda: path.unlink(missing_ok=True))
+
+
+def _refusal_of_destination(config: Function, destination: str) -> str | None:
+    """Return why a function's role may not hand an event to a queue or topic, or None."""
+    service = destination.split(":")[2]
+    if service not in DESTINATION_ACTIONS:
+        return None
+    return refusal_of_role(
+        config["Role"],
+        "lambda.amazonaws.com",
+        config["FunctionArn"],
+        (DESTINATION_ACTIONS[service], destination),
+    )
 
 
 def _folder() -> Path | None:

@@ -13,28 +13,28 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack import app as gateway
-from ministack.core import iam_evaluator
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge
 
-from local_stack.launcher import async_invocations, service_sessions, state_machine_executions
+from local_stack.launcher import (
+    async_invocations,
+    authorization,
+    service_sessions,
+    state_machine_executions,
+    task_faults,
+)
 from local_stack.launcher.asgi import Application, Message, Receive, Send
+from local_stack.launcher.authorization import authorize
 from local_stack.launcher.private_names import PrivateName
-from local_stack.launcher.service_sessions import ACCOUNT, REGION
+from local_stack.launcher.service_sessions import REGION
 
 PRIVATE_NAMES = (
     PrivateName("app", "app", ("scope", "receive", "send")),
-    PrivateName("app", "AUTH", kind=bool),
-    PrivateName("core.iam_evaluator", "resolve_principal", ("access_key_id", "account_id")),
-    PrivateName("core.iam_evaluator", "resolve_credential", ("access_key_id", "account_id")),
-    PrivateName("core.iam_evaluator", "CredentialResolutionError", kind=type),
-    PrivateName("core.iam_evaluator", "AuthError", kind=type),
-    PrivateName("core.iam_evaluator", "EvalContext", kind=type),
-    PrivateName("core.iam_evaluator", "evaluate", ("ctx",)),
     PrivateName("core.responses", "set_request_account_id"),
     PrivateName("core.responses", "set_request_region"),
     PrivateName("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
-    *service_sessions.PRIVATE_NAMES,
+    *authorization.PRIVATE_NAMES,
+    *task_faults.PRIVATE_NAMES,
 )
 
 PREFIX = "/_local/"
@@ -72,49 +72,6 @@ def with_control_routes(application: Application, key: str) -> Application:
     return routed
 
 
-def authorize(request: dict[str, Any]) -> dict[str, Any]:
-    """Say who holds an access key and whether the holder may do an action.
-
-    Parameters
-    ----------
-    request
-        ``accessKeyId``, ``sessionToken`` (may be empty) and ``checks``: a list of ``action``,
-        ``resource`` and ``context`` (condition keys and values).
-    """
-    access_key = request.get("accessKeyId", "")
-    credential = iam_evaluator.resolve_credential(
-        access_key, ACCOUNT, request.get("sessionToken", "")
-    )
-    if isinstance(credential, iam_evaluator.CredentialResolutionError):
-        return {"known": False, "code": credential.code, "message": credential.message}
-    principal = iam_evaluator.resolve_principal(access_key, ACCOUNT)
-    if isinstance(principal, iam_evaluator.AuthError):
-        return {"known": False, "code": principal.code, "message": principal.message}
-    denied = [
-        {"action": check["action"], "resource": check["resource"]}
-        for check in request.get("checks", [])
-        if not _allowed(principal, check)
-    ]
-    return {"known": True, "principal": principal.arn, "denied": denied}
-
-
-def _allowed(principal: Any, check: dict[str, Any]) -> bool:
-    if not gateway.AUTH or principal.policies is None:
-        return True
-    context = iam_evaluator.EvalContext(
-        principal_arn=principal.arn,
-        principal_type=principal.type,
-        principal_account=principal.account,
-        action=check["action"],
-        resource_arn=check["resource"],
-        region=REGION,
-        service_context={key.lower(): value for key, value in check.get("context", {}).items()},
-        principal_keys=principal.keys,
-    )
-    decision = iam_evaluator.evaluate(context, principal.policies, *principal.limits).decision
-    return bool(decision == "Allow")
-
-
 def assume_role(request: dict[str, Any]) -> dict[str, Any]:
     """Give SageMaker the credentials of a role that trusts it."""
     try:
@@ -149,6 +106,7 @@ _HANDLERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "assume-role": assume_role,
     "authorize": authorize,
     "events": put_events,
+    "fail-tasks": task_faults.plan,
     "resume": resume,
 }
 

@@ -5,10 +5,13 @@ one moment, and what they did counts only once their own caller is answered, or 
 progress is written too.
 """
 
+import json
 import logging
 import re
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
 
 from ministack import app as gateway
 from ministack.core import persistence
@@ -18,10 +21,16 @@ from local_stack.launcher import durability
 from local_stack.launcher.asgi import Application, Message, Receive, Send
 from local_stack.launcher.private_names import PrivateName
 
+logger = logging.getLogger(__name__)
+
 PRIVATE_NAMES = (
     PrivateName("app", "_build_persistence_save_dict"),
     PrivateName("core.persistence", "PERSIST_STATE", kind=bool),
+    PrivateName("core.persistence", "STATE_DIR", kind=str),
+    PrivateName("core.persistence", "_json_default", ("obj",)),
+    PrivateName("core.persistence", "_state_format_version", ("service",)),
     PrivateName("core.persistence", "save_all", ("services",)),
+    PrivateName("core.persistence", "save_state", ("service", "data")),
     PrivateName("services.sts", "_sessions", kind=dict),
 )
 
@@ -31,8 +40,10 @@ Commit = Callable[[bool], Awaitable[None]]
 DATA_STATE = ("dynamodb", "eventbridge", "s3", "sns", "sqs", "stepfunctions", "sts")
 # Changed by deployments, whose answers wait for everything to be written
 STRUCTURAL_SERVICES = ("lambda", "cloudformation", "iam")
-# How long everything else, such as logs and metrics, may wait
+# How long everything else, such as logs and metrics, may wait; longer where it has become so much
+# that writing it would take a larger share of the time than this
 REST_SECONDS = 5.0
+REST_SHARE = 0.05
 _READS = re.compile(r"(?:Describe|Get|List|Query|Scan|BatchGet|Simulate|Lookup|Head|Receive)")
 _SCOPE = re.compile(rb"Credential=([^/]+)/\d+/[^/]+/([a-z0-9-]+)/")
 
@@ -43,6 +54,7 @@ def apply() -> None:
         return
     # Each write logs a line a service, which would bury everything else
     logging.getLogger("persistence").setLevel(logging.WARNING)
+    persistence.save_state = save_state
     committer = durability.committer = durability.Committer(_Saver())
 
     async def commit(structural: bool) -> None:
@@ -97,16 +109,38 @@ def _signed(scope: Message) -> tuple[str, str]:
     return ("", "") if found is None else (found[1].decode(), found[2].decode())
 
 
+def save_state(service: str, data: Any) -> None:
+    """Write one service's state as MiniStack does, in a tenth of the time.
+
+    json.dump writes in small pieces from Python; json.dumps is one call into C.
+    """
+    document = {
+        "__ministack_format__": persistence._state_format_version(service),
+        "payload": data,
+    }
+    path = Path(persistence.STATE_DIR) / f"{service}.json"
+    temporary = path.with_suffix(".json.tmp")
+    try:
+        text = json.dumps(document, default=persistence._json_default)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text)
+        temporary.replace(path)
+    except (OSError, TypeError, ValueError, RuntimeError):  # the other services are written
+        logger.exception("The state of %s is not written", service)
+
+
 class _Saver:
     """Writes what must be written now, and the rest once in a while."""
 
     def __init__(self) -> None:
-        self._last = 0.0
+        self._next = 0.0
 
     def __call__(self, structural: bool) -> None:
         services = gateway._build_persistence_save_dict()
-        if structural or time.monotonic() - self._last > REST_SECONDS:
+        began = time.monotonic()
+        if structural or began > self._next:
             persistence.save_all(services)
-            self._last = time.monotonic()
+            ended = time.monotonic()
+            self._next = ended + max(REST_SECONDS, (ended - began) / REST_SHARE)
         else:
             persistence.save_all({key: services[key] for key in DATA_STATE if key in services})

@@ -31,8 +31,8 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.response import StreamingBody
 from ministack.services import stepfunctions as sfn
 
-from local_stack.launcher import durability
-from local_stack.launcher.control_routes import authorize
+from local_stack.launcher import durability, task_faults
+from local_stack.launcher.authorization import authorize
 from local_stack.launcher.private_names import PrivateName
 from local_stack.launcher.service_sessions import (
     ACCOUNT,
@@ -145,7 +145,11 @@ def apply() -> None:
         call = parse_resource(resource)
         if call is None or task is None:
             return invoke_resource(resource, input_data)
-        return call.make(input_data, task)
+        machine_arn = task.execution["stateMachineArn"]
+        task_faults.meet(machine_arn, task.state_name, "before")
+        result = call.make(input_data, task)
+        task_faults.meet(machine_arn, task.state_name, "after")
+        return result
 
     sfn._execute_task = execute
     sfn._invoke_resource = invoke

@@ -1,13 +1,15 @@
-"""Carries what containers write into CloudWatch Logs, as SageMaker does."""
+"""Carries what containers write into CloudWatch Logs with their role, as SageMaker does."""
 
 import logging
 import queue
 import threading
 import time
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_stack.sagemaker.errors import ServiceError
 from local_stack.sagemaker.identity import Roles
 
 logger = logging.getLogger(__name__)
@@ -16,19 +18,31 @@ FLUSH_SECONDS = 0.5
 BATCH = 500
 
 
+@dataclass(frozen=True)
+class Stream:
+    """Where one container's lines go, and the role that writes them there."""
+
+    group: str
+    name: str
+    role: str
+
+    def __str__(self) -> str:
+        return f"{self.group} {self.name}"
+
+
 class ContainerLogs:
     """A queue of log lines and the thread that delivers them."""
 
     def __init__(self, roles: Roles) -> None:
         self._roles = roles
-        self._lines: queue.Queue[tuple[str, str, int, str]] = queue.Queue(maxsize=100_000)
-        self._known: set[tuple[str, str]] = set()
+        self._lines: queue.Queue[tuple[Stream, int, str]] = queue.Queue(maxsize=100_000)
+        self._known: set[Stream] = set()
         threading.Thread(target=self._deliver, daemon=True).start()
 
-    def write(self, group: str, stream: str, line: str) -> None:
+    def write(self, stream: Stream, line: str) -> None:
         """Add a line; dropped if the queue is full, so that no container waits for logs."""
         try:
-            self._lines.put_nowait((group, stream, int(time.time() * 1000), line or " "))
+            self._lines.put_nowait((stream, int(time.time() * 1000), line or " "))
         except queue.Full:
             return
 
@@ -41,26 +55,33 @@ class ContainerLogs:
                     batch.append(self._lines.get_nowait())
                 except queue.Empty:
                     break
-            grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
-            for group, stream, moment, line in batch:
+            grouped: dict[Stream, list[dict[str, Any]]] = {}
+            for stream, moment, line in batch:
                 event = {"timestamp": moment, "message": line}
-                grouped.setdefault((group, stream), []).append(event)
-            for (group, stream), events in grouped.items():
+                grouped.setdefault(stream, []).append(event)
+            for stream, events in grouped.items():
                 try:
-                    self._put(group, stream, events)
-                except (BotoCoreError, ClientError) as error:
-                    logger.warning("%d log lines of %s are lost: %s", len(events), group, error)
+                    self.put(stream, events)
+                except (BotoCoreError, ClientError, ServiceError) as error:
+                    logger.warning("%d log lines of %s are lost: %s", len(events), stream, error)
 
-    def _put(self, group: str, stream: str, events: list[dict[str, Any]]) -> None:
-        client = self._roles.client("logs")
-        if (group, stream) not in self._known:
-            for create, arguments in (
-                (client.create_log_group, {"logGroupName": group}),
-                (client.create_log_stream, {"logGroupName": group, "logStreamName": stream}),
-            ):
-                try:
-                    create(**arguments)
-                except client.exceptions.ResourceAlreadyExistsException:
-                    continue
-            self._known.add((group, stream))
-        client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+    def put(self, stream: Stream, events: list[dict[str, Any]]) -> None:
+        """Write events into a stream, which is made if it is not there, or not any more."""
+        client = self._roles.client("logs", stream.role)
+        names = {"logGroupName": stream.group, "logStreamName": stream.name}
+        if stream in self._known:
+            try:
+                client.put_log_events(**names, logEvents=events)
+                return
+            except client.exceptions.ResourceNotFoundException:
+                self._known.discard(stream)
+        for create, arguments in (
+            (client.create_log_group, {"logGroupName": stream.group}),
+            (client.create_log_stream, names),
+        ):
+            try:
+                create(**arguments)
+            except client.exceptions.ResourceAlreadyExistsException:
+                continue
+        client.put_log_events(**names, logEvents=events)
+        self._known.add(stream)

@@ -15,6 +15,7 @@ from botocore.exceptions import BotoCoreError
 
 from local_stack.sagemaker import endpoint_configs, models
 from local_stack.sagemaker.arns import sagemaker_arn
+from local_stack.sagemaker.container_logs import Stream
 from local_stack.sagemaker.errors import ContainerError, ServiceError, ValidationError
 from local_stack.sagemaker.identity import now
 from local_stack.sagemaker.listing import page
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 KIND = "endpoint"
 HEALTH_CHECK_SECONDS = 480
 WATCH_SECONDS = 0.5
+RESTORE_SECONDS = 2.0
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
 
 
@@ -203,13 +205,14 @@ class Endpoints:
         (root / "model").mkdir(parents=True)
         if data is not None:
             fetch_model(self._service.roles.client("s3", role), data, root / "model")
-        group = f"/aws/sagemaker/Endpoints/{name}"
-        stream = f"{variant['VariantName']}/{root.parent.name}"
+        stream = Stream(
+            f"/aws/sagemaker/Endpoints/{name}", f"{variant['VariantName']}/{root.parent.name}", role
+        )
         server = ModelServer(
             self._service.image,
             root,
             {**environment, **self._service.credentials.variables(role)},
-            lambda line: self._service.logs.write(group, stream, line),
+            lambda line: self._service.logs.write(stream, line),
         )
         server.start()
         seconds = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS)
@@ -232,18 +235,38 @@ class Endpoints:
         self._set(name, EndpointStatus="InService")
 
     def _restore(self, name: str) -> None:
+        """Bring back an endpoint that was in service; as on AWS it stays so without a container."""
         document = self.find(name)
         pending = document.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
-        try:
-            self._replace(name, self._launch(name, document["EndpointConfigName"]))
-        except (ContainerError, ServiceError, BotoCoreError) as error:
-            if self._counts(name, error):
-                self._set(name, EndpointStatus="Failed", FailureReason=str(error))
-            return
         if document["EndpointStatus"] == "Updating" and pending is not None:
+            self._start_again(name)
             self._update(name, pending)
         else:
             self._set(name, EndpointStatus="InService", PendingDeploymentSummary=None)
+        while not self._service.stopping.is_set() and not self._start_again(name):
+            self._service.stopping.wait(RESTORE_SECONDS)
+
+    def _start_again(self, name: str) -> bool:
+        """Start the container of an endpoint that has none; False if that must be tried again."""
+        document = self._service.store.get(KIND, name)
+        if document is None or document["EndpointStatus"] == "Deleting" or self.server(name):
+            return True
+        config_name = document["EndpointConfigName"]
+        try:
+            server = self._launch(name, config_name)
+        except (ContainerError, ServiceError, BotoCoreError) as error:
+            logger.error("Endpoint %s has no container yet: %s", name, error)
+            return False
+        with self._lock:
+            now_there = self._service.store.get(KIND, name) or {}
+            is_wanted = now_there.get("EndpointConfigName") == config_name and not self.server(name)
+            if is_wanted:
+                self._servers[name] = server
+        if not is_wanted:  # an update was faster
+            server.stop()
+        with self.changed:
+            self.changed.notify_all()
+        return True
 
     def _update(self, name: str, target: str) -> None:
         try:

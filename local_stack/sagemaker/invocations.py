@@ -20,6 +20,7 @@ from local_stack.sagemaker import models
 from local_stack.sagemaker.arns import ACCOUNT, REGION, S3Location
 from local_stack.sagemaker.endpoints import Endpoints
 from local_stack.sagemaker.errors import ValidationError
+from local_stack.sagemaker.model_server import ModelResponse
 from local_stack.sagemaker.service import Service
 from local_stack.sagemaker.store import Document, QueuedInvocation
 
@@ -32,6 +33,7 @@ DEFAULT_CONCURRENCY = 4
 MAX_ATTEMPTS = 3
 DISPATCH_SECONDS = 0.5
 NOTIFICATION_ATTEMPTS = 5
+ID_HEADER = "X-Amzn-SageMaker-Inference-Id"
 
 
 @dataclass(frozen=True)
@@ -184,12 +186,9 @@ class Invocations:
             return Outcome(
                 "Failed", f"ClientError: cannot read the input {request['InputLocation']}: {error}"
             )
-        server = self._endpoints.server(invocation.endpoint)
-        if server is None:
-            return None
         timeout = request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_SECONDS)
         try:
-            response = server.invoke(body, container_headers(request), timeout)
+            response = self._send(invocation, body, timeout)
         except TimeoutError:
             return Outcome(
                 "Failed",
@@ -203,6 +202,8 @@ class Invocations:
             return Outcome(
                 "Failed", f"ServerError: the container went away {MAX_ATTEMPTS} times: {error}"
             )
+        if response is None:
+            return None
         if 200 <= response.status < 300:
             return Outcome("Completed", None, response.content_type, response.body)
         kind = "client" if response.status < 500 else "server"
@@ -212,6 +213,28 @@ class Invocations:
             f'"{text}". See /aws/sagemaker/Endpoints/{invocation.endpoint} in CloudWatch Logs.'
         )
         return Outcome("Failed", reason, response.content_type, response.body)
+
+    def _send(
+        self, invocation: QueuedInvocation, body: bytes, seconds: float
+    ) -> ModelResponse | None:
+        """Return the container's answer, or None if the service or the endpoint ends before.
+
+        A container that is not there has not seen the request, so the attempt is not used up.
+        """
+        headers = container_headers(invocation.document)
+        name = invocation.endpoint
+        while self._endpoints.config(name) is not None:
+            server = self._endpoints.server(name)
+            if server is not None and server.ready:
+                try:
+                    return server.invoke(body, headers, seconds)
+                except ConnectionRefusedError:
+                    logger.warning(
+                        "Invocation %s waits: its container is not there", headers[ID_HEADER]
+                    )
+            if self._service.stopping.wait(DISPATCH_SECONDS):
+                break
+        return None
 
     def tell(self, invocation: QueuedInvocation, config: Document, outcome: Outcome) -> None:
         """Write the outcome to S3 and publish it."""
@@ -273,7 +296,7 @@ def container_headers(request: Document) -> dict[str, str]:
     headers = {
         "Content-Type": request.get("ContentType", "application/octet-stream"),
         "Accept": request.get("Accept", "*/*"),
-        "X-Amzn-SageMaker-Inference-Id": request["InferenceId"],
+        ID_HEADER: request["InferenceId"],
     }
     if "CustomAttributes" in request:
         headers["X-Amzn-SageMaker-Custom-Attributes"] = request["CustomAttributes"]
@@ -320,4 +343,5 @@ def _iso(moment: float) -> str:
 
 
 def _is_denied(error: ClientError) -> bool:
-    return error.response["Error"]["Code"] in ("AuthorizationError", "AccessDenied", "NotFound")
+    codes = ("AuthorizationError", "AccessDenied", "KMSAccessDenied", "NotFound")
+    return error.response["Error"]["Code"] in codes

@@ -17,6 +17,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_stack.sagemaker.arns import ACCOUNT, REGION, sagemaker_arn
+from local_stack.sagemaker.container_logs import Stream
 from local_stack.sagemaker.containers import ContainerProcess
 from local_stack.sagemaker.errors import (
     ContainerError,
@@ -244,7 +245,8 @@ class JobRun:
                 **self._kind.variables(self._job),
                 **self._service.credentials.variables(role),
             }
-            stream = f"{self._name}/algo-{number}-{moment}"
+            name = f"{self._name}/algo-{number}-{moment}"
+            stream = Stream(self._kind.log_group, name, role)
             self._containers.append(
                 ContainerProcess(
                     self._service.image.command(entry_point, arguments, root),
@@ -264,9 +266,9 @@ class JobRun:
             outcome |= self._kind.upload(self._job, roots, s3)
         return outcome
 
-    def _line_reader(self, stream: str) -> Callable[[str], None]:
+    def _line_reader(self, stream: Stream) -> Callable[[str], None]:
         def read(line: str) -> None:
-            self._service.logs.write(self._kind.log_group, stream, line)
+            self._service.logs.write(stream, line)
             self._metrics.read(line)
 
         return read
@@ -367,10 +369,10 @@ class JobRun:
         if not data:
             return
         try:
-            self._service.roles.client("cloudwatch").put_metric_data(
+            self._service.roles.client("cloudwatch", self._job["RoleArn"]).put_metric_data(
                 Namespace="/aws/sagemaker/TrainingJobs", MetricData=data
             )
-        except (ClientError, BotoCoreError) as error:
+        except (ClientError, BotoCoreError, ServiceError) as error:
             logger.warning("The metrics of %s are not published: %s", self._name, error)
 
     def _emit(self, job: Document) -> None:

@@ -134,6 +134,8 @@ class ModelServer:
         ------
         TimeoutError
             If the answer takes longer than ``seconds``.
+        ConnectionRefusedError
+            If the container is not there: it has not seen the request.
         ConnectionError
             If the container went away.
         """
@@ -146,7 +148,7 @@ class ModelServer:
                 response.getheader("Content-Type", "application/octet-stream"),
                 response.read(),
             )
-        except TimeoutError:
+        except (TimeoutError, ConnectionRefusedError):
             raise
         except (OSError, http.client.HTTPException) as error:
             raise ConnectionError(f"the container went away: {error}") from error

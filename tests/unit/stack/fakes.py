@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from local_stack.sagemaker.container_logs import Stream
 from local_stack.sagemaker.containers import Image
 from local_stack.sagemaker.errors import ValidationError
 from local_stack.sagemaker.service import ContainerCredentials, Service
@@ -117,8 +118,8 @@ class FakeLogs:
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, str]] = []
 
-    def write(self, group: str, stream: str, line: str) -> None:
-        self.lines.append((group, stream, line))
+    def write(self, stream: Stream, line: str) -> None:
+        self.lines.append((stream.group, stream.name, line))
 
 
 def make_service(folder: Path) -> Service:

@@ -15,6 +15,7 @@ import pytest
 from local_stack.sagemaker import endpoint_configs, models
 from local_stack.sagemaker.endpoints import Endpoints
 from local_stack.sagemaker.errors import ValidationError
+from local_stack.sagemaker.model_server import MAX_STARTS
 from local_stack.sagemaker.service import Service
 from tests.unit.stack.fakes import ROLE, FakeRoles
 
@@ -25,6 +26,10 @@ name = open(os.environ["FEMO_ML_ROOT"] + "/model/name.txt").read()
 if name == "broken":
     print("cannot load the model")
     sys.exit(1)
+deaths = os.environ["FEMO_ML_ROOT"] + "/../../../deaths"
+if os.path.exists(deaths) and (left := int(open(deaths).read())):
+    open(deaths, "w").write(str(left - 1))
+    sys.exit(137)
 
 class Handler(BaseHTTPRequestHandler):
     def answer(self, body):
@@ -213,6 +218,51 @@ def test_an_endpoint_is_back_after_a_restart(endpoints: Endpoints, service: Serv
     try:
         wait_for(lambda: again.server("femo"))
         assert served(again) == "one"
+    finally:
+        again.stop()
+
+
+def test_an_endpoint_is_back_after_a_restart_in_which_its_container_was_killed_again_and_again(
+    endpoints: Endpoints, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local_stack.sagemaker.endpoints.RESTORE_SECONDS", 0.05)
+    create(endpoints)
+    settled(endpoints, "InService")
+    endpoints.stop()
+    deaths = service.scratch.parent / "deaths"
+    deaths.write_text(str(MAX_STARTS + 1))
+    again = Endpoints(service)
+    again.start()
+    try:
+        wait_for(lambda: again.server("femo"))
+        assert deaths.read_text() == "0"
+        assert again.describe({"EndpointName": "femo"})["EndpointStatus"] == "InService"
+        assert served(again) == "one"
+    finally:
+        service.stopping.set()
+        again.stop()
+
+
+def test_an_update_that_a_restart_interrupted_is_finished_though_the_old_model_is_broken(
+    endpoints: Endpoints, service: Service
+) -> None:
+    create(endpoints)
+    settled(endpoints, "InService")
+    endpoints.stop()
+    service.store.update(
+        "endpoint",
+        "femo",
+        EndpointStatus="Updating",
+        EndpointConfigName="broken",
+        PendingDeploymentSummary={"EndpointConfigName": "two"},
+    )
+    again = Endpoints(service)
+    again.start()
+    try:
+        description = settled(again, "InService", "Failed")
+        assert description["EndpointStatus"] == "InService"
+        assert description["EndpointConfigName"] == "two"
+        assert served(again) == "two"
     finally:
         again.stop()
 

@@ -227,6 +227,28 @@ def test_a_container_that_goes_away_is_tried_again_and_then_given_up(
     assert roles.sns.published
 
 
+def test_a_container_that_is_just_being_started_uses_up_no_attempt(
+    queue: Invocations,
+    service: Service,
+    endpoints: FakeEndpoints,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("local_stack.sagemaker.invocations.DISPATCH_SECONDS", 0.001)
+    answer = endpoints.container.answer
+    refusals = iter(range(MAX_ATTEMPTS + 2))
+
+    def refuse_first() -> ModelResponse:
+        for _ in refusals:
+            raise ConnectionRefusedError("nobody listens")
+        return answer()
+
+    endpoints.container.answer = refuse_first
+    queue.submit("femo", REQUEST)
+    outcome = run(queue, service)
+    assert outcome is not None
+    assert outcome.status == "Completed"
+
+
 def test_an_input_that_is_not_there_fails_the_invocation(
     queue: Invocations, service: Service, roles: FakeRoles
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_packed_model_is_extracted_as_it_was(tmp_path: Path) -> None:
         (archive(**{"../evil": b"x"}), "Failed to extract"),
         (None, "Failed to download"),
     ],
+    ids=["no archive", "a path that leads out", "nothing there"],
 )
 def test_a_bad_model_is_a_reason_to_fail(
     tmp_path: Path, body: bytes | None, complaint: str

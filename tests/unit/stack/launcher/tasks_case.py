@@ -9,8 +9,10 @@ from typing import Any
 
 import botocore.session
 from botocore.exceptions import ClientError
+from ministack.services import stepfunctions as sfn
 
 from local_stack.launcher import state_machine_tasks as tasks
+from local_stack.launcher import task_faults
 
 
 def model(service: str, operation: str) -> Any:
@@ -130,3 +132,23 @@ class Errors(unittest.TestCase):
         ):
             with self.subTest(resource=resource, code=code):
                 self.assertEqual(failure(resource, operation, code).error, expected)
+
+
+class Faults(unittest.TestCase):
+    def meets(self, state: str, moment: str, machine: str = "m") -> bool:
+        try:
+            task_faults.meet(machine, state, moment)
+        except sfn._ExecutionError as error:
+            self.assertEqual(error.error, task_faults.ERROR)
+            return True
+        return False
+
+    def test_a_task_fails_once_at_each_moment_that_was_asked_for(self) -> None:
+        task_faults.plan({"stateMachineArn": "m", "before": ["A"], "after": ["A", "B"]})
+        self.assertFalse(self.meets("A", "before", machine="other"))
+        self.assertTrue(self.meets("A", "before"))
+        self.assertFalse(self.meets("A", "before"))
+        self.assertTrue(self.meets("A", "after"))
+        answer = task_faults.plan({"stateMachineArn": "m"})
+        self.assertEqual(answer, {"forgotten": ["after B"]})
+        self.assertFalse(self.meets("B", "after"))
