@@ -17,7 +17,7 @@ from local_stack.sagemaker.endpoints import Endpoints
 from local_stack.sagemaker.errors import ServiceError, ValidationError
 from local_stack.sagemaker.invocations import Invocations
 from local_stack.sagemaker.jobs import Jobs
-from local_stack.sagemaker.runtime_api import invoke_async
+from local_stack.sagemaker.runtime_api import invoke_async, refuse_invocation
 from local_stack.sagemaker.service import Service
 
 logger = logging.getLogger(__name__)
@@ -87,6 +87,13 @@ def make_application(service: Service) -> FastAPI:
         status, answer, headers = await _answer("InvokeEndpointAsync", work)
         if status == 200:
             status, headers = 202, location
+        return JSONResponse(answer, status, headers=_with_request_id(headers))
+
+    @application.post("/endpoints/{name}/invocations")
+    async def invoke_endpoint(name: str, request: Request) -> Response:
+        status, answer, headers = await _answer(
+            "InvokeEndpoint", lambda: refuse_invocation(service, endpoints, name, request.headers)
+        )
         return JSONResponse(answer, status, headers=_with_request_id(headers))
 
     @application.get("/container-credentials")

@@ -26,18 +26,19 @@ def page(
         All resources, oldest first.
     request
         The request: ``NameContains``, ``StatusEquals``, ``SortBy``, ``SortOrder``,
-        ``MaxResults``, ``NextToken``, ``CreationTimeAfter`` and ``CreationTimeBefore`` are read.
+        ``MaxResults``, ``NextToken``, and ``After`` and ``Before`` of ``CreationTime`` and
+        ``LastModifiedTime`` are read.
     result
         Member of the answer that holds the list.
     members
         What the list says of each resource; the first is the name.
     status
-        The member that ``StatusEquals`` compares.
+        The member that ``StatusEquals`` compares and ``SortBy`` may name.
     """
     name = members[0]
     chosen = [document for document in documents if _fits(document, request, name, status)]
-    order = "Name" if request.get("SortBy") == "Name" else "CreationTime"
-    key = name if order == "Name" else "CreationTime"
+    keys = {"Name": name, "Status": status}
+    key = keys.get(request.get("SortBy", "")) or "CreationTime"
     chosen.sort(
         key=lambda document: document.get(key, 0),
         reverse=request.get("SortOrder", "Descending") == "Descending",
@@ -58,10 +59,15 @@ def _fits(document: Document, request: Document, name: str, status: str | None) 
     if request.get("NameContains", "").lower() not in str(document.get(name, "")).lower():
         return False
     created = document.get("CreationTime", 0)
-    if created <= _seconds(request.get("CreationTimeAfter"), -1):
-        return False
-    if created >= _seconds(request.get("CreationTimeBefore"), float("inf")):
-        return False
+    moments = {
+        "CreationTime": created,
+        "LastModifiedTime": document.get("LastModifiedTime", created),
+    }
+    for member, moment in moments.items():
+        if moment <= _seconds(request.get(f"{member}After"), -1):
+            return False
+        if moment >= _seconds(request.get(f"{member}Before"), float("inf")):
+            return False
     wanted = request.get("StatusEquals")
     return wanted is None or status is None or document.get(status) == wanted
 

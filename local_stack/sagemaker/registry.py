@@ -12,6 +12,16 @@ from local_stack.sagemaker.store import Document, NameTakenError
 
 GROUP = "model-package-group"
 PACKAGE = "model-package"
+# What UpdateModelPackage puts in the place of what was there; the rest it merges
+_REPLACED = (
+    "ApprovalDescription",
+    "InferenceSpecification",
+    "ModelApprovalStatus",
+    "ModelCard",
+    "ModelLifeCycle",
+    "ModelPackageRegistrationType",
+    "SourceUri",
+)
 
 
 def create_group(service: Service, request: Document) -> Document:
@@ -110,16 +120,18 @@ def describe_package(service: Service, request: Document) -> Document:
 def update_package(service: Service, request: Document) -> Document:
     """UpdateModelPackage; a change of the approval is told on EventBridge."""
     package = find_package(service, request["ModelPackageArn"])
-    changes = {
-        key: value
-        for key, value in request.items()
-        if key in ("ModelApprovalStatus", "ApprovalDescription", "InferenceSpecification")
+    changes = {key: value for key, value in request.items() if key in _REPLACED}
+    metadata = {
+        **package.get("CustomerMetadataProperties", {}),
+        **request.get("CustomerMetadataProperties", {}),
     }
-    if "CustomerMetadataProperties" in request:
-        changes["CustomerMetadataProperties"] = {
-            **package.get("CustomerMetadataProperties", {}),
-            **request["CustomerMetadataProperties"],
-        }
+    for name in request.get("CustomerMetadataPropertiesToRemove", []):
+        metadata.pop(name, None)
+    if metadata != package.get("CustomerMetadataProperties", {}):
+        changes["CustomerMetadataProperties"] = metadata
+    if added := request.get("AdditionalInferenceSpecificationsToAdd"):
+        known = package.get("AdditionalInferenceSpecifications", [])
+        changes["AdditionalInferenceSpecifications"] = [*known, *added]
     arn = package["ModelPackageArn"]
     document = service.store.update(PACKAGE, arn, **changes, LastModifiedTime=now())
     if document["ModelApprovalStatus"] != package["ModelApprovalStatus"]:
@@ -135,13 +147,15 @@ def delete_package(service: Service, request: Document) -> Document:
 
 
 def list_packages(service: Service, request: Document) -> Document:
-    """ListModelPackages."""
+    """ListModelPackages: versions only of a group, or where they are asked for, as on AWS."""
     group = request.get("ModelPackageGroupName", "").rsplit("/", 1)[-1]
     approval = request.get("ModelApprovalStatus")
+    kind = request.get("ModelPackageType", "Versioned" if group else "Unversioned")
     chosen = [
         package
         for package in service.store.all(PACKAGE)
-        if group in ("", package["ModelPackageGroupName"])
+        if kind != "Unversioned"  # no package is, here
+        and group in ("", package["ModelPackageGroupName"])
         and approval in (None, package["ModelApprovalStatus"])
     ]
     members = (

@@ -126,6 +126,17 @@ def test_an_invocation_is_accepted_with_its_places(client: TestClient, service: 
     assert service.store.backlog("femo")[0] == 1
 
 
+def test_an_invocation_that_waits_for_the_answer_is_refused_with_what_to_use(
+    client: TestClient, service: Service
+) -> None:
+    document = {"EndpointName": "femo", "EndpointStatus": "InService"}
+    service.store.insert("endpoint", "femo", document)
+    for name, message in (("femo", "use InvokeEndpointAsync"), ("nobody", "not found")):
+        response = client.post(f"/endpoints/{name}/invocations", content=b"{}")
+        assert (response.status_code, response.json()["__type"]) == (400, "ValidationError")
+        assert message in response.json()["message"]
+
+
 def test_a_container_gets_the_credentials_of_its_role_and_a_stranger_none(
     client: TestClient, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:

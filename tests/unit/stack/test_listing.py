@@ -36,6 +36,21 @@ def test_filters_are_applied() -> None:
     assert names({"CreationTimeAfter": 22, "CreationTimeBefore": 24}) == ["model-23"]
 
 
+def test_jobs_that_changed_in_a_time_are_found_and_ordered_by_status() -> None:
+    jobs = [
+        {"Name": "a", "CreationTime": 1.0, "LastModifiedTime": 9.0, "Status": "Stopped"},
+        {"Name": "b", "CreationTime": 2.0, "LastModifiedTime": 4.0, "Status": "Completed"},
+        {"Name": "c", "CreationTime": 3.0, "Status": "Failed"},
+    ]
+
+    def found(**request: Any) -> list[str]:
+        items = page(jobs, request, "Items", ("Name",), status="Status")["Items"]
+        return [item["Name"] for item in items]
+
+    assert found(LastModifiedTimeAfter=3, LastModifiedTimeBefore=9) == ["b"]
+    assert found(SortBy="Status", SortOrder="Ascending") == ["b", "c", "a"]
+
+
 def test_members_that_are_not_listed_stay_out() -> None:
     assert page(DOCUMENTS[:1], {}, "Items", ("Name",)) == {"Items": [{"Name": "model-00"}]}
 

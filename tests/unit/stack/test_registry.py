@@ -95,3 +95,49 @@ def test_a_group_that_is_not_empty_is_not_deleted(service: Service) -> None:
 def test_a_group_that_does_not_exist_takes_no_package(service: Service) -> None:
     with pytest.raises(ValidationError, match="does not exist"):
         registry.create_package(service, {**PACKAGE, "ModelPackageGroupName": "nobody"})
+
+
+@pytest.mark.parametrize(
+    ("request_", "versions"),
+    [
+        ({}, []),
+        ({"ModelPackageType": "Versioned"}, [2, 1]),
+        ({"ModelPackageType": "Both"}, [2, 1]),
+        ({"ModelPackageGroupName": "femo"}, [2, 1]),
+        ({"ModelPackageGroupName": "femo", "ModelPackageType": "Unversioned"}, []),
+    ],
+)
+def test_a_list_without_a_group_holds_no_versions_unless_they_are_asked_for(
+    service: Service, request_: dict[str, str], versions: list[int]
+) -> None:
+    for _ in range(2):
+        registry.create_package(service, PACKAGE)
+    listed = registry.list_packages(service, request_)["ModelPackageSummaryList"]
+    assert sorted((item["ModelPackageVersion"] for item in listed), reverse=True) == versions
+
+
+def test_an_update_changes_what_it_names_and_nothing_else(service: Service) -> None:
+    arn = registry.create_package(
+        service, {**PACKAGE, "CustomerMetadataProperties": {"f1": "0.6", "note": "old", "to": "go"}}
+    )["ModelPackageArn"]
+    alternative = {"Name": "small", "Containers": [{"Image": "other"}]}
+    registry.update_package(
+        service,
+        {
+            "ModelPackageArn": arn,
+            "ApprovalDescription": "read the plots",
+            "SourceUri": "s3://b/source",
+            "ModelLifeCycle": {"Stage": "Staging", "StageStatus": "Approved"},
+            "CustomerMetadataProperties": {"note": "new"},
+            "CustomerMetadataPropertiesToRemove": ["to"],
+            "AdditionalInferenceSpecificationsToAdd": [alternative],
+        },
+    )
+    package = registry.describe_package(service, {"ModelPackageName": arn})
+    assert package["ApprovalDescription"] == "read the plots"
+    assert package["SourceUri"] == "s3://b/source"
+    assert package["ModelLifeCycle"] == {"Stage": "Staging", "StageStatus": "Approved"}
+    assert package["CustomerMetadataProperties"] == {"f1": "0.6", "note": "new"}
+    assert package["AdditionalInferenceSpecifications"] == [alternative]
+    assert package["ModelApprovalStatus"] == "PendingManualApproval"
+    assert len(events_of(service)) == 1

@@ -1,0 +1,53 @@
+"""The code of docs/notebooks.md, run as a person runs it in a notebook."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Notebook:
+    """The cells of a page, by the heading that they stand under.
+
+    Parameters
+    ----------
+    page
+        A Markdown file. Its blocks in Python are the cells.
+    """
+
+    def __init__(self, page: Path) -> None:
+        self._page = page
+        sections = re.split(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)[1:]
+        self._blocks = [
+            (heading, language, code)
+            for heading, text in zip(sections[::2], sections[1::2], strict=True)
+            for language, code in BLOCK.findall(text)
+        ]
+        self._done: set[str] = set()
+        self._names: dict[str, Any] = {}
+
+    @property
+    def cells(self) -> dict[str, str]:
+        """The Python under each heading."""
+        found: dict[str, str] = {}
+        for heading, language, code in self._blocks:
+            if language == "python":
+                found[heading] = found.get(heading, "") + code
+        return found
+
+    def block(self, language: str) -> str:
+        """The one block of another language."""
+        (code,) = [code for _, known, code in self._blocks if known == language]
+        return code
+
+    def run(self, heading: str) -> dict[str, Any]:
+        """Run the cells from the top down to a heading, none twice, and return all variables."""
+        cells = self.cells
+        for name in list(cells)[: list(cells).index(heading) + 1]:
+            if name not in self._done:
+                exec(compile(cells[name], f"{self._page.name}: {name}", "exec"), self._names)
+                self._done.add(name)
+        return self._names
