@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit check format lock bench bench-scaling bench-api clean
+.PHONY: help setup demo up down test test-unit test-sdk check format lock bench bench-scaling bench-api bench-jobs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -28,6 +28,9 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 .tools/container/.installed: requirements/container.txt
 	@scripts/install-environment $(PYTHON) .tools/container $< "what the inference image installs"
 	@touch $@
+.tools/sdk/.installed: requirements/sdk.txt
+	@scripts/install-environment $(PYTHON) .tools/sdk $< "the SageMaker SDK, as notebooks use it"
+	@touch $@
 .tools/node/.installed: package.json package-lock.json
 	@echo "Installing asl-validator into .tools/node"
 	@mkdir -p .tools/node && cp package.json package-lock.json .tools/node/
@@ -45,10 +48,13 @@ down: ## Stop the local stack
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_stack stop; fi
 
 test: setup ## Run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2
 
 test-unit: .venv/.installed ## Run the tests that take seconds
 	@$(BIN)/python -m pytest tests/unit
+
+test-sdk: setup .tools/sdk/.installed ## Run the notebooks' page with the SageMaker SDK, on a local stack
+	@.tools/sdk/bin/python -m pytest tests/sdk
 
 check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, template, state machines, Dockerfile, scripts, secrets
 	$(BIN)/ruff format --check .
@@ -70,12 +76,15 @@ bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 
 bench-api: setup ## Cold import, package size and latency of the API function, on a local stack
 	@$(BIN)/python -m bench.api --check
 
+bench-jobs: setup ## Thousands of jobs while messages are lost and parts are killed: none lost, stuck or doubled
+	@$(BIN)/python -m bench.jobs --jobs 10000
+
 format: .venv/.installed ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
 lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
-	for name in dev container ministack sam; do \
+	for name in dev container ministack sam sdk; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url requirements/$$name.in --output-file requirements/$$name.txt; \
 	done

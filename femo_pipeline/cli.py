@@ -82,6 +82,12 @@ def _hyperparameters(
     "--instances", type=click.IntRange(1, 20), help="Instances that share the extraction."
 )
 @click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path),
+    help="Analysis settings (JSON). Default: the reference profile of docs/method.md.",
+)
+@click.option(
     "--hyperparameter",
     "hyperparameters",
     multiple=True,
@@ -107,12 +113,14 @@ def run(
     name: str | None,
     stage: str,
     state_file: Path,
+    settings_path: Path | None,
     **options: Any,
 ) -> None:
     """Train a movement classifier on a manifest: extract, train, evaluate, register."""
     if [manifest_path, failed_arn, running_arn].count(None) != 2:
         raise click.UsageError("Give one of --manifest, --redrive and --follow.")
     manifest = None if manifest_path is None else uploads.read_manifest(manifest_path)
+    settings = None if settings_path is None else uploads.read_settings(settings_path)
     if manifest is not None and not manifest.items:
         _remember(NOT_TRAINED)
         click.echo(f"{manifest_path} names no recordings: nothing is trained.")
@@ -129,7 +137,8 @@ def run(
             manifest = uploads.in_bucket(manifest, stack.recordings_bucket)
         _provide_smoke_recording(stack)
         uri = uploads.upload_manifest(stack, manifest)
-        arn = start(stack, execution_input(uri, overrides, **options))
+        settings_uri = None if settings is None else uploads.upload_settings(stack, settings)
+        arn = start(stack, execution_input(uri, overrides, settings_uri=settings_uri, **options))
     elif failed_arn is not None:
         arn = failed_arn
         redrive(stack, arn)
@@ -149,6 +158,7 @@ def execution_input(
     gate_metric: str | None,
     gate_minimum: float | None,
     instances: int | None,
+    settings_uri: str | None,
     hyperparameters: dict[str, str],
 ) -> dict[str, Any]:
     """Return the training machine's input; what was not asked for is left to its defaults."""
@@ -159,6 +169,7 @@ def execution_input(
         "autoApprove": False if manual_approval else None,
         "qualityGate": {key: value for key, value in gate.items() if value is not None} or None,
         "extractInstances": instances,
+        "settings": settings_uri,
         "hyperparameters": hyperparameters or None,
         "imageUri": overrides.image_uri,
         "roleArn": overrides.role_arn,

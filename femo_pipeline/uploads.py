@@ -1,4 +1,4 @@
-"""Brings a manifest, and in local mode the recordings it names, to where the stack reads them."""
+"""Brings a manifest, settings, and in local mode the recordings, to where the stack reads them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from femo_pipeline.errors import InputError, PipelineError
 from femo_pipeline.stack import Stack
-from femo_signal.errors import ManifestError
+from femo_signal.errors import ManifestError, SettingsError
 from femo_signal.manifest import Manifest, ManifestItem, load_manifest
+from femo_signal.settings import AnalysisSettings
 
 __all__ = [
     "Upload",
@@ -24,8 +25,10 @@ __all__ = [
     "plan_recordings",
     "provide_smoke_recording",
     "read_manifest",
+    "read_settings",
     "upload_manifest",
     "upload_recordings",
+    "upload_settings",
 ]
 
 UPLOADS_AT_ONCE = 4
@@ -180,15 +183,45 @@ def upload_manifest(stack: Stack, manifest: Manifest) -> str:
     PipelineError
         If S3 does not take it.
     """
-    text = manifest.model_dump_json(by_alias=True, exclude_none=True, indent=2)
+    return _store(stack, "manifests", manifest.model_dump_json(by_alias=True, exclude_none=True))
+
+
+def read_settings(path: Path) -> AnalysisSettings:
+    """Read and check a file of analysis settings.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or does not hold settings.
+    """
+    try:
+        return AnalysisSettings.from_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; correct the path") from error
+    except SettingsError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def upload_settings(stack: Stack, settings: AnalysisSettings) -> str:
+    """Store analysis settings in the artefact bucket and return their URI.
+
+    Raises
+    ------
+    PipelineError
+        If S3 does not take them.
+    """
+    return _store(stack, "settings", settings.model_dump_json())
+
+
+def _store(stack: Stack, folder: str, text: str) -> str:
     digest = hashlib.sha256(text.encode()).hexdigest()[:DIGEST_LENGTH]
-    bucket, key = stack.artifact_bucket, f"manifests/{digest}.json"
+    bucket, key = stack.artifact_bucket, f"{folder}/{digest}.json"
     try:
         stack.clients.s3.put_object(
             Bucket=bucket, Key=key, Body=text.encode(), ContentType="application/json"
         )
     except (ClientError, BotoCoreError) as error:
-        raise PipelineError(f"the manifest cannot be stored in {bucket}: {error}") from error
+        raise PipelineError(f"s3://{bucket}/{key} cannot be stored: {error}") from error
     return f"s3://{bucket}/{key}"
 
 

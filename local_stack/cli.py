@@ -31,7 +31,7 @@ LIMITS = (
     "autoscaling: policies and calls are accepted and nothing is scaled",
     "metrics in embedded format: they stay in the logs; alarms see other metrics, without their "
     "dimensions (set-alarm-state tries what an alarm triggers)",
-    "a rule target's dead-letter queue: events that no target takes are lost",
+    "a rule target's dead-letter queue: it gets what a rule may not hand over, and no other event",
     "e-mail subscriptions: nothing is sent",
 )
 

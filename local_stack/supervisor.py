@@ -308,7 +308,7 @@ class Supervisor:
                 "PERSIST_STATE": str(int(options.keep)),
                 "S3_DATA_DIR": str(self._folder.state / "s3"),
                 "S3_PERSIST": str(int(options.keep and options.objects_on_disk)),
-                "SFN_WAIT_SCALE": "0.1",
+                "SFN_WAIT_SCALE": "0.05",
                 "SFTP_ENABLED": "0",
                 "STATE_DIR": str(self._folder.state / "ministack"),
             },

@@ -112,6 +112,21 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def manifest(stack: Stack, cohort: Path) -> str:
+    """The address of a manifest among the recordings."""
+    s3, bucket = stack.client("s3"), stack.outputs["RecordingsBucketName"]
+    document = json.loads((cohort / "manifest.json").read_text())
+    for item in document["items"]:
+        item["bucketName"] = bucket
+        for field in ("datFileKey", "csvFileKey"):
+            s3.upload_file(str(cohort / item[field]), bucket, f"cohort/{item[field]}")
+            item[field] = f"cohort/{item[field]}"
+    key = "cohort/manifest.json"
+    s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(document))
+    return f"s3://{bucket}/{key}"
+
+
+@pytest.fixture(scope="session")
 def model(tmp_path_factory: pytest.TempPathFactory, cohort: Path) -> Path:
     folder = tmp_path_factory.mktemp("model")
     done = run_cli("train", cohort / "manifest.json", "--output", folder)
@@ -144,6 +159,26 @@ def deployed(
     assert ended["status"] == "SUCCEEDED", ended
     assert json.loads(ended["output"])["outcome"] == "DEPLOYED", ended["output"]
     return stack
+
+
+@pytest.fixture
+def package(deployed: Stack) -> str:
+    """The ARN of a package that waits for its approval: the model that is in service."""
+    sagemaker = deployed.client("sagemaker")
+    endpoint = sagemaker.describe_endpoint(EndpointName=deployed.outputs["EndpointName"])
+    config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
+    model = sagemaker.describe_model(ModelName=config["ProductionVariants"][0]["ModelName"])
+    container = model["PrimaryContainer"]
+    arn: str = sagemaker.create_model_package(
+        ModelPackageGroupName=deployed.outputs["ModelPackageGroupName"],
+        ModelApprovalStatus="PendingManualApproval",
+        InferenceSpecification={
+            "Containers": [{name: container[name] for name in ("Image", "ModelDataUrl")}],
+            "SupportedContentTypes": ["application/json"],
+            "SupportedResponseMIMETypes": ["application/json"],
+        },
+    )["ModelPackageArn"]
+    return arn
 
 
 @pytest.fixture

@@ -13,6 +13,8 @@ import pytest
 from femo_client.api import ApiError, JobsApi
 
 from .conftest import Stack
+from .executions import begin
+from .test_machine_permissions import FIRST_STEPS, fail_in_turn
 
 pytestmark = pytest.mark.integration
 
@@ -57,3 +59,17 @@ def test_the_openapi_document_names_every_route_that_is_deployed(
         if resource.get("resourceMethods")
     }
     assert deployed - {"/openapi.json"} == set(document["paths"])
+
+
+def test_a_first_model_that_fails_is_withdrawn_and_each_permission_for_it_is_needed(
+    stack: Stack, recording: Path
+) -> None:
+    s3, bucket = stack.client("s3"), stack.outputs["ModelsBucketName"]
+    s3.upload_file(str(recording), bucket, "smoke/recording.dat")
+    machine_input = {"modelDataUrl": f"s3://{bucket}/absent/model.tar.gz"}
+
+    output = fail_in_turn(stack, lambda: begin(stack, "Deployment", machine_input), FIRST_STEPS)
+
+    assert output["outcome"] == "WITHDRAWN"
+    assert "EndpointFailed" in output["reason"]
+    assert not stack.client("sagemaker").list_endpoints()["Endpoints"]

@@ -1,52 +1,31 @@
-"""Each permission of the API function and of the endpoint is needed, and where: least privilege."""
+"""Each permission of each function and of the endpoint is needed, and where: least privilege.
+
+Those of the state machines and of their jobs are in test_machine_permissions.py. Every permission
+that the template grants is either taken away in one of the two, or in the table at the end of it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 
 from femo_client.api import ApiError, JobsApi
 
 from .conftest import Stack
+from .grants import Grant, find, takes_away, without
+from .waiting import Tail, wait_for
 
 pytestmark = pytest.mark.integration
 
-
-@contextmanager
-def without(stack: Stack, role: str, action: str, sid: str | None = None) -> Iterator[None]:
-    """Take an action away from a role of the template, in one statement or in all."""
-    iam = stack.client("iam")
-    name = stack.client("cloudformation").describe_stack_resource(
-        StackName="femo-local", LogicalResourceId=role
-    )["StackResourceDetail"]["PhysicalResourceId"]
-    (policy,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
-    original = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
-    statements = []
-    taken = 0
-    for statement in original["Statement"]:
-        actions = statement["Action"]
-        actions = [actions] if isinstance(actions, str) else actions
-        if action in actions and sid in (None, statement.get("Sid")):
-            actions = [one for one in actions if one != action]
-            taken += 1
-        if actions:
-            statements.append({**statement, "Action": actions})
-    assert taken, f"{role} has no {action} to take away"
-
-    def put(document: dict[str, Any]) -> None:
-        iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=json.dumps(document))
-
-    put({**original, "Statement": statements})
-    try:
-        yield
-    finally:
-        put(original)
+MULTIPART_BYTES = 70 * 1024**2  # more than is uploaded at once
 
 
 @pytest.fixture(scope="module")
@@ -55,60 +34,459 @@ def key(deployed: Stack, recording: Path) -> str:
         return api.upload(recording)
 
 
-def row_exists(stack: Stack, job_id: str) -> bool:
-    answer = stack.client("dynamodb").get_item(
-        TableName=stack.outputs["JobsTableName"], Key={"jobId": {"S": job_id}}
+@pytest.fixture(scope="module")
+def bad_key(deployed: Stack) -> str:
+    """An object that is no recording."""
+    deployed.client("s3").put_object(
+        Bucket=deployed.outputs["RecordingsBucketName"], Key="bad.dat", Body=b"not a recording"
     )
-    return "Item" in answer
+    return "bad.dat"
 
 
-@pytest.mark.parametrize(
-    ("action", "sid"),
-    [
-        ("dynamodb:PutItem", None),
-        ("s3:PutObject", "WriteRequests"),
-        ("sagemaker:InvokeEndpointAsync", None),
-    ],
+@pytest.fixture(scope="module")
+def jobs(deployed: Stack, key: str, bad_key: str) -> dict[str, dict[str, Any]]:
+    """The rows of a completed and of a failed job."""
+    rows = {}
+    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+        for name, recording_key in (("completed", key), ("failed", bad_key)):
+            job_id = f"permissions-{name}-{uuid.uuid4()}"
+            api.submit({"jobId": job_id, "s3Key": recording_key})
+            assert api.wait(job_id)["status"].lower() == name
+            rows[name] = row(deployed, job_id)
+    return rows
+
+
+def row(stack: Stack, job_id: str) -> dict[str, Any]:
+    """Return the row of a job, or nothing."""
+    answer = stack.client("dynamodb").get_item(
+        TableName=stack.outputs["JobsTableName"], Key={"jobId": {"S": job_id}}, ConsistentRead=True
+    )
+    found: dict[str, Any] = answer.get("Item", {})
+    return found
+
+
+def call(stack: Stack, method: str, path: str, **options: Any) -> httpx.Response:
+    """Call the API, whatever it answers."""
+    with JobsApi(stack.outputs["ApiUrl"], stack.credentials()) as api:
+        headers = {"Authorization": f"Bearer {api.token()}"}
+    return httpx.request(
+        method, stack.outputs["ApiUrl"] + path, headers=headers, timeout=60, **options
+    )
+
+
+def invoke(stack: Stack, output: str, event: Any) -> tuple[dict[str, Any] | None, bool]:
+    """Invoke a function and return what it answers, and whether that is an error."""
+    answer = stack.client("lambda").invoke(
+        FunctionName=stack.outputs[output], Payload=json.dumps(event)
+    )
+    return json.loads(answer["Payload"].read()), "FunctionError" in answer
+
+
+# The API
+
+
+@takes_away(
+    "ApiFunctionRole KeepJobs dynamodb:PutItem *",
+    "ApiFunctionRole ReadRecordings s3:GetObject *",
+    "ApiFunctionRole WriteRequests s3:PutObject *",
+    "ApiFunctionRole QueueInference *",
 )
-def test_a_job_is_not_accepted_without_each_permission_that_queueing_needs(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, action: str, sid: str | None
+def test_a_job_is_not_accepted_without(
+    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
 ) -> None:
-    with without(deployed, "ApiFunctionRole", action, sid):
+    with without(deployed, grant):
         with pytest.raises(ApiError) as refused:
             api.submit({"jobId": job_id, "s3Key": key})
-        assert refused.value.status >= 500
-        assert not row_exists(deployed, job_id)
+        assert refused.value.status == (404 if grant.sid == "ReadRecordings" else 500)
+        assert not row(deployed, job_id)
     api.submit({"jobId": job_id, "s3Key": key})
     assert api.wait(job_id)["status"] == "Completed"
 
 
-def test_a_recording_that_the_api_may_not_read_is_not_accepted(
-    deployed: Stack, api: JobsApi, key: str, job_id: str
+@takes_away("ApiFunctionRole KeepJobs dynamodb:UpdateItem *")
+def test_a_queued_job_cannot_be_noted_as_such_without(
+    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
 ) -> None:
-    with without(deployed, "ApiFunctionRole", "s3:GetObject", "ReadRecordings"):
-        with pytest.raises(ApiError):
-            api.submit({"jobId": job_id, "s3Key": key})
-        assert not row_exists(deployed, job_id)
-
-
-@pytest.mark.parametrize(
-    ("action", "path"), [("dynamodb:GetItem", "/jobs/any"), ("dynamodb:Query", "/jobs")]
-)
-def test_the_api_cannot_read_the_table_without_the_permission(
-    deployed: Stack, api: JobsApi, action: str, path: str
-) -> None:
-    headers = {"Authorization": f"Bearer {api.token()}"}
-    with without(deployed, "ApiFunctionRole", action):
-        denied = httpx.get(deployed.outputs["ApiUrl"] + path, headers=headers, timeout=60)
-    assert (denied.status_code, denied.json()["error"]["code"]) == (500, "internal_error")
-    assert httpx.get(deployed.outputs["ApiUrl"] + path, headers=headers).status_code in {200, 404}
-
-
-def test_an_endpoint_that_may_not_read_recordings_fails_the_job_with_a_reason(
-    deployed: Stack, api: JobsApi, key: str, job_id: str
-) -> None:
-    with without(deployed, "HostingRole", "s3:GetObject"):
+    with without(deployed, grant), pytest.raises(ApiError) as refused:
         api.submit({"jobId": job_id, "s3Key": key})
-        job = api.wait(job_id, timeout_seconds=60)
-    assert job["status"] == "Failed"
-    assert job["error"]["code"]
+    assert refused.value.status == 500
+    # It is queued all the same, and its message brings the outcome
+    assert api.wait(job_id)["status"] == "Completed"
+    assert api.submit({"jobId": job_id, "s3Key": key})["status"] == "Completed"
+
+
+@takes_away("ApiFunctionRole KeepJobs dynamodb:DeleteItem *")
+def test_the_row_of_a_refused_job_stays_without(
+    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+) -> None:
+    queueing = find("ApiFunctionRole QueueInference *")
+    with without(deployed, grant, queueing), pytest.raises(ApiError):
+        api.submit({"jobId": job_id, "s3Key": key})
+    assert row(deployed, job_id)["status"] == {"S": "Queued"}
+    api.submit({"jobId": job_id, "s3Key": key})
+    assert api.wait(job_id)["status"] == "Completed"
+
+
+@takes_away(
+    "ApiFunctionRole KeepJobs dynamodb:GetItem *",
+    "ApiFunctionRole ListJobs dynamodb:Query *",
+    "ApiFunctionRole ReadResults s3:GetObject *",
+)
+def test_jobs_and_results_cannot_be_read_without(
+    deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
+) -> None:
+    path = "/jobs" if grant.sid == "ListJobs" else f"/jobs/{jobs['completed']['jobId']['S']}"
+    with without(deployed, grant):
+        denied = call(deployed, "GET", path)
+    assert (denied.status_code, denied.json()["error"]["code"]) == (500, "internal_error")
+    assert call(deployed, "GET", path).status_code == 200
+
+
+@takes_away("ApiFunctionRole FindResults s3:ListBucket *")
+def test_a_job_whose_result_is_gone_cannot_be_read_without(
+    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+) -> None:
+    api.submit({"jobId": job_id, "s3Key": key})
+    bucket, _, name = api.wait(job_id)["resultLocation"].removeprefix("s3://").partition("/")
+    deployed.client("s3").delete_object(Bucket=bucket, Key=name)
+    with without(deployed, grant):
+        assert call(deployed, "GET", f"/jobs/{job_id}").status_code == 500
+    assert "result" not in call(deployed, "GET", f"/jobs/{job_id}").json()
+
+
+@takes_away(
+    "ApiFunctionRole UploadRecordings s3:PutObject *",
+    "ApiFunctionRole UploadRecordings s3:ListMultipartUploadParts *",
+    "ApiFunctionRole FindRecordings s3:ListBucketMultipartUploads *",
+    "ApiFunctionRole FindRecordings s3:ListBucket *",
+)
+def test_a_recording_is_not_uploaded_without(deployed: Stack, grant: Grant) -> None:
+    begun = call(
+        deployed, "POST", "/uploads", json={"fileName": "a.dat", "sizeBytes": MULTIPART_BYTES}
+    ).json()
+    calls: dict[str, tuple[str, dict[str, Any], int]] = {
+        "s3:PutObject": ("/uploads", {"fileName": "a.dat", "sizeBytes": MULTIPART_BYTES}, 201),
+        "s3:ListMultipartUploadParts": (f"/uploads/{begun['uploadId']}/complete", {}, 409),
+        "s3:ListBucketMultipartUploads": (f"/uploads/{begun['uploadId']}/complete", {}, 409),
+        # No upload of this id is open: perhaps it was completed before
+        "s3:ListBucket": (f"/uploads/{'a' * 22}.7/complete", {}, 404),
+    }
+    path, body, status = calls[grant.action]
+    with without(deployed, grant):
+        assert call(deployed, "POST", path, json=body).status_code == 500
+    assert call(deployed, "POST", path, json=body).status_code == status
+
+
+# The functions that nobody calls
+
+
+@takes_away(
+    "CompletionFunctionRole SettleJobs dynamodb:UpdateItem *",
+    "CompletionFunctionRole SettleJobs dynamodb:GetItem *",
+    "CompletionFunctionRole ReadResults s3:GetObject *results*",
+    "CompletionFunctionRole ReadResults s3:GetObject *failures*",
+    "CompletionFunctionRole FindResults s3:ListBucket *",
+)
+def test_a_message_is_not_recorded_without(
+    deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
+) -> None:
+    completed, failed = jobs["completed"], jobs["failed"]
+    place = {
+        "RequestsBucket/failures/*": failed["failureLocation"]["S"],
+        # A failure of which nothing could be written
+        "RequestsBucket": completed["failureLocation"]["S"],
+    }.get(grant.resource)
+    if place is None:
+        event = message(completed, "Completed", outputLocation=completed["outputLocation"]["S"])
+    else:
+        event = message(failed, "Failed", failureLocation=place)
+    with without(deployed, grant):
+        answer, is_error = invoke(deployed, "CompletionFunctionName", event)
+    assert is_error
+    assert answer is not None
+    assert answer["errorMessage"] == "1 of 1 messages could not be recorded"
+    assert invoke(deployed, "CompletionFunctionName", event) == (None, False)
+
+
+def message(job: dict[str, Any], status: str, **places: str) -> dict[str, Any]:
+    text = json.dumps(
+        {
+            "invocationStatus": status,
+            "inferenceId": job["jobId"]["S"],
+            "responseParameters": {"contentType": "application/json", **places},
+        }
+    )
+    return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": text}}]}
+
+
+@takes_away("CompletionFunctionRole KeepUnusableMessages sqs:SendMessage *")
+def test_a_message_that_nobody_can_read_is_lost_without(deployed: Stack, grant: Grant) -> None:
+    log = Tail(deployed, "ministack")
+    with without(deployed, grant):
+        deployed.client("sns").publish(
+            TopicArn=deployed.outputs["SuccessTopicArn"], Message=f"nonsense {uuid.uuid4()}"
+        )
+        log.wait_for("An event for", "is lost", grant.action)
+
+
+@takes_away(
+    "SweeperFunctionRole SettleJobs dynamodb:GetItem *",
+    "SweeperFunctionRole SettleJobs dynamodb:UpdateItem *",
+    "SweeperFunctionRole ReadResults s3:GetObject *results*",
+    "SweeperFunctionRole ReadResults s3:GetObject *failures*",
+    "SweeperFunctionRole FindResults s3:ListBucket *",
+    "SweeperFunctionRole WriteRequests s3:PutObject *",
+    "SweeperFunctionRole QueueInference *",
+)
+def test_an_overdue_job_stays_overdue_without(
+    deployed: Stack, api: JobsApi, jobs: dict[str, dict[str, Any]], job_id: str, grant: Grant
+) -> None:
+    # A failed job has no result: S3 has to say that it is not there, and then shows the failure
+    failed = grant.resource in ("RequestsBucket", "RequestsBucket/failures/*")
+    was_queued = grant.sid not in ("WriteRequests", "QueueInference")
+    make_overdue(deployed, jobs["failed" if failed else "completed"], job_id, queued=was_queued)
+    with without(deployed, grant):
+        report, _ = invoke(deployed, "SweeperFunctionName", {})
+    assert report is not None
+    assert (report["failed"], row(deployed, job_id)["status"]) == (1, {"S": "Queued"})
+    make_overdue(deployed, jobs["failed" if failed else "completed"], job_id, queued=was_queued)
+    invoke(deployed, "SweeperFunctionName", {})
+    assert api.wait(job_id)["status"] == ("Failed" if failed else "Completed")
+
+
+def make_overdue(stack: Stack, job: dict[str, Any], job_id: str, *, queued: bool) -> None:
+    """Write the row of a job of which no message came, or that was not queued."""
+    gone = {"completedAt", "processingSeconds", "outputType", "resultBytes"}
+    gone |= {"errorCode", "errorMessage", "errorField"}
+    gone |= set() if queued else {"outputLocation", "failureLocation"}
+    item = {name: value for name, value in job.items() if name not in gone} | {
+        "jobId": {"S": job_id},
+        "listingKey": {"S": f"{job['createdAt']['S']}#{job_id}"},
+        "status": {"S": "Queued"},
+        "openShard": {"S": "open"},
+        "checkAt": {"N": str(int(time.time()) - 1)},
+    }
+    stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)
+
+
+@takes_away(
+    "SweeperFunctionRole FindOverdueJobs dynamodb:Query *",
+    "InFlightFunctionRole CountOpenJobs dynamodb:Query *",
+)
+def test_open_jobs_are_not_found_without(deployed: Stack, grant: Grant) -> None:
+    function = f"{grant.role.removesuffix('Role')}Name"
+    with without(deployed, grant):
+        answer, is_error = invoke(deployed, function, {})
+    assert is_error
+    assert answer is not None
+    assert grant.action in answer["errorMessage"]
+    assert not invoke(deployed, function, {})[1]
+
+
+@takes_away(
+    *(
+        f"{function}FunctionRole WriteLogs {action} *"
+        for function in ("Api", "Completion", "Sweeper", "InFlight")
+        for action in ("logs:CreateLogStream", "logs:PutLogEvents")
+    )
+)
+def test_a_function_leaves_no_log_without(
+    deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
+) -> None:
+    name = deployed.outputs[f"{grant.role.removesuffix('Role')}Name"]
+    configuration = deployed.client("lambda").get_function_configuration(FunctionName=name)
+    group = configuration["LoggingConfig"]["LogGroup"]
+    completed = jobs["completed"]
+    event = message(completed, "Completed", outputLocation=completed["outputLocation"]["S"])
+
+    def work() -> None:
+        if grant.role == "ApiFunctionRole":
+            assert call(deployed, "GET", "/jobs?limit=1").status_code == 200
+        else:
+            assert not invoke(deployed, f"{grant.role.removesuffix('Role')}Name", event)[1]
+
+    log = Tail(deployed, "ministack")
+    with without(deployed, grant):
+        before = count_lines(deployed, group)
+        work()
+        log.wait_for(f"Log lines of {name} are lost", grant.action)
+        assert count_lines(deployed, group) == before
+    work()
+    wait_for(lambda: count_lines(deployed, group) > before)
+
+
+def count_lines(stack: Stack, group: str) -> int:
+    pages = stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return sum(len(page["events"]) for page in pages)
+
+
+# The endpoint
+
+
+@pytest.fixture(scope="module")
+def infer(deployed: Stack) -> Callable[..., str]:
+    """Have the endpoint analyse an object, and return what it writes into S3."""
+    s3, bucket = deployed.client("s3"), deployed.outputs["RequestsBucketName"]
+    recordings = deployed.outputs["RecordingsBucketName"]
+
+    def work(recording_key: str, *, prefix: str = "smoke", request_is_there: bool = True) -> str:
+        job_id = f"smoke-{uuid.uuid4()}"
+        request_key = f"{prefix}/{job_id}.json"
+        if request_is_there:
+            uri = recording_key if "://" in recording_key else f"s3://{recordings}/{recording_key}"
+            body = json.dumps({"jobId": job_id, "s3Key": uri})
+            s3.put_object(Bucket=bucket, Key=request_key, Body=body)
+        answer = deployed.client("sagemaker-runtime").invoke_endpoint_async(
+            EndpointName=deployed.outputs["EndpointName"],
+            InputLocation=f"s3://{bucket}/{request_key}",
+            InferenceId=job_id,
+            ContentType="application/json",
+        )
+        places = [answer["OutputLocation"], answer["FailureLocation"]]
+        found: str = wait_for(lambda: next(filter(None, map(read, places)), None))
+        return found
+
+    def read(place: str) -> str | None:
+        try:
+            body = s3.get_object(Bucket=bucket, Key=place.removeprefix(f"s3://{bucket}/"))["Body"]
+        except ClientError:
+            return None
+        text: str = body.read().decode()
+        return text
+
+    return work
+
+
+@takes_away("HostingRole ReadR* s3:GetObject RecordingsBucket/[*]")
+def test_a_recording_is_not_analysed_without(
+    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+) -> None:
+    with without(deployed, grant):
+        api.submit({"jobId": job_id, "s3Key": key})
+        job = api.wait(job_id)
+    assert (job["status"], job["error"]["code"]) == ("Failed", "recording_forbidden")
+
+
+@takes_away("HostingRole ReadR* s3:GetObject ModelsBucket/[*]")
+def test_a_model_is_not_loaded_without(deployed: Stack, grant: Grant) -> None:
+    sagemaker = deployed.client("sagemaker")
+    served = sagemaker.describe_endpoint(EndpointName=deployed.outputs["EndpointName"])
+    name = f"permissions-{uuid.uuid4()}"
+    with without(deployed, grant):
+        sagemaker.create_endpoint(
+            EndpointName=name, EndpointConfigName=served["EndpointConfigName"]
+        )
+        failed = wait_for(
+            lambda: (
+                None
+                if (found := sagemaker.describe_endpoint(EndpointName=name))["EndpointStatus"]
+                == "Creating"
+                else found
+            )
+        )
+    sagemaker.delete_endpoint(EndpointName=name)
+    assert failed["EndpointStatus"] == "Failed"
+    assert "model.tar.gz" in failed["FailureReason"]
+    assert "Forbidden" in failed["FailureReason"]
+
+
+@takes_away(
+    "HostingRole ReadR* s3:GetObject RequestsBucket/requests/[*]",
+    "HostingRole ReadR* s3:GetObject RequestsBucket/smoke/[*]",
+)
+def test_a_request_is_not_read_without(
+    deployed: Stack, infer: Callable[..., str], key: str, grant: Grant
+) -> None:
+    prefix = grant.resource.split("/")[1]
+    with without(deployed, grant):
+        told = infer(key, prefix=prefix)
+    assert "cannot read the input" in told
+    assert "AccessDenied" in told
+    assert '"result"' in infer(key, prefix=prefix)
+
+
+@takes_away("HostingRole WriteResults s3:PutObject *results*")
+def test_a_job_whose_result_cannot_be_kept_fails_without(
+    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+) -> None:
+    with without(deployed, grant):
+        api.submit({"jobId": job_id, "s3Key": key})
+        job = api.wait(job_id)
+    assert (job["status"], job["error"]["code"]) == ("Failed", "processing_failed")
+
+
+@takes_away("HostingRole WriteResults s3:PutObject *failures*")
+def test_the_reason_of_a_failure_is_lost_without(
+    deployed: Stack, api: JobsApi, bad_key: str, job_id: str, grant: Grant
+) -> None:
+    with without(deployed, grant):
+        api.submit({"jobId": job_id, "s3Key": bad_key})
+        job = api.wait(job_id)
+    assert (job["status"], job["error"]["code"]) == ("Failed", "processing_failed")
+    again = f"{job_id}-again"
+    api.submit({"jobId": again, "s3Key": bad_key})
+    assert api.wait(again)["error"]["code"] == "not_a_recording"
+
+
+@takes_away(
+    "HostingRole FindObjects s3:ListBucket RecordingsBucket",
+    "HostingRole FindObjects s3:ListBucket ModelsBucket",
+    "HostingRole FindObjects s3:ListBucket RequestsBucket",
+)
+def test_what_is_missing_is_not_told_as_missing_without(
+    deployed: Stack, infer: Callable[..., str], key: str, grant: Grant
+) -> None:
+    if grant.resource == "RequestsBucket":
+        arguments: dict[str, Any] = {"recording_key": key, "request_is_there": False}
+        denied, missing = "AccessDenied", "NoSuchKey"
+    else:
+        bucket = deployed.outputs[f"{grant.resource}Name"]
+        arguments = {"recording_key": f"s3://{bucket}/absent.dat"}
+        denied, missing = "recording_forbidden", "recording_not_found"
+    with without(deployed, grant):
+        assert denied in infer(**arguments)
+    assert missing in infer(**arguments)
+
+
+@takes_away(
+    "HostingRole TellOutcomes sns:Publish SuccessTopic",
+    "HostingRole TellOutcomes sns:Publish ErrorTopic",
+    "HostingRole EncryptOutcomes kms:GenerateDataKey *",
+    "HostingRole EncryptOutcomes kms:Decrypt *",
+)
+def test_an_outcome_is_not_told_and_left_to_the_sweeper_without(
+    deployed: Stack, api: JobsApi, key: str, bad_key: str, job_id: str, grant: Grant
+) -> None:
+    fails = grant.resource == "ErrorTopic"
+    log = Tail(deployed, "sagemaker")
+    with without(deployed, grant):
+        api.submit({"jobId": job_id, "s3Key": bad_key if fails else key})
+        log.wait_for(f"Notification of {job_id}", grant.action)
+    found = row(deployed, job_id)
+    assert found["status"] == {"S": "Queued"}
+    make_overdue(deployed, found, job_id, queued=True)
+    invoke(deployed, "SweeperFunctionName", {})
+    assert api.status(job_id)["status"] == ("Failed" if fails else "Completed")
+
+
+@takes_away(
+    "HostingRole WriteLogs logs:CreateLogGroup *",
+    "HostingRole WriteLogs logs:CreateLogStream *",
+    "HostingRole WriteLogs logs:PutLogEvents *",
+)
+def test_the_endpoint_leaves_no_log_without(
+    deployed: Stack, infer: Callable[..., str], key: str, grant: Grant
+) -> None:
+    group = f"/aws/sagemaker/Endpoints/{deployed.outputs['EndpointName']}"
+    log = Tail(deployed, "sagemaker")
+    deployed.client("logs").delete_log_group(logGroupName=group)
+    with without(deployed, grant):
+        infer(key)
+        log.wait_for(f"log lines of {group}", "are lost", grant.action)
+    infer(key)
+    wait_for(lambda: group_is_there(deployed, group) and count_lines(deployed, group))
+
+
+def group_is_there(stack: Stack, group: str) -> bool:
+    found = stack.client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    return any(one["logGroupName"] == group for one in found)

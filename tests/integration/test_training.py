@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
 from .conftest import ROOT, Stack
+from .waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
@@ -43,7 +41,8 @@ def execution_arn(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def trained(stack: Stack, cohort: Path, work: Path) -> dict[str, Any]:
     """The output of a finished run whose model waits for a person's approval."""
-    done = run_pipeline(stack, work, "-m", cohort / "manifest.json", "--manual-approval")
+    # The cache may hold what other tests have extracted
+    done = run_pipeline(stack, work, "-f", "-m", cohort / "manifest.json", "--manual-approval")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 extracted, 0 from the cache, 0 left out" in done.stdout
     ended = stack.wait_for_execution(execution_arn(work))
@@ -62,7 +61,7 @@ def test_a_run_registers_a_model_with_its_metrics(stack: Stack, trained: dict[st
     assert trained["modelPackageArn"] in trained["printed"]
 
 
-def test_a_second_run_extracts_only_what_is_new(
+def test_a_second_run_extracts_only_what_is_new_and_changed_settings_everything(
     stack: Stack, cohort: Path, work: Path, trained: dict[str, Any]
 ) -> None:
     manifest = json.loads((cohort / "manifest.json").read_text())
@@ -86,6 +85,15 @@ def test_a_second_run_extracts_only_what_is_new(
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 extracted, 6 from the cache, 1 left out" in done.stdout
     assert "broken.dat" in done.stdout
+
+    (work / "settings.json").write_text('{"detection": {"noise_multiplier": 35}}')
+    done = run_pipeline(
+        stack, work, "-m", work / "more.json", "--manual-approval", "--gate-minimum", "-1",
+        "--settings", work / "settings.json",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "7 extracted, 0 from the cache, 1 left out" in done.stdout
 
 
 def test_metrics_of_the_training_job_are_read_from_what_it_prints(
@@ -144,162 +152,6 @@ def test_stopping_an_execution_stops_its_job_and_a_redrive_goes_on(
     ended = stack.wait_for_execution(arn)
     assert ended["status"] == "SUCCEEDED", ended
     assert ended["redriveCount"] == 1
-
-
-def wait_for(look: Any, seconds: float = 60) -> Any:
-    """Look again and again until there is something to see."""
-    return retry(
-        retry=retry_if_result(lambda found: not found),
-        wait=wait_fixed(0.05),
-        stop=stop_after_delay(seconds),
-    )(look)()
-
-
-# Each action of a machine's role and the state that needs it, in the order of the states. A
-# machine is started without any of them and given one more whenever it fails: so each state fails
-# at least once and is redriven, and no action is granted that nothing needs.
-TRAINING_STEPS = [
-    ("s3:ListBucket", "FindManifest"),
-    ("s3:GetObject", "FindManifest"),
-    ("sagemaker:CreateProcessingJob", "ExtractFeatures"),
-    ("sagemaker:AddTags", "ExtractFeatures"),
-    ("iam:PassRole", "ExtractFeatures"),
-    ("events:PutTargets", "ExtractFeatures"),
-    ("events:PutRule", "ExtractFeatures"),
-    ("events:DescribeRule", "ExtractFeatures"),
-    ("sagemaker:ListTags", "ExtractFeatures"),
-    ("sagemaker:DescribeProcessingJob", "ExtractFeatures"),
-    ("sagemaker:CreateTrainingJob", "Train"),
-    ("sagemaker:DescribeTrainingJob", "Train"),
-    ("sagemaker:CreateModelPackage", "RegisterModel"),
-]
-
-
-def test_each_permission_of_the_training_machine_is_needed_where_it_says(
-    stack: Stack, trained: dict[str, Any]
-) -> None:
-    output = climb(
-        stack,
-        stack.outputs["TrainingStateMachineArn"],
-        {"manifest": trained["manifest"], "autoApprove": False},
-        TRAINING_STEPS,
-    )
-    assert output["outcome"] == "REGISTERED"
-
-
-DEPLOYMENT_STEPS = [
-    ("s3:ListBucket", "FindSmokeRecording"),
-    ("s3:GetObject", "FindSmokeRecording"),
-    ("sagemaker:DescribeModelPackage", "DescribeModelPackage"),
-    ("sagemaker:CreateModel", "CreateModel"),
-    ("sagemaker:AddTags", "CreateModel"),
-    ("iam:PassRole", "CreateModel"),
-    ("sagemaker:CreateEndpointConfig", "CreateEndpointConfig"),
-    ("sagemaker:ListEndpoints", "LookForEndpoint"),
-    ("sagemaker:DescribeEndpoint", "DescribeOldEndpoint"),
-    ("application-autoscaling:DeregisterScalableTarget", "StopScaling"),
-    ("sagemaker:UpdateEndpoint", "UpdateEndpoint"),
-    ("s3:PutObject", "WriteSmokeRequest"),
-    ("sagemaker:InvokeEndpointAsync", "InvokeSmokeJob"),
-    ("application-autoscaling:RegisterScalableTarget", "RegisterScalableTarget"),
-    ("application-autoscaling:PutScalingPolicy", "TrackBacklog"),
-    ("cloudwatch:PutMetricAlarm", "PutWakeAlarm"),
-]
-
-
-def test_an_approved_model_is_deployed_once_and_each_permission_for_it_is_needed(
-    deployed: Stack, trained: dict[str, Any]
-) -> None:
-    machine = deployed.client("stepfunctions")
-    version = trained["modelPackageArn"].rsplit("/", 1)[-1]
-    deployment = deployed.outputs["DeploymentStateMachineArn"]
-    arn = deployment.replace(":stateMachine:", ":execution:") + f":femo-dev-{version}"
-    with without_permissions(deployed, deployment, DEPLOYMENT_STEPS) as grant:
-        for _ in range(2):  # an event may come twice
-            for status in ("PendingManualApproval", "Approved"):
-                deployed.client("sagemaker").update_model_package(
-                    ModelPackageArn=trained["modelPackageArn"], ModelApprovalStatus=status
-                )
-        wait_for(lambda: named(machine, deployment, arn))
-        output = climb_execution(deployed, arn, DEPLOYMENT_STEPS, grant)
-    assert output["outcome"] == "DEPLOYED"
-    assert output["modelPackageArn"] == trained["modelPackageArn"]
-
-
-def named(machine: Any, state_machine: str, arn: str) -> bool:
-    executions = machine.list_executions(stateMachineArn=state_machine)["executions"]
-    return any(execution["executionArn"] == arn for execution in executions)
-
-
-def climb(
-    stack: Stack, arn: str, machine_input: dict[str, Any], steps: Sequence[tuple[str, str]]
-) -> dict[str, Any]:
-    """Run a machine from no permission to all of them."""
-    with without_permissions(stack, arn, steps) as grant:
-        started = stack.client("stepfunctions").start_execution(
-            stateMachineArn=arn, input=json.dumps(machine_input)
-        )
-        return climb_execution(stack, started["executionArn"], steps, grant)
-
-
-def climb_execution(
-    stack: Stack, arn: str, steps: Sequence[tuple[str, str]], grant: Any
-) -> dict[str, Any]:
-    machine = stack.client("stepfunctions")
-    for action, state in steps:
-        ended = stack.wait_for_execution(arn)
-        assert ended["status"] == "FAILED", f"{action} is not needed: {ended.get('output')}"
-        assert failed_state(machine, arn) == state, f"{action}: {ended['cause']}"
-        grant(action)
-        machine.redrive_execution(executionArn=arn)
-    ended = stack.wait_for_execution(arn)
-    assert ended["status"] == "SUCCEEDED", ended
-    output: dict[str, Any] = json.loads(ended["output"])
-    return output
-
-
-@contextmanager
-def without_permissions(
-    stack: Stack, machine_arn: str, steps: Sequence[tuple[str, str]]
-) -> Iterator[Any]:
-    """Take the actions from a machine's role; yield a function that gives one back."""
-    iam, machine = stack.client("iam"), stack.client("stepfunctions")
-    role = machine.describe_state_machine(stateMachineArn=machine_arn)["roleArn"].split("/")[-1]
-    (name,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    original = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
-    missing = {action for action, _ in steps}
-
-    def put(document: dict[str, Any]) -> None:
-        iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=json.dumps(document))
-
-    def reduced() -> dict[str, Any]:
-        statements = []
-        for statement in original["Statement"]:
-            actions = statement["Action"]
-            actions = [actions] if isinstance(actions, str) else actions
-            if left := [action for action in actions if action not in missing]:
-                statements.append({**statement, "Action": left})
-        return {**original, "Statement": statements}
-
-    def grant(action: str) -> None:
-        missing.discard(action)
-        put(reduced())
-
-    put(reduced())
-    try:
-        yield grant
-    finally:
-        put(original)
-
-
-def failed_state(machine: Any, arn: str) -> str:
-    events = machine.get_execution_history(executionArn=arn, reverseOrder=True, maxResults=50)[
-        "events"
-    ]
-    entered = (e["stateEnteredEventDetails"]["name"] for e in events
-               if "stateEnteredEventDetails" in e)  # fmt: skip
-    state: str = next(entered)
-    return state
 
 
 def test_failed_executions_are_told_to_the_operator(stack: Stack) -> None:

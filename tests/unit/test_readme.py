@@ -56,3 +56,13 @@ def test_every_output_and_parameter_that_the_readme_names_exists() -> None:
     named = set(re.findall(r"`((?:[A-Z][a-z]+){2,}(?:Arn|Uri|Url)?)(?:=\w+)?`", prose))
     assert named
     assert named <= known
+
+
+def test_each_function_and_machine_has_a_sample_input() -> None:
+    samples = {path.stem for path in (ROOT / "events").glob("*.json")}
+    kinds = ("AWS::Serverless::Function", "AWS::Serverless::StateMachine")
+    for name, item in RESOURCES.items():
+        if item["Type"] in kinds:
+            words = re.findall(r"[A-Z][a-z]+", re.sub(r"(Function|StateMachine)$", "", name))
+            first = "_".join(words).lower()
+            assert any(sample.startswith(f"{first}_") for sample in samples), name

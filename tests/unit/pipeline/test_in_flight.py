@@ -88,7 +88,8 @@ def test_the_metric_counts_the_open_jobs_alone_and_says_zero_too(
     for index in range(number):
         put(table, f"open-{index}", is_open=True)
 
-    answer = importlib.import_module("femo_in_flight.handler").handler({}, Context())
+    event = json.loads((ROOT / "events" / "in_flight_scheduled.json").read_text())
+    answer = importlib.import_module("femo_in_flight.handler").handler(event, Context())
 
     assert answer == {"jobsInFlight": number}
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -253,6 +253,47 @@ def test_options_and_environment_go_into_the_input(
     }
 
 
+def test_settings_are_checked_and_stored_where_the_machine_reads_them(
+    services: Services, folder: Path, run_pipeline: RunPipeline
+) -> None:
+    services.started()
+    services.succeeded({"outcome": "REJECTED"})
+    (folder / "settings.json").write_text('{"detection": {"noise_multiplier": 30}}')
+
+    run_pipeline(
+        "-m", write_manifest(folder, {"datFileKey": "a.dat"}), "--settings", "settings.json"
+    )
+
+    uri = services.execution_input["settings"]
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    assert key.endswith(".json"), "the machine takes no other"
+    stored = json.loads(services.s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    assert stored["detection"]["noise_multiplier"] == 30
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [(None, "No such file"), ("{", "JSON"), ('{"detection": {"noise": 1}}', "detection.noise")],
+)
+def test_settings_that_cannot_be_used_are_one_line_and_nothing_is_started(
+    services: Services,
+    folder: Path,
+    run_pipeline: RunPipeline,
+    capsys: pytest.CaptureFixture[str],
+    text: str | None,
+    complaint: str,
+) -> None:
+    if text is not None:
+        (folder / "settings.json").write_text(text)
+    status = run_pipeline(
+        "-m", write_manifest(folder, {"datFileKey": "a.dat"}), "--settings", "settings.json"
+    )
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "settings.json" in line
+    assert complaint in line
+
+
 def test_recordings_without_a_bucket_are_taken_to_lie_in_the_stacks_own(
     services: Services, folder: Path, run_pipeline: RunPipeline
 ) -> None:
