@@ -1,0 +1,195 @@
+"""The local stack of the fault run: it is kept, so its parts may be killed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import psutil
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import retry, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
+
+from bench.engine import ROOT
+from femo_client.api import Credentials, JobsApi
+from local_stack.deployment import STACK_NAME
+from local_stack.layout import StackFolder
+from local_stack.processes import members
+from local_stack.supervisor import read_description, supervisor_pid
+
+Result = TypeVar("Result")
+
+
+class KeptStack:
+    """A stack of its own, which goes on where it was after a kill.
+
+    Parameters
+    ----------
+    folder
+        Its state directory; what is in it is removed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = StackFolder(folder)
+        self._starting = threading.Lock()
+        self._ended = False
+        self._clients: dict[str, Any] = {}
+        self.outputs: dict[str, str] = {}
+        self._description: dict[str, Any] = {}
+        self._stack("stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it and wait until it is ready; nothing where it was stopped for good."""
+        with self._starting:
+            if self._ended:
+                return
+            self._stack("start", check=True)
+            description = read_description(self._folder)
+            if description is None:
+                raise RuntimeError("the stack ended right after its start")
+            self._description = description
+            self.outputs = description["outputs"]
+            self._clients.clear()
+
+    def stop(self) -> None:
+        """Stop it for good."""
+        self._ended = True
+        with self._starting:
+            self._stack("stop")
+
+    def _stack(self, word: str, *, check: bool = False) -> None:
+        # In a session of its own: Ctrl-C is this process's to handle, and must not stop the stop
+        subprocess.run(
+            [sys.executable, "-m", "local_stack", word, "--state-dir", str(self._folder.path)],
+            cwd=ROOT,
+            check=check,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+
+    def kill(self, part: str) -> None:
+        """SIGKILL a part, and wait until all of the stack has ended for it."""
+        psutil.Process(self._description["processes"][part]).kill()
+
+        @retry(retry=retry_if_result(bool), wait=wait_fixed(0.1), stop=stop_after_delay(120))
+        def pid() -> int | None:
+            return supervisor_pid(self._folder)
+
+        pid()
+
+    def kill_model_server(self) -> int:
+        """SIGKILL every process of the endpoint's container; return how many those were."""
+        killed = 0
+        for process in members(self._description["id"]):
+            try:
+                root = process.environ().get("FEMO_ML_ROOT", "")
+                if root and "/algo-" not in root:
+                    process.send_signal(signal.SIGKILL)
+                    killed += 1
+            except psutil.Error:
+                continue
+        return killed
+
+    def client(self, service: str) -> Any:
+        """Return an AWS client of the stack."""
+        if service not in self._clients:
+            environment = self._description["environment"]
+            variable = "AWS_ENDPOINT_URL_" + service.upper().replace("-", "_")
+            session = boto3.Session(
+                environment["AWS_ACCESS_KEY_ID"],
+                environment["AWS_SECRET_ACCESS_KEY"],
+                region_name=environment["AWS_DEFAULT_REGION"],
+            )
+            self._clients[service] = session.client(  # type: ignore[call-overload]
+                service,
+                endpoint_url=environment.get(variable, environment["AWS_ENDPOINT_URL"]),
+                config=Config(read_timeout=300, max_pool_connections=32),
+            )
+        return self._clients[service]
+
+    def api(self) -> JobsApi:
+        """Return a new client of the jobs API."""
+        pool = self.client("cognito-idp").describe_user_pool_client(
+            UserPoolId=self.outputs["UserPoolId"], ClientId=self.outputs["MachineClientId"]
+        )["UserPoolClient"]
+        credentials = Credentials(self.outputs["TokenUrl"], pool["ClientId"], pool["ClientSecret"])
+        return JobsApi(self.outputs["ApiUrl"], credentials)
+
+    def queued(self) -> dict[str, str]:
+        """Return the jobs in the endpoint's queue, and whether each waits or runs."""
+        path = self._folder.state / "sagemaker.sqlite"
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+            rows = store.execute("SELECT document, state FROM invocations").fetchall()
+        return {json.loads(document)["InferenceId"]: state for document, state in rows}
+
+    def undelivered(self) -> int:
+        """Return how many events functions have not answered to yet."""
+        return sum(1 for _ in (self._folder.state / "ministack" / "deliveries").glob("*.json"))
+
+    def physical_id(self, logical_id: str) -> str:
+        """Return the name that a resource of the template has here."""
+        found = self.client("cloudformation").describe_stack_resource(
+            StackName=STACK_NAME, LogicalResourceId=logical_id
+        )
+        name: str = found["StackResourceDetail"]["PhysicalResourceId"]
+        return name
+
+    @contextmanager
+    def denied(self, role: str, action: str) -> Iterator[None]:
+        """Deny an action to a role of the template for a while."""
+        name, policy = self.physical_id(role), "fault-run"
+        statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        patiently(
+            lambda: self.client("iam").put_role_policy(
+                RoleName=name, PolicyName=policy, PolicyDocument=document
+            )
+        )
+        try:
+            yield
+        finally:
+            patiently(
+                lambda: self.client("iam").delete_role_policy(RoleName=name, PolicyName=policy)
+            )
+
+    @contextmanager
+    def unsubscribed(self, topics: list[str]) -> Iterator[None]:
+        """Take every function's subscription of topics away for a while."""
+        sns = self.client("sns")
+        taken = []
+        for topic in topics:
+            for entry in sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]:
+                if entry["Protocol"] == "lambda":
+                    arn = entry["SubscriptionArn"]
+                    found = sns.get_subscription_attributes(SubscriptionArn=arn)["Attributes"]
+                    kept = {k: v for k, v in found.items() if k == "RedrivePolicy"}
+                    taken.append((topic, entry["Endpoint"], kept))
+                    sns.unsubscribe(SubscriptionArn=arn)
+        try:
+            yield
+        finally:
+            for topic, endpoint, attributes in taken:
+                sns.subscribe(
+                    TopicArn=topic, Protocol="lambda", Endpoint=endpoint, Attributes=attributes
+                )
+
+
+def patiently(work: Callable[[], Result], seconds: float = 180.0) -> Result:
+    """Call something until the stack answers, as one part of it may just be starting again."""
+    return retry(
+        retry=retry_if_exception_type((BotoCoreError, ClientError)),
+        wait=wait_fixed(1),
+        stop=stop_after_delay(seconds),
+        reraise=True,
+    )(work)()
