@@ -50,8 +50,8 @@ down: ## Stop the local stack
 test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2
 
-test-unit: .venv/.installed ## Run the tests that take seconds
-	@$(BIN)/python -m pytest tests/unit
+test-unit: .venv/.installed ## Run the tests that need no stack
+	@$(BIN)/python -m pytest --numprocesses 2 tests/unit
 
 test-sdk: setup .tools/sdk/.installed ## Run the notebooks' page with the SageMaker SDK, on a local stack
 	@.tools/sdk/bin/python -m pytest tests/sdk

@@ -140,9 +140,11 @@ def test_a_job_outlives_its_stopped_execution_without(
         described = getattr(sagemaker, f"describe_{SNAKE[kind]}")(**{f"{kind}Name": name})
         return str(described[f"{kind}Status"])
 
+    log = Tail(stack, "sagemaker")
     name = wait_for(running)
     with without(stack, grant):
         states.stop_execution(executionArn=arn)
+        log.wait_for(f"Stop{kind} is refused", grant.action, name)
         wait_for(lambda: status() != "InProgress")
     assert status() == "Completed"
     assert states.describe_execution(executionArn=arn)["status"] == "ABORTED"

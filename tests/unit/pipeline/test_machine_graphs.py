@@ -14,6 +14,31 @@ NAMED = {
     "createModel": "ModelName",
     "createEndpointConfig": "EndpointConfigName",
 }
+# What the optimized integrations take; another member keeps the whole machine from being created.
+# https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
+# https://docs.aws.amazon.com/step-functions/latest/dg/connect-sns.html
+OPTIMIZED = {
+    "createEndpoint": {"EndpointConfigName", "EndpointName", "Tags"},
+    "createEndpointConfig": {"EndpointConfigName", "KmsKeyId", "ProductionVariants", "Tags"},
+    "createModel": {
+        "Containers", "EnableNetworkIsolation", "ExecutionRoleArn", "ModelName",
+        "PrimaryContainer", "Tags", "VpcConfig",
+    },
+    "createProcessingJob": {
+        "AppSpecification", "Environment", "ExperimentConfig", "NetworkConfig",
+        "ProcessingInputs", "ProcessingJobName", "ProcessingOutputConfig",
+        "ProcessingResources", "RoleArn", "StoppingCondition", "Tags",
+    },
+    "createTrainingJob": {
+        "AlgorithmSpecification", "HyperParameters", "InputDataConfig", "OutputDataConfig",
+        "ResourceConfig", "RoleArn", "StoppingCondition", "Tags", "TrainingJobName", "VpcConfig",
+    },
+    "updateEndpoint": {"EndpointConfigName", "EndpointName"},
+    "publish": {
+        "Message", "MessageAttributes", "MessageStructure", "PhoneNumber", "Subject",
+        "TargetArn", "TopicArn",
+    },
+}  # fmt: skip
 
 
 def following(state: Document) -> set[str]:
@@ -87,3 +112,28 @@ def test_a_job_state_waits_longer_than_its_job_may_run(definition: Document) -> 
             assert state["TimeoutSeconds"] > longest, name
             total += state["TimeoutSeconds"]
     assert definition["TimeoutSeconds"] > total
+
+
+def tasks(definition: Document) -> list[tuple[str, Document, bool, str]]:
+    """Name, state, whether it is an optimized integration, and the operation of each task."""
+    return [
+        (name, state, "aws-sdk" not in state["Resource"], operation)
+        for name, state in definition["States"].items()
+        if state["Type"] == "Task"
+        for operation in [state["Resource"].rsplit(":", 1)[-1].removesuffix(".sync")]
+    ]
+
+
+def test_an_optimized_integration_is_given_only_what_it_takes(definition: Document) -> None:
+    for name, state, is_optimized, operation in tasks(definition):
+        if is_optimized:
+            assert set(state["Arguments"]) <= OPTIMIZED[operation], name
+
+
+def test_an_error_of_sagemaker_has_the_name_that_its_integration_gives_it(
+    definition: Document,
+) -> None:
+    foreign = {True: "SageMaker.SageMakerException", False: "SageMaker.AmazonSageMakerException"}
+    for name, state, is_optimized, _ in tasks(definition):
+        for part in [*state.get("Retry", []), *state.get("Catch", [])]:
+            assert foreign[is_optimized] not in part["ErrorEquals"], name
