@@ -57,7 +57,6 @@ def test_a_job_whose_message_was_lost_is_settled_by_the_sweeper(
         "checkAt": {"N": str(int(time.time()) - 1)},
     }
     stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)
-    assert api.status(job_id)["status"] == "Queued"
 
     stack.client("lambda").invoke(FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}")
 

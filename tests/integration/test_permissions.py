@@ -244,12 +244,14 @@ def test_an_overdue_job_stays_overdue_without(
     # A failed job has no result: S3 has to say that it is not there, and then shows the failure
     failed = grant.resource in ("RequestsBucket", "RequestsBucket/failures/*")
     was_queued = grant.sid not in ("WriteRequests", "QueueInference")
-    make_overdue(deployed, jobs["failed" if failed else "completed"], job_id, queued=was_queued)
-    with without(deployed, grant):
+    job = jobs["failed" if failed else "completed"]
+    with without(deployed, grant):  # from before it is overdue: the schedule's runs see it, too
+        make_overdue(deployed, job, job_id, queued=was_queued)
         report, _ = invoke(deployed, "SweeperFunctionName", {})
+        found = row(deployed, job_id)
     assert report is not None
-    assert (report["failed"], row(deployed, job_id)["status"]) == (1, {"S": "Queued"})
-    make_overdue(deployed, jobs["failed" if failed else "completed"], job_id, queued=was_queued)
+    assert (report["failed"], found["status"]) == (1, {"S": "Queued"})
+    make_overdue(deployed, job, job_id, queued=was_queued)
     invoke(deployed, "SweeperFunctionName", {})
     assert api.wait(job_id)["status"] == ("Failed" if failed else "Completed")
 
