@@ -12,6 +12,7 @@ import io
 import json
 import queue
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -70,6 +71,7 @@ class Recordings:
     @classmethod
     def make(cls, folder: Path) -> Recordings:
         """Write short synthetic recordings, and files that are none."""
+        shutil.rmtree(folder, ignore_errors=True)
         words = ["synthesize", folder, "--recordings", RECORDINGS, "--minutes", RECORDING_MINUTES]
         subprocess.run([str(FEMO), *map(str, words)], check=True, capture_output=True)
         good = {path.stem: path for path in sorted(folder.glob("*.dat"))}
@@ -629,7 +631,7 @@ def put_model_into_service(stack: KeptStack, recordings: Recordings) -> None:
     )["executionArn"]
     while (state := states.describe_execution(executionArn=arn))["status"] == "RUNNING":
         time.sleep(POLL_SECONDS)
-    if state["status"] != "SUCCEEDED":
+    if json.loads(state.get("output", "{}")).get("outcome") != "DEPLOYED":
         sys.exit(f"bench: error: no model is in service: {state}")
 
 
