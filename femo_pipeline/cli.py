@@ -49,6 +49,15 @@ def _hyperparameters(
     return pairs
 
 
+def _chosen(**options: Any) -> list[str]:
+    """Return the names of the options that were given."""
+    return [
+        name.removesuffix("_path").replace("_", " ")
+        for name, value in options.items()
+        if value is not None and value is not False and value != {}
+    ]
+
+
 @click.command(
     name="run_pipeline.sh",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -119,6 +128,8 @@ def run(
     """Train a movement classifier on a manifest: extract, train, evaluate, register."""
     if [manifest_path, failed_arn, running_arn].count(None) != 2:
         raise click.UsageError("Give one of --manifest, --redrive and --follow.")
+    if manifest_path is None and (chosen := _chosen(settings_path=settings_path, **options)):
+        raise click.UsageError(f"{' and '.join(chosen)} can be chosen for a new run only.")
     manifest = None if manifest_path is None else uploads.read_manifest(manifest_path)
     settings = None if settings_path is None else uploads.read_settings(settings_path)
     if manifest is not None and not manifest.items:

@@ -1,4 +1,4 @@
-"""Routes under /_local/: what local SageMaker asks of IAM and EventBridge.
+"""Routes under /_local/: what local SageMaker asks of IAM and EventBridge, and what tests plan.
 
 Local SageMaker is a separate process, and some questions that AWS's services ask each other have
 no public API: whose credentials are these and may they do that (with condition keys), and events

@@ -39,6 +39,7 @@ from local_stack.layout import StackFolder
 from local_stack.processes import guardians, members
 from local_stack.supervisor import supervisor_pid
 
+from . import executions
 from .conftest import ROOT, Stack, run_cli
 from .executions import entered, plan_failures
 from .test_training import execution_arn, run_pipeline
@@ -188,18 +189,13 @@ def jobs_api(stack: Stack) -> JobsApi:
 
 
 def begin(stack: Stack, manifest: str, *, extract: bool = False) -> str:
-    arn: str = stack.client("stepfunctions").start_execution(
-        stateMachineArn=stack.outputs["TrainingStateMachineArn"],
-        input=json.dumps(
-            {
-                "manifest": manifest,
-                "forceExtract": extract,
-                "autoApprove": False,
-                "qualityGate": {"metric": "f1", "minimum": 0},
-            }
-        ),
-    )["executionArn"]
-    return arn
+    machine_input = {
+        "manifest": manifest,
+        "forceExtract": extract,
+        "autoApprove": False,
+        "qualityGate": {"metric": "f1", "minimum": 0},
+    }
+    return executions.begin(stack, "Training", machine_input)
 
 
 def packages(stack: Stack) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from .conftest import ROOT, Stack
+from .executions import begin, redrive
 from .waiting import wait_for
 
 pytestmark = pytest.mark.integration
@@ -129,12 +130,11 @@ def test_stopping_an_execution_stops_its_job_and_a_redrive_goes_on(
     stack: Stack, trained: dict[str, Any]
 ) -> None:
     machine, sagemaker = stack.client("stepfunctions"), stack.client("sagemaker")
-    arn = machine.start_execution(
-        stateMachineArn=stack.outputs["TrainingStateMachineArn"],
-        input=json.dumps(
-            {"manifest": trained["manifest"], "forceExtract": True, "autoApprove": False}
-        ),
-    )["executionArn"]
+    arn = begin(
+        stack,
+        "Training",
+        {"manifest": trained["manifest"], "forceExtract": True, "autoApprove": False},
+    )
     running = wait_for(
         lambda: sagemaker.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"]
     )
@@ -148,8 +148,7 @@ def test_stopping_an_execution_stops_its_job_and_a_redrive_goes_on(
             == "Stopped"
         )
     )
-    machine.redrive_execution(executionArn=arn)
-    ended = stack.wait_for_execution(arn)
+    ended = redrive(stack, arn)
     assert ended["status"] == "SUCCEEDED", ended
     assert ended["redriveCount"] == 1
 

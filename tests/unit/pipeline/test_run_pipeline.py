@@ -452,6 +452,9 @@ def test_a_machine_that_may_not_be_started_is_told_in_one_line(
         ["-m", "x", "--instances", "0"],
         ["-m", "x", "--redrive", ARN],
         ["-m", "x", "--hyperparameter", "trees"],
+        ["--redrive", ARN, "--settings", "settings.json"],
+        ["--redrive", ARN, "-f"],
+        ["--follow", ARN, "--gate-minimum", "0"],
     ],
 )
 def test_a_wrong_call_is_exit_status_2(run_pipeline: RunPipeline, arguments: list[str]) -> None:
