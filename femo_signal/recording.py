@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from femo_signal.settings import TICKS_PER_SECOND
 if TYPE_CHECKING:
     from femo_signal.settings import AnalysisSettings
 
-__all__ = ["Channel", "Gap", "Profile", "RecordingInfo", "Signals"]
+__all__ = ["Channel", "Gap", "Profile", "RecordingInfo", "SensorOff", "Signals"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,16 @@ class Gap:
     start_seconds: float  # from the start of the recording
     end_seconds: float
     reason: str
+
+
+@dataclass(frozen=True)
+class SensorOff:
+    """A stretch of time in which a sensor gave nothing that can be judged."""
+
+    sensor: str  # "sensor_1" to "sensor_6", or "imu"
+    start_seconds: float  # from the start of the recording
+    end_seconds: float
+    reason: str  # "constant", "railed" or "no blocks"
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class RecordingInfo:
     length_ticks: int  # of the trimmed axis
     gaps: tuple[Gap, ...]
     notices: tuple[str, ...]  # what is missing or odd, one sentence each
+    sensors_off: tuple[SensorOff, ...] = ()  # gaps of the whole file apart
 
     def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """Turn ticks of the trimmed axis into seconds from the start of the recording."""
@@ -76,6 +87,8 @@ class Signals:
     pitch: Channel | None
     yaw: Channel | None
     live: frozenset[str]  # of sensor_1..6, acceleration, roll, pitch, yaw
+    off: Mapping[str, Intervals] = field(default_factory=dict)
+    """Ticks of the trimmed axis in which a live channel is off, by its name; gaps apart."""
 
 
 @dataclass(frozen=True)

@@ -46,12 +46,13 @@ class Chunk:
 
     start_tick: int  # from the start of the recording, untrimmed
     length: int  # ticks
-    piezo: NDArray[np.uint16]  # (length, piezos) counts; 0 where there was no block
+    piezo: NDArray[np.uint16]  # (p, piezos) counts
     accelerometer: NDArray[np.uint16]  # (k, 3 x accelerometers) counts
     accelerometer_ticks: NDArray[np.int64] | None  # (k,) untrimmed; None: every tick
     imu: NDArray[np.int16]  # (m, 10): quaternion r i j k, magnetometer x y z, acceleration x y z
     imu_ticks: NDArray[np.int64]  # (m,) untrimmed
     presses: Intervals  # untrimmed
+    piezo_ticks: NDArray[np.int64] | None = None  # (p,) untrimmed; None: every tick
 
 
 class Reader(Protocol):
