@@ -1,0 +1,1 @@
+"""Finds what happens in a recording: evidence, candidates, body movement, hiccups."""

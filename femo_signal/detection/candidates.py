@@ -1,0 +1,186 @@
+"""Candidate movements: where the sensors agree more than they would by chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femo_signal.detection.evidence import Evidence, Flags, Floats, agreement
+from femo_signal.settings import CandidateSettings, EvidenceSettings
+
+__all__ = ["Candidates", "chance_level", "find_candidates"]
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Stretches of agreement, in order of time."""
+
+    first: NDArray[np.int64]  # (n,) frames
+    past: NDArray[np.int64]  # (n,) frames
+    peak: NDArray[np.int64]  # (n,) frames
+    strength: Floats  # (n,) agreement at the peak over the chance level there
+    level: Floats  # (frames,) what agreement reaches by chance
+
+
+def chance_level(
+    z: Floats,
+    on: Flags,
+    quiet: Flags,
+    *,
+    frame_rate: float,
+    settings: CandidateSettings,
+    evidence: EvidenceSettings,
+) -> float:
+    """Return what the agreement of these sensors reaches by chance, so many times an hour.
+
+    The sensors' rows are shifted against each other in time: what then still agrees does so by
+    chance. Moments at which they truly agree are left out first, or they would count as chance.
+
+    Parameters
+    ----------
+    z : ndarray of float32, shape (sensors, frames)
+    on : ndarray of bool, shape (sensors, frames)
+    quiet : ndarray of bool, shape (frames,)
+        Frames that take part: all of the sensors on, no body movement.
+    frame_rate : float
+        Frames a second.
+    settings : CandidateSettings
+    evidence : EvidenceSettings
+
+    Returns
+    -------
+    float
+        NaN where too little time is quiet to tell.
+    """
+    kept = quiet.copy()
+    level = float("nan")
+    for _ in range(2):
+        found = _shifted_level(z[:, kept], frame_rate=frame_rate, settings=settings, evidence=evidence)
+        if not np.isfinite(found):
+            break
+        level = found
+        true = agreement(z, on, settings=evidence) >= level
+        reach = round(settings.chance_apart_seconds * frame_rate)
+        near = np.convolve(true, np.ones(2 * reach + 1), "same") > 0.5
+        kept = quiet & ~near
+    return level
+
+
+def _shifted_level(
+    z: Floats, *, frame_rate: float, settings: CandidateSettings, evidence: EvidenceSettings
+) -> float:
+    sensors, frames = z.shape
+    block = round(settings.chance_block_seconds * frame_rate)
+    blocks = frames // block
+    apart = round(settings.chance_shift_seconds * frame_rate)
+    if blocks < settings.chance_least_blocks or frames < 2 * apart * sensors:
+        return float("nan")
+    draws = max(1, -(-settings.chance_blocks // blocks)) if sensors > 1 else 1
+    random = np.random.default_rng(settings.chance_seed)
+    every = np.ones((sensors, blocks * block), dtype=bool)
+    highest = []
+    for _ in range(draws):
+        slot = (frames - apart) // sensors
+        shift = random.permutation(sensors) * slot + random.integers(0, slot - apart, sensors)
+        moved = np.stack([np.roll(row, by) for row, by in zip(z, shift.tolist(), strict=True)])
+        total = agreement(moved[:, : blocks * block], every, settings=evidence)
+        highest.append(total.reshape(blocks, block).max(axis=1))
+    share = settings.chance_per_hour * settings.chance_block_seconds / 3600
+    return float(np.quantile(np.concatenate(highest), 1 - share))
+
+
+def chance_levels(
+    evidence: Evidence, quiet: Flags, *, settings: CandidateSettings, options: EvidenceSettings
+) -> Floats:
+    """Return the chance level of the sensors that are on at each frame, shape (frames,).
+
+    A set of sensors that is on for too short a time to tell takes its level from moments at
+    which these and others are on; failing that, the highest level that is known.
+    """
+    level = np.full(evidence.frames.count, np.nan, dtype=np.float32)
+    sets, which = np.unique(evidence.on, axis=1, return_inverse=True)
+    for number, members in enumerate(sets.T):
+        if not members.any():
+            continue
+        fit = evidence.on[members].all(axis=0) & quiet
+        level[which.ravel() == number] = chance_level(
+            evidence.z[members],
+            evidence.on[members],
+            fit,
+            frame_rate=evidence.frames.rate,
+            settings=settings,
+            evidence=options,
+        )
+    known = np.isfinite(level)
+    level[~known] = level[known].max() if known.any() else settings.default_level
+    return np.clip(level, settings.least_level, settings.greatest_level)
+
+
+def find_candidates(
+    evidence: Evidence, quiet: Flags, *, settings: CandidateSettings, options: EvidenceSettings
+) -> Candidates:
+    """Find where the agreement rises above chance, with a hysteresis.
+
+    Parameters
+    ----------
+    evidence : Evidence
+    quiet : ndarray of bool, shape (frames,)
+        Frames that can be judged.
+    settings : CandidateSettings
+    options : EvidenceSettings
+
+    Returns
+    -------
+    Candidates
+    """
+    level = chance_levels(evidence, quiet, settings=settings, options=options)
+    strength = np.where(quiet, evidence.agreement / level, 0).astype(np.float32)
+    runs = _runs(strength >= settings.lower_share)
+    close = settings.join_seconds * evidence.frames.rate
+    runs = _split(strength, _joined(runs, close), settings=settings, rate=evidence.frames.rate)
+    peak = np.array([a + int(strength[a:b].argmax()) for a, b in runs], dtype=np.int64)
+    high = strength[peak] >= 1 if len(peak) else np.zeros(0, bool)
+    runs, peak = runs[high], peak[high]
+    return Candidates(runs[:, 0], runs[:, 1], peak, strength[peak], level)
+
+
+def _runs(mask: Flags) -> NDArray[np.int64]:
+    padded = np.concatenate(([False], mask, [False]))
+    return np.flatnonzero(padded[1:] != padded[:-1]).reshape(-1, 2)
+
+
+def _joined(runs: NDArray[np.int64], close: float) -> NDArray[np.int64]:
+    if len(runs) < 2:
+        return runs
+    apart = runs[1:, 0] - runs[:-1, 1] >= close
+    first = np.concatenate(([True], apart))
+    last = np.concatenate((apart, [True]))
+    return np.column_stack((runs[first, 0], runs[last, 1]))
+
+
+def _split(
+    strength: Floats, runs: NDArray[np.int64], *, settings: CandidateSettings, rate: float
+) -> NDArray[np.int64]:
+    """Part runs at deep valleys between two peaks that are far enough apart."""
+    from scipy.signal import find_peaks
+
+    rows: list[tuple[int, int]] = []
+    apart = max(1, round(settings.split_seconds * rate))
+    for a, b in runs.tolist():
+        if b - a < apart:
+            rows.append((a, b))
+            continue
+        inside = strength[a:b]
+        peaks = find_peaks(
+            np.concatenate(([0], inside, [0])), height=1, distance=apart, plateau_size=1
+        )[0] - 1
+        start = a
+        for left, right in zip(peaks[:-1], peaks[1:], strict=True):
+            valley = left + int(inside[left:right].argmin())
+            if inside[valley] <= settings.split_depth * min(inside[left], inside[right]):
+                rows.append((start, a + valley))
+                start = a + valley
+        rows.append((start, b))
+    return np.array(rows, dtype=np.int64).reshape(-1, 2)

@@ -1,0 +1,294 @@
+"""What the sensors say at each moment: how far each rises above its own level, and their sum.
+
+Each channel is compared with nothing but itself: the logarithm of its energy in a few bands, as
+a robust z by the channel's own rolling median and spread over usable, quiet time. A gain that
+differs, or changes, moves median and energy alike and leaves z as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+from scipy.ndimage import maximum_filter1d
+
+from femo_signal.intervals import Intervals, contains, dilate, union
+from femo_signal.recording import Channel, Signals
+from femo_signal.settings import TICKS_PER_SECOND, EvidenceSettings
+
+__all__ = ["Evidence", "Frames", "band_log_energy", "channel_z", "collect_evidence", "rolling_level"]
+
+MAD_TO_SIGMA = 1.4826  # of a normal distribution
+BATCH_FRAMES = 8192
+LEAST_ENERGY = 1e-14  # V^2, below any quantisation: keeps the logarithm finite
+
+Floats = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The moments at which evidence is taken, evenly spaced on the trimmed axis."""
+
+    count: int
+    first_tick: int  # centre of the first frame
+    step_ticks: int
+    window_ticks: int
+
+    @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return TICKS_PER_SECOND / self.step_ticks
+
+    @property
+    def ticks(self) -> NDArray[np.int64]:
+        """Centres, shape (count,)."""
+        return self.first_tick + np.arange(self.count, dtype=np.int64) * self.step_ticks
+
+    def inside(self, intervals: Intervals, *, margin_ticks: int = 0) -> Flags:
+        """Tell for each frame whether its centre lies in the widened intervals; shape (count,)."""
+        end = self.first_tick + self.count * self.step_ticks + margin_ticks + 1
+        return contains(dilate(intervals, 2 * margin_ticks + 1, end), self.ticks)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the sensors say, frame by frame."""
+
+    frames: Frames
+    sensors: tuple[str, ...]
+    z: Floats  # (sensors, frames) best band's robust z; 0 where the sensor is off
+    band: NDArray[np.uint8]  # (sensors, frames) which band that is
+    on: Flags  # (sensors, frames)
+    agreement: Floats  # (frames,) what the sensors that are on have in common
+
+
+def frames_of(samples: int, settings: EvidenceSettings, *, step_ticks: int) -> Frames:
+    """Return the frames of a channel of so many samples, ``step_ticks`` apart."""
+    window, hop = settings.window_samples, settings.hop_samples
+    return Frames(
+        count=max((samples - window) // hop + 1, 0),
+        first_tick=window // 2 * step_ticks,
+        step_ticks=hop * step_ticks,
+        window_ticks=window * step_ticks,
+    )
+
+
+def band_log_energy(
+    samples: Floats,
+    bands_hz: tuple[tuple[float, float], ...],
+    *,
+    sample_rate: float,
+    window: int,
+    hop: int,
+) -> Floats:
+    """Return the logarithm of a signal's energy in bands, frame by frame.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n,)
+    bands_hz : tuple of (low, high)
+        Both edges belong to the band; bins are ``sample_rate / window`` apart.
+    sample_rate : float
+        Hz.
+    window, hop : int
+        Samples of a frame (Hann window), and from one frame to the next.
+
+    Returns
+    -------
+    ndarray of float32, shape (bands, frames)
+        Natural logarithm.
+    """
+    count = max((len(samples) - window) // hop + 1, 0)
+    energy = np.empty((len(bands_hz), count), dtype=np.float32)
+    if not count:
+        return energy
+    shape = np.hanning(window + 1)[:window].astype(np.float32)
+    frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop][:count]
+    frequency = np.arange(window // 2 + 1) * sample_rate / window
+    bins = [np.flatnonzero((frequency >= low) & (frequency <= high)) for low, high in bands_hz]
+    for first in range(0, count, BATCH_FRAMES):
+        spectrum = fft.rfft(frames[first : first + BATCH_FRAMES] * shape, axis=1)
+        power = spectrum.real**2 + spectrum.imag**2
+        for row, inside in zip(energy, bins, strict=True):
+            row[first : first + BATCH_FRAMES] = power[:, inside[0] : inside[-1] + 1].sum(axis=1)
+    return np.log(energy + np.float32(LEAST_ENERGY))
+
+
+def rolling_level(
+    values: Floats, quiet: Flags, *, frame_rate: float, settings: EvidenceSettings
+) -> tuple[Floats, Floats]:
+    """Return the rolling median and spread of each row over quiet frames.
+
+    Frames overlap, so two a second hold what there is to know.
+
+    Parameters
+    ----------
+    values : ndarray of float32, shape (rows, frames)
+    quiet : ndarray of bool, shape (frames,)
+        Frames that take part.
+    frame_rate : float
+        Frames a second.
+    settings : EvidenceSettings
+
+    Returns
+    -------
+    median, spread : ndarray of float32, shape (rows, frames)
+        The spread is 1.4826 times the median absolute deviation, at least the settings' least.
+    """
+    stride = max(1, round(frame_rate / 2))
+    thinned, part = values[:, ::stride], quiet[::stride]
+    rate = frame_rate / stride
+    width = max(1, min(round(settings.level_seconds * rate), thinned.shape[1]))
+    hop = max(1, round(settings.level_step_seconds * rate))
+    starts = np.arange(0, max(thinned.shape[1] - width, 0) + hop, hop)
+    starts = np.minimum(starts, thinned.shape[1] - width)
+    enough = settings.level_least_seconds * rate
+    centres: list[float] = []
+    medians: list[NDArray[np.float64]] = []
+    spreads: list[NDArray[np.float64]] = []
+    for start in np.unique(starts):
+        inside = part[start : start + width]
+        if np.count_nonzero(inside) < min(enough, width):
+            continue
+        window = thinned[:, start : start + width][:, inside]
+        median = np.median(window, axis=1)
+        centres.append((start + (width - 1) / 2) * stride)
+        medians.append(median)
+        spreads.append(MAD_TO_SIGMA * np.median(np.abs(window - median[:, None]), axis=1))
+    if not centres:
+        if not part.any():
+            return np.zeros_like(values), np.ones_like(values)
+        window = thinned[:, part]
+        median = np.median(window, axis=1)
+        centres, medians = [0.0], [median]
+        spreads = [MAD_TO_SIGMA * np.median(np.abs(window - median[:, None]), axis=1)]
+    place = np.arange(values.shape[1])
+    level = np.array([np.interp(place, centres, row) for row in np.array(medians).T])
+    spread = np.array([np.interp(place, centres, row) for row in np.array(spreads).T])
+    return level.astype(np.float32), np.maximum(spread, settings.least_spread).astype(np.float32)
+
+
+def channel_z(
+    channel: Channel, usable: Flags, quiet: Flags, *, frames: Frames, settings: EvidenceSettings
+) -> tuple[Floats, NDArray[np.uint8]]:
+    """Return a channel's best z over the bands, and which band it is; both shape (frames,).
+
+    Parameters
+    ----------
+    channel : Channel
+    usable, quiet : ndarray of bool, shape (frames,)
+        Frames in which the channel is on, and those that its level is taken from.
+    frames : Frames
+    settings : EvidenceSettings
+    """
+    energy = band_log_energy(
+        channel.samples,
+        settings.bands_hz,
+        sample_rate=channel.sample_rate,
+        window=settings.window_samples,
+        hop=settings.hop_samples,
+    )
+    level, spread = rolling_level(
+        energy, quiet & usable, frame_rate=frames.rate, settings=settings
+    )
+    z = (energy - level) / spread
+    band = z.argmax(axis=0)
+    best = np.where(usable, z[band, np.arange(frames.count)], np.float32(0))
+    return best.astype(np.float32), band.astype(np.uint8)
+
+
+def collect_evidence(
+    signals: Signals,
+    *,
+    gaps: Intervals,
+    body_movement: Intervals,
+    settings: EvidenceSettings,
+) -> Evidence:
+    """Compare every live sensor with its own level, and add up what they agree on.
+
+    Parameters
+    ----------
+    signals : Signals
+    gaps, body_movement : Intervals
+        Ticks; neither takes part in a level, and in a gap no sensor is on.
+    settings : EvidenceSettings
+
+    Returns
+    -------
+    Evidence
+    """
+    names = tuple(name for name in sorted(signals.sensors) if name in signals.live)
+    if not names:
+        frames = Frames(0, 0, 1, 1)
+        nothing = np.zeros((0, 0), np.float32)
+        return Evidence(
+            frames, (), nothing, nothing.astype(np.uint8), nothing.astype(bool), np.zeros(0, np.float32)
+        )
+    first = signals.sensors[names[0]]
+    frames = frames_of(len(first.samples), settings, step_ticks=first.step_ticks)
+    margin = frames.window_ticks // 2
+    still = ~frames.inside(body_movement, margin_ticks=margin)
+    rows, bands, on = [], [], []
+    for name in names:
+        usable = ~frames.inside(_off(signals.off, name, gaps), margin_ticks=margin)
+        z, band = channel_z(
+            signals.sensors[name], usable, still, frames=frames, settings=settings
+        )
+        rows.append(z)
+        bands.append(band)
+        on.append(usable)
+    z, flags = np.array(rows), np.array(on)
+    return Evidence(
+        frames=frames,
+        sensors=names,
+        z=z,
+        band=np.array(bands),
+        on=flags,
+        agreement=agreement(z, flags, settings=settings),
+    )
+
+
+def _off(off: Mapping[str, Intervals], name: str, gaps: Intervals) -> Intervals:
+    return union(off[name], gaps) if name in off else gaps
+
+
+def agreement(z: Floats, on: Flags, *, settings: EvidenceSettings) -> Floats:
+    """Add up the sensors' z, so that no sensor counts more than the second strongest.
+
+    What one sensor alone shows (its pulse train, its loose contact) is no agreement; what many
+    show weakly is. Sensors that are off take no part, and the root of the number of the others
+    keeps the spread of the sum.
+
+    Parameters
+    ----------
+    z : ndarray of float32, shape (sensors, frames)
+    on : ndarray of bool, shape (sensors, frames)
+    settings : EvidenceSettings
+
+    Returns
+    -------
+    ndarray of float32, shape (frames,)
+        With a single sensor on, that sensor's z.
+    """
+    capped = np.clip(z, 0, np.float32(settings.z_cap))
+    reach = 2 * settings.lag_frames + 1  # sensors may peak at slightly different moments
+    near: Floats = maximum_filter1d(capped, reach, axis=1)
+    near[~on] = 0
+    return _bounded_sum(near, on.sum(axis=0))
+
+
+def _bounded_sum(near: Floats, on: NDArray[np.int64]) -> Floats:
+    """Sum the columns with the largest value replaced by the second, over the root of ``on``."""
+    if len(near) == 1:
+        return near[0]
+    top = near.max(axis=0)
+    at = near.argmax(axis=0)
+    rest = near.copy()
+    rest[at, np.arange(near.shape[1])] = 0
+    second = np.where(on > 1, rest.max(axis=0), top)
+    total: Floats = (rest.sum(axis=0) + second) / np.sqrt(np.maximum(on, 1)).astype(np.float32)
+    return total.astype(np.float32)
