@@ -137,7 +137,7 @@ class EvidenceSettings(_Group):
     """Of a channel the band that rises most counts; the reference filter passes 1-30 Hz."""
     window_samples: Annotated[int, Field(ge=16, le=512)] = 64
     """Of a frame, at 128 Hz."""
-    hop_samples: Annotated[int, Field(ge=1, le=512)] = 8
+    hop_samples: Annotated[int, Field(ge=1, le=512)] = 16
     level_seconds: Positive = 180.0
     """Over so much time a channel's median and spread are taken."""
     level_step_seconds: Positive = 20.0
@@ -147,7 +147,7 @@ class EvidenceSettings(_Group):
     """Of the logarithm of the energy, natural; a smaller spread is one of quantisation."""
     z_cap: Positive = 10.0
     """What a single sensor adds at most: beyond it strength says nothing more about truth."""
-    lag_frames: Annotated[int, Field(ge=0, le=16)] = 2
+    lag_frames: Annotated[int, Field(ge=0, le=16)] = 1
     """By so much sensors may peak apart."""
 
 

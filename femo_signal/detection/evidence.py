@@ -22,6 +22,7 @@ from femo_signal.settings import TICKS_PER_SECOND, EvidenceSettings
 __all__ = ["Evidence", "Frames", "band_log_energy", "channel_z", "collect_evidence", "rolling_level"]
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
+LEVEL_RATE = 2.0  # Hz: frames of half a second overlap, and two a second hold all that is known
 BATCH_FRAMES = 8192
 LEAST_ENERGY = 1e-14  # V^2, below any quantisation: keeps the logarithm finite
 
@@ -123,8 +124,6 @@ def rolling_level(
 ) -> tuple[Floats, Floats]:
     """Return the rolling median and spread of each row over quiet frames.
 
-    Frames overlap, so two a second hold what there is to know.
-
     Parameters
     ----------
     values : ndarray of float32, shape (rows, frames)
@@ -139,37 +138,38 @@ def rolling_level(
     median, spread : ndarray of float32, shape (rows, frames)
         The spread is 1.4826 times the median absolute deviation, at least the settings' least.
     """
-    stride = max(1, round(frame_rate / 2))
+    stride = max(1, round(frame_rate / LEVEL_RATE))
     thinned, part = values[:, ::stride], quiet[::stride]
-    rate = frame_rate / stride
-    width = max(1, min(round(settings.level_seconds * rate), thinned.shape[1]))
-    hop = max(1, round(settings.level_step_seconds * rate))
-    starts = np.arange(0, max(thinned.shape[1] - width, 0) + hop, hop)
-    starts = np.minimum(starts, thinned.shape[1] - width)
-    enough = settings.level_least_seconds * rate
-    centres: list[float] = []
-    medians: list[NDArray[np.float64]] = []
-    spreads: list[NDArray[np.float64]] = []
-    for start in np.unique(starts):
-        inside = part[start : start + width]
-        if np.count_nonzero(inside) < min(enough, width):
-            continue
-        window = thinned[:, start : start + width][:, inside]
-        median = np.median(window, axis=1)
-        centres.append((start + (width - 1) / 2) * stride)
-        medians.append(median)
-        spreads.append(MAD_TO_SIGMA * np.median(np.abs(window - median[:, None]), axis=1))
-    if not centres:
-        if not part.any():
-            return np.zeros_like(values), np.ones_like(values)
-        window = thinned[:, part]
-        median = np.median(window, axis=1)
-        centres, medians = [0.0], [median]
-        spreads = [MAD_TO_SIGMA * np.median(np.abs(window - median[:, None]), axis=1)]
+    count = thinned.shape[1]
+    if not part.any():
+        return np.zeros_like(values), np.ones_like(values)
+    width = min(max(1, round(settings.level_seconds * frame_rate / stride)), count)
+    step = max(1, round(settings.level_step_seconds * frame_rate / stride))
+    starts = np.unique(np.append(np.arange(0, count - width, step), count - width))
+    inside = np.lib.stride_tricks.sliding_window_view(part, width)[starts]
+    enough = inside.sum(axis=1) >= settings.level_least_seconds * frame_rate / stride
+    if enough.any():
+        windows = np.lib.stride_tricks.sliding_window_view(thinned, width, axis=1)
+        rows, taking = windows[:, starts[enough]], inside[enough]
+        centres = (starts[enough] + (width - 1) / 2) * stride
+    else:  # too little for a window: one level for all of it
+        rows, taking, centres = thinned[:, None], part[None], np.zeros(1)
+    median = _masked_median(rows, taking)
+    spread = MAD_TO_SIGMA * _masked_median(np.abs(rows - median[..., None]), taking)
     place = np.arange(values.shape[1])
-    level = np.array([np.interp(place, centres, row) for row in np.array(medians).T])
-    spread = np.array([np.interp(place, centres, row) for row in np.array(spreads).T])
-    return level.astype(np.float32), np.maximum(spread, settings.least_spread).astype(np.float32)
+    level = np.array([np.interp(place, centres, row) for row in median], dtype=np.float32)
+    width_of = np.array([np.interp(place, centres, row) for row in spread], dtype=np.float32)
+    return level, np.maximum(width_of, np.float32(settings.least_spread))
+
+
+def _masked_median(rows: Floats, taking: Flags) -> Floats:
+    """Return the median of each row's taken values; shape (k, windows) of (k, windows, n)."""
+    ordered = np.sort(np.where(taking, rows, np.float32(np.inf)), axis=-1)
+    count = taking.sum(axis=-1)
+    low, high = (count - 1) // 2, count // 2
+    window = np.arange(len(count))
+    median: Floats = (ordered[:, window, low] + ordered[:, window, high]) / 2
+    return median
 
 
 def channel_z(
