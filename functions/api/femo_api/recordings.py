@@ -41,7 +41,7 @@ def locate(text: str, settings: Configuration) -> Location:
     except LocationError as error:
         raise errors.ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid_s3_key",
+            errors.Code.INVALID_S3_KEY,
             f"s3Key cannot be used: {error}.",
             field="s3Key",
         ) from error
@@ -66,7 +66,7 @@ def find(location: Location, settings: Configuration) -> Recording:
     if size == 0:
         raise errors.ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "empty_recording",
+            errors.Code.EMPTY_RECORDING,
             "The recording is empty.",
             field="s3Key",
         )
