@@ -24,7 +24,7 @@ def summary_lines(job: dict[str, Any]) -> list[str]:
     list of str
         Numbers, never a verdict. A job without a result yields its error alone.
     """
-    if "result" not in job:
+    if job.get("result") is None:
         error = job.get("error", {})
         return [f"{job['status']}: {error.get('message', 'no result')}"]
     result = job["result"]

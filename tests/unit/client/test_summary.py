@@ -58,3 +58,8 @@ def test_notices_and_the_advice_are_never_left_out() -> None:
 def test_a_failed_job_says_why() -> None:
     failed = {"status": "Failed", "error": {"message": "No header."}}
     assert summary_lines(failed) == ["Failed: No header."]
+
+
+def test_a_completed_job_whose_result_is_gone_says_so() -> None:
+    gone = {"status": "Completed", "result": None, "error": {"message": "The result is gone."}}
+    assert summary_lines(gone) == ["Completed: The result is gone."]
