@@ -350,6 +350,16 @@ def test_a_missing_recording_is_not_found(call: Call, sagemaker: Stubber) -> Non
     assert answer.body["error"]["field"] == "s3Key"
 
 
+@pytest.mark.parametrize(("bucket", "status"), [(RECORDINGS, 500), (ADDITIONAL, 404)])
+def test_a_denied_recording_is_told_as_missing_only_where_its_owner_denies_it(
+    call: Call, recording: str, bucket: str, status: int
+) -> None:
+    with Stubber(clients.s3()) as s3:
+        s3.add_client_error("head_object", "403", http_status_code=403)
+        answer = call("POST", "/jobs", body_of("a-1", f"s3://{bucket}/{recording}"))
+    assert answer.status == status
+
+
 def test_an_empty_recording_is_refused(call: Call) -> None:
     put(f"s3://{RECORDINGS}/empty.dat", b"")
     answer = call("POST", "/jobs", body_of("a-1", "empty.dat"))
