@@ -12,7 +12,7 @@ from femo_signal.evaluation import (
     Counts,
     RecordingOutcome,
     average_precision,
-    chance_sensitivity,
+    chance_of_meeting,
     match_one_to_one,
     metrics_of,
     reliability,
@@ -36,8 +36,7 @@ def outcome(detections, accepted, reference, *, labels=None, probability=None, g
         probability=accepted.astype(float) if probability is None else np.array(probability),
         accepted=accepted,
         reference=reference,
-        length_ticks=1000,
-        analysed_seconds=1800.0,
+        judged=rows((0, 1800 * 1024)),
     )
 
 
@@ -92,11 +91,11 @@ def test_figures_follow_from_their_counts():
 def test_chance_is_high_for_a_busy_detector_and_low_for_a_shy_one():
     presses = rows(*((k, k + 10) for k in range(0, 1000, 50)))
     busy = rows(*((k, k + 10) for k in range(0, 1000, 15)))
-    assert chance_sensitivity(busy, presses, length=1000, seed=0) > 0.95
+    assert chance_of_meeting(busy, presses, judged=rows((0, 1000)), seed=0) > 0.95
     shy = rows((100, 102))
-    assert chance_sensitivity(shy, presses, length=1000, seed=0) < 0.05
-    assert chance_sensitivity(rows(), presses, length=1000, seed=0) == 0
-    assert chance_sensitivity(busy, rows(), length=1000, seed=0) is None
+    assert chance_of_meeting(shy, presses, judged=rows((0, 1000)), seed=0) < 0.05
+    assert chance_of_meeting(rows(), presses, judged=rows((0, 1000)), seed=0) == 0
+    assert chance_of_meeting(busy, rows(), judged=rows((0, 1000)), seed=0) is None
 
 
 def test_average_precision_of_a_perfect_and_of_a_useless_ranking():
