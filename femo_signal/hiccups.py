@@ -329,8 +329,8 @@ def taken_out(bouts: Intervals, *, length: int) -> Intervals:
     length : int
         Length of the trimmed axis, ticks.
     """
-    margin = 2 * round(BoutRules().margin_seconds * TICKS_PER_SECOND)
-    return dilate(bouts, margin, length)
+    margin = round(BoutRules().margin_seconds * TICKS_PER_SECOND)
+    return dilate(bouts, 2 * margin + 1, length)
 
 
 def _describe(
