@@ -188,12 +188,12 @@ def match_presses(
     moved = joined(movements[~touched], axis)
     marks = joined(seen, axis)
     length = total(axis)
-    by_chance = [
-        _compare(shifted, as_intervals(shifted), moved, length, settings.match)
-        for shifted in (circular_shifts(marks, axis, seed=seed) if len(marks) else ())
-    ]
+    (match,) = _compare(marks[None], moved, length, settings.match)
+    by_chance: list[Match] = []
+    if len(marks):
+        by_chance = _compare(circular_shifts(marks, axis, seed=seed), moved, length, settings.match)
     return PressMatch(
-        match=_compare(marks, as_intervals(marks), moved, length, settings.match),
+        match=match,
         presses=len(pressed),
         not_judged={reason: int((reasons == reason).sum()) for reason in REASONS},
         chance_sensitivity=chance_level([_defined(one.sensitivity) for one in by_chance]),
@@ -223,45 +223,83 @@ def match_as_reference(movements: Intervals, profile: Profile) -> Match | None:
     around = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
     windows = np.clip(profile.presses + np.array([-around, around]), 0, length)
     seen = windows[~overlapping(windows, profile.body_movement)]
-    return _compare(seen, profile.sensation, movements, length, profile.settings.match)
+    (match,) = _compare(
+        seen[None], movements, length, profile.settings.match, sensation=profile.sensation
+    )
+    return match
 
 
 def _compare(
-    windows: Intervals,
-    sensation: Intervals,
+    windows: NDArray[np.int64],
     movements: Intervals,
     length: int,
     settings: MatchSettings,
-) -> Match:
-    """Count hits in windows, and movement in what is left; windows past the end go on at 0."""
-    hits = overlapping(windows, movements) | overlapping(windows - length, movements)
-    felt = clip(union(sensation, sensation - length), 0, length)
-    felt = union(felt, movements[overlapping(movements, felt)])
-    rest = complement(felt, length)
-    moving = _movement_per_window(
-        joined(difference(movements, felt), rest),
-        total(rest),
+    *,
+    sensation: Intervals | None = None,
+) -> list[Match]:
+    """Count hits in windows, and movement in what is left, for each of several sets of windows.
+
+    The sets lie side by side, a tick apart, on one long axis, so that all are compared at once.
+
+    Parameters
+    ----------
+    windows : int64, shape (sets, n, 2)
+        Around the presses; what passes the end goes on at 0.
+    movements : Intervals
+    length : int
+        Of the axis, ticks.
+    settings : MatchSettings
+    sensation : Intervals, optional
+        Where the mother felt something; by default in the windows.
+    """
+    sets = len(windows)
+    place = np.arange(sets, dtype=np.int64) * (length + 1)
+    moved = (movements[None] + place[:, None, None]).reshape(-1, 2)
+    parts = [
+        (np.clip(part, 0, length) + place[:, None, None]).reshape(-1, 2)
+        for part in (windows, windows - length)
+    ]
+    hits = (overlapping(parts[0], moved) | overlapping(parts[1], moved)).reshape(sets, -1)
+    felt = union(*parts) if sensation is None else sensation
+    between = np.column_stack((place + length, place + length + 1))
+    felt = union(felt, moved[overlapping(moved, felt)], between)
+    rest = complement(felt, sets * (length + 1))
+    edges = total_before(rest, np.append(place, sets * (length + 1)))
+    number, moving = _movement_per_window(
+        joined(difference(moved, felt), rest),
+        edges,
         round(settings.window_seconds * TICKS_PER_SECOND),
     )
-    enough = settings.minimum_movement_seconds * TICKS_PER_SECOND
-    false_positives = int((moving >= enough).sum())
-    return Match(
-        true_positives=int(hits.sum()),
-        false_negatives=int((~hits).sum()),
-        false_positives=false_positives,
-        true_negatives=len(moving) - false_positives,
-    )
+    enough = moving >= settings.minimum_movement_seconds * TICKS_PER_SECOND
+    positives = np.bincount(number[enough], minlength=sets).tolist()
+    negatives = np.bincount(number[~enough], minlength=sets).tolist()
+    met = hits.sum(axis=1).tolist()
+    return [
+        Match(
+            true_positives=met[k],
+            false_negatives=hits.shape[1] - met[k],
+            false_positives=positives[k],
+            true_negatives=negatives[k],
+        )
+        for k in range(sets)
+    ]
 
 
 def _defined(figure: float | None) -> float:
     return float("nan") if figure is None else figure
 
 
-def _movement_per_window(movements: Intervals, length: int, window: int) -> NDArray[np.int64]:
-    """Count the movement samples of each window, the last of which may be shorter.
+def _movement_per_window(
+    movements: Intervals, edges: NDArray[np.int64], window: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut each stretch between two edges into windows; return their stretch and their movement.
 
-    The reference leaves one sample out between two windows; for counts to compare, so do we.
+    The last window of a stretch may be shorter. The reference leaves one sample out between two
+    windows; for counts to compare, so do we.
     """
-    starts = np.arange(0, length, window + 1)
-    ends = np.minimum(starts + window, length)
-    return total_before(movements, ends) - total_before(movements, starts)
+    counts = -(-np.diff(edges) // (window + 1))
+    number = np.repeat(np.arange(len(counts)), counts)
+    starts = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = starts * (window + 1) + edges[number]
+    ends = np.minimum(starts + window, edges[number + 1])
+    return number, total_before(movements, ends) - total_before(movements, starts)
