@@ -48,11 +48,11 @@ class _Look:
 
 
 _UNJUDGED = {
-    "ends": _Look("ends: left out", "white", "#CFCFCF", "////", above=True),
-    "gap": _Look("gap: no data", "white", "#888888", "xxxx", above=True),
+    "ends": _Look("left out at the ends", "white", "#CFCFCF", "////", above=True),
+    "gap": _Look("no data", "white", "#888888", "xxxx", above=True),
     "sensor_off": _Look("sensors off", "white", "#B07AA1", "....", above=True),
-    "body_movement": _Look("maternal movement: not judged", "#CFCFCF", "#B8B8B8", "||||", False),
-    "hiccups": _Look("hiccups: taken out", "#E3F3EC", _HICCUP, "\\\\\\\\", above=False),
+    "body_movement": _Look("maternal movement", "#CFCFCF", "#B8B8B8", "||||", False),
+    "hiccups": _Look("hiccups taken out", "#E3F3EC", _HICCUP, "\\\\\\\\", above=False),
 }
 
 
@@ -429,6 +429,7 @@ def _legend(figure: Figure, analysis: Analysis, height: float) -> None:
         Patch(facecolor="white", edgecolor=_FOUND, label="candidate not accepted"),
         Patch(color=_HICCUP, label="hiccup bout"),
     ]
+    handles.append(Line2D([], [], linestyle="none", label="not judged:"))
     handles += [
         Patch(facecolor=look.face, edgecolor=look.edge, hatch=look.hatch, label=look.name)
         for reason, look in _UNJUDGED.items()
@@ -441,6 +442,6 @@ def _legend(figure: Figure, analysis: Analysis, height: float) -> None:
         ncols=len(handles),
         fontsize=8,
         frameon=False,
-        handlelength=1.6,
-        columnspacing=1.4,
+        handlelength=1.5,
+        columnspacing=1.0,
     )

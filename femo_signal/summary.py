@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,10 +21,11 @@ _KICKS_TO_COUNT = 10  # "count to ten" charts
 class OnsetStatistics:
     """Statistics of the times from one movement's start to the next one's, s.
 
-    All but the count are None where there are no two movements.
+    All but the count are None where there are no two movements; the count is, too, where nothing
+    could be judged.
     """
 
-    count: int
+    count: int | None
     mean: float | None
     std: float | None  # of the population
     min: float | None
@@ -53,7 +54,7 @@ class Summary:
     analysed_seconds_to_tenth_kick: float | None  # judged time; None where it was not reached
     longest_quiet_seconds: float | None  # in judged time, never across what was not judged
     onset_intervals_seconds: tuple[float, ...]
-    onset_intervals_over_unjudged: int  # of these, how many hold time that was not judged
+    onset_intervals_over_unjudged: int | None  # of these, how many hold time that was not judged
     onset_statistics: OnsetStatistics
 
 
@@ -73,6 +74,7 @@ def summarize(movements: Intervals, judged: JudgedTime, profile: Profile) -> Sum
     Summary
     """
     onsets = np.diff(movements[:, 0]) / TICKS_PER_SECOND
+    statistics = onset_statistics(onsets)
     between = np.column_stack((movements[:-1, 0], movements[1:, 0]))
     core = union(*profile.core_detections.values())
     movement = movement_minutes(movements, profile)
@@ -93,8 +95,8 @@ def summarize(movements: Intervals, judged: JudgedTime, profile: Profile) -> Sum
         analysed_seconds_to_tenth_kick=tenth,
         longest_quiet_seconds=judged.longest_without(movements),
         onset_intervals_seconds=tuple(onsets.tolist()),
-        onset_intervals_over_unjudged=int((judged.why_not(between) != "").sum()),
-        onset_statistics=onset_statistics(onsets),
+        onset_intervals_over_unjudged=int((judged.why_not(between) != "").sum()) if seen else None,
+        onset_statistics=statistics if seen else replace(statistics, count=None),
     )
 
 

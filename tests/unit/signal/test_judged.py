@@ -490,6 +490,8 @@ def test_where_nothing_was_judged_every_figure_is_absent_and_a_word_says_why(hid
         "longest_quiet_seconds",
     ):
         assert summary[name] is None, name
+    assert summary["onset_statistics"]["count"] is None
+    assert summary["onset_intervals_over_unjudged"] is None
     assert result["recording"]["judged_status"] == "none"
     assert "Nothing" in result["recording"]["judged_explanation"]
     (told,) = lines(analysis, "Movements:")

@@ -57,3 +57,18 @@ def test_without_presses_there_is_nothing_to_match(tmp_path):
     belt.pressed[:] = False
     profile = build_profile(write_v2(tmp_path / "silent.bin", belt))
     assert match_presses(profile.detections, profile, profile.judge()) is None
+
+
+def test_presses_in_the_cut_off_ends_are_known_and_none_is_known_twice(tmp_path):
+    belt = make_belt(30, seed=2)
+    belt.pressed[:] = False
+    belt.pressed[1024:1200] = True  # in the first 5 s, which are cut off
+    belt.pressed[5 * 1024 - 200 : 5 * 1024 + 200] = True  # across the cut
+    belt.pressed[-1024:-900] = True
+    profile = build_profile(write_v2(tmp_path / "pressed.bin", belt))
+    assert len(profile.presses) == 1
+    assert len(profile.end_presses) == 2
+    found = match_presses(profile.detections, profile, profile.judge())
+    assert found is not None
+    assert (found.presses, found.not_judged["ends"]) == (3, 3)
+    assert found.match.sensitivity is None
