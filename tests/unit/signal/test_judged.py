@@ -413,18 +413,17 @@ def test_time_without_an_imu_is_judged_and_it_is_said(absent):
     assert any("IMU" in notice for notice in told["notices"])
 
 
-def test_a_sensor_that_is_off_is_no_background_for_hiccups():
-    """Half of the night off, at zero: the level of a pulse would be nothing."""
-    profile = night()
-    noise = profile.signals.sensors["sensor_3"].samples.copy()
-    noise[: int(len(noise) * 0.6)] = 0
-    channel = replace(profile.signals.sensors["sensor_3"], samples=noise)
-    signals = replace(
-        profile.signals,
-        sensors={"sensor_3": channel},
-        off={"sensor_3": seconds((0, LENGTH * 0.6))},
-    )
-    (train,) = find_hiccups(replace(profile, signals=signals)).trains
+@pytest.mark.parametrize("hidden", ["gap", "sensor_off", "body_movement"])
+def test_time_that_a_sensor_does_not_show_is_no_background(hidden):
+    """Most of the night is at zero there: without more ado any noise would be a pulse."""
+    profile = night(hidden=hidden, where=(0, 0.6 * LENGTH))
+    channel = profile.signals.sensors["sensor_3"]
+    samples = channel.samples.copy()
+    samples[: int(len(samples) * 0.6)] = 0
+    sensors = {"sensor_3": replace(channel, samples=samples)}
+    (train,) = find_hiccups(
+        replace(profile, signals=replace(profile.signals, sensors=sensors))
+    ).trains
     assert train.level == pytest.approx(7 * 0.6745 * 0.001, rel=0.05)
 
 
@@ -544,8 +543,9 @@ def test_hiccups_that_nobody_could_see_are_not_none():
 def test_hiccups_are_looked_for_only_where_a_sensor_shows_a_minute():
     assert find_hiccups(night(length=60)).could_be_seen
     assert not find_hiccups(night(length=59)).could_be_seen
-    profile = night(hidden="body_movement", where=(0, LENGTH))
-    assert not find_hiccups(profile).could_be_seen
+    for hidden in ("gap", "sensor_off", "body_movement"):
+        profile = night(hidden=hidden, where=(0, LENGTH))
+        assert not find_hiccups(profile).could_be_seen
 
 
 # What people read
