@@ -16,7 +16,7 @@ from femo_client.summary import summary_lines
 from femo_signal.analysis import judge_movements, report
 from femo_signal.calibration import fit_calibration
 from femo_signal.evaluation import RecordingOutcome, summarize_outcomes
-from femo_signal.features import feature_names
+from femo_signal.features import extract_features, feature_names
 from femo_signal.hiccups import BoutRules, HiccupAnalysis, find_hiccups
 from femo_signal.intervals import (
     complement,
@@ -425,6 +425,28 @@ def test_time_that_a_sensor_does_not_show_is_no_background(hidden):
         replace(profile, signals=replace(profile.signals, sensors=sensors))
     ).trains
     assert train.level == pytest.approx(7 * 0.6745 * 0.001, rel=0.05)
+
+
+@pytest.mark.parametrize("hidden", ["gap", "sensor_off", "body_movement"])
+def test_features_compare_a_movement_with_what_its_sensor_showed(hidden):
+    """Zeros for most of the night, hidden, must not make a movement infinitely strong."""
+    profile = night(hidden=hidden, where=(0, 0.6 * LENGTH), period=600.0)
+    channel = profile.signals.sensors["sensor_3"]
+    samples = channel.samples.copy()
+    samples[: int(len(samples) * 0.6)] = 0
+    channel = replace(channel, samples=samples)
+    every = ("sensor_3", "sensor_6", "acceleration", "roll", "pitch", "yaw")
+    off = dict.fromkeys(every, seconds((0, 0.6 * LENGTH))) if hidden == "sensor_off" else {}
+    signals = replace(
+        profile.signals,
+        sensors=dict.fromkeys(profile.signals.sensors, channel),
+        **dict.fromkeys(("acceleration", "roll", "pitch", "yaw"), channel),
+        off=off,
+    )
+    table = extract_features(replace(profile, signals=signals))
+    last = dict(zip(feature_names, table[-1], strict=True))
+    for name in ("piezo_both", "imu_acceleration", "imu_rotation"):
+        assert abs(last[name]) < 1, name
 
 
 # Movements at the borders
