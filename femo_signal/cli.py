@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from femo_signal.analysis import Analysis
     from femo_signal.evaluation import Evaluation
     from femo_signal.settings import AnalysisSettings
     from femo_signal.training import Dataset
@@ -338,6 +337,7 @@ def analyze(
 
     A short summary for people goes to standard error.
     """
+    from femo_client.summary import summary_lines
     from femo_signal.analysis import analyze_profile, report
     from femo_signal.events import timestamp
     from femo_signal.model import MovementModel
@@ -355,20 +355,19 @@ def analyze(
         include_full_intervals=include_full_intervals,
         extract_events=not metadata,
     )
-    _print_json(
-        {
-            "status": "Completed",
-            "processing_time_seconds": round(time.monotonic() - began, 3),
-            **result,
-            "completedTimeStamp": timestamp(datetime.now(UTC)),
-        }
-    )
+    response = {
+        "status": "Completed",
+        "processing_time_seconds": round(time.monotonic() - began, 3),
+        **result,
+        "completedTimeStamp": timestamp(datetime.now(UTC)),
+    }
+    _print_json(response)
     if plot is not None:
         from femo_signal.plots import plot_analysis
 
         plot_analysis(analysis, plot)
     if not as_json:
-        for line in _analysis_lines(analysis):
+        for line in summary_lines(response):
             click.echo(line, err=True)
         if plot is not None:
             click.echo(f"Picture: {plot}", err=True)
@@ -421,6 +420,7 @@ def _dataset(
 
 _COLUMNS = {
     "f1": "F1",
+    "chance_f1": "by chance",
     "precision": "precision",
     "sensitivity": "sensitivity",
     "chance_sensitivity": "by chance",
@@ -459,43 +459,6 @@ def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     if brier is not None:
         lines.append(f"Brier score of the probabilities: {brier:.3f}")
     lines += [f"Note: {notice}" for notice in evaluation["notices"]]
-    return lines
-
-
-def _analysis_lines(analysis: Analysis) -> list[str]:
-    from femo_signal.intervals import total
-    from femo_signal.presses import match_presses
-    from femo_signal.settings import TICKS_PER_SECOND
-
-    profile = analysis.profile
-    info = profile.info
-    judged = total(analysis.analysed) / TICKS_PER_SECOND
-    masked = total(profile.body_movement) / TICKS_PER_SECOND
-    count = len(analysis.movements)
-    lines = [
-        f"Judged: {judged / 60:.1f} of {info.duration_seconds / 60:.1f} min "
-        f"({masked / 60:.1f} min masked by maternal movement, "
-        f"{sum(g.end_seconds - g.start_seconds for g in info.gaps) / 60:.1f} min without data, "
-        f"{2 * info.trim_seconds / 60:.1f} min left out at the ends)"
-    ]
-    rate = f", {3600 * count / judged:.1f} per judged hour" if judged else ""
-    lines.append(f"Movements: {count}{rate}")
-    bouts = analysis.hiccups.bouts
-    taken = ", taken out of the movements" if analysis.hiccups_removed and len(bouts) else ""
-    lines.append(
-        f"Hiccup bouts: {len(bouts)}, {total(bouts) / TICKS_PER_SECOND / 60:.1f} min{taken}"
-    )
-    match = match_presses(analysis.movements, profile)
-    if match is not None:
-        lines.append(
-            f"Presses: {len(profile.presses)}; {match.true_positives} with a movement, "
-            f"{match.false_negatives} without"
-        )
-    lines += [f"Note: {notice}" for notice in info.notices]
-    lines.append(
-        "For research use. If you are worried about your baby's movements, "
-        "contact your maternity unit now."
-    )
     return lines
 
 

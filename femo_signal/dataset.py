@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from femo_signal.errors import ModelError
 from femo_signal.features import FEATURE_SET, feature_names
-from femo_signal.intervals import Intervals
-from femo_signal.settings import AnalysisSettings
+from femo_signal.intervals import Intervals, total
+from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
 
 __all__ = ["Dataset", "RecordingFeatures", "prepare_dataset"]
 
@@ -32,12 +32,17 @@ class RecordingFeatures:
     features: NDArray[np.float64]  # (n, features)
     detections: Intervals  # ticks of the trimmed axis
     labels: NDArray[np.int8]  # (n,) 1 = a movement of the fetus
-    reference: Intervals  # ticks; events in analysed time; press windows may overlap
+    reference: Intervals  # ticks; events in judged time; press windows may overlap
+    judged: Intervals  # ticks
     length_ticks: int
-    analysed_seconds: float
     masked_seconds: float
     gap_seconds: float
     notices: tuple[str, ...] = ()
+
+    @property
+    def analysed_seconds(self) -> float:
+        """How much of the recording could be judged."""
+        return total(self.judged) / TICKS_PER_SECOND
 
     def save(self, path: str | Path) -> None:
         """Write one .npz file without pickled objects."""
@@ -49,7 +54,6 @@ class RecordingFeatures:
             "settings": self.settings.model_dump(mode="json"),
             "label_source": self.label_source,
             "length_ticks": self.length_ticks,
-            "analysed_seconds": self.analysed_seconds,
             "masked_seconds": self.masked_seconds,
             "gap_seconds": self.gap_seconds,
             "notices": list(self.notices),
@@ -62,6 +66,7 @@ class RecordingFeatures:
                 detections=self.detections,
                 labels=self.labels,
                 reference=self.reference,
+                judged=self.judged,
             )
 
     @classmethod
@@ -85,6 +90,7 @@ class RecordingFeatures:
                     detections=stored["detections"],
                     labels=stored["labels"],
                     reference=stored["reference"],
+                    judged=stored["judged"],
                     settings=AnalysisSettings.model_validate(facts.pop("settings")),
                     notices=tuple(facts.pop("notices")),
                     **facts,

@@ -26,7 +26,7 @@ from femo_signal.errors import ModelError
 from femo_signal.evaluation import (
     Evaluation,
     RecordingOutcome,
-    chance_sensitivity,
+    chance_of_meeting,
     summarize_outcomes,
 )
 from femo_signal.features import FEATURE_SET, FEATURES, FORMAT_FEATURES, feature_names
@@ -300,8 +300,7 @@ def _outcome(
         probability=probability,
         accepted=probability >= decision.threshold,
         reference=recording.reference,
-        length_ticks=recording.length_ticks,
-        analysed_seconds=recording.analysed_seconds,
+        judged=recording.judged,
     )
 
 
@@ -408,10 +407,10 @@ def _chance_of_label(recordings: Sequence[RecordingFeatures]) -> float:
     """Return which share of the detections the presses would label if they fell anywhere."""
     hits, count = 0.0, 0
     for number, recording in enumerate(recordings):
-        share = chance_sensitivity(
+        share = chance_of_meeting(
             as_intervals(recording.reference),
             recording.detections,
-            length=recording.length_ticks,
+            judged=recording.judged,
             seed=number,
         )
         if share is not None:
