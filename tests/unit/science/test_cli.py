@@ -146,7 +146,7 @@ def test_a_missing_file_a_missing_model_and_a_wrong_option_are_one_line(tmp_path
     assert "conquer" in complains(femo("conquer"))
     assert "cannot read" in complains(femo("train", tmp_path / "x.json", "--output", tmp_path))
     assert "known are" in complains(
-        femo("train", cohort, "--output", tmp_path, "--set", "bushes=3", cache=tmp_path)
+        femo("train", cohort, "--output", tmp_path, "--set", "bushes=3", cache=tmp_path / "c")
     )
 
 

@@ -24,8 +24,8 @@ def with_labels(dataset, label):
 
 def test_training_twice_gives_the_same_bytes(tmp_path, dataset, model, model_folder):
     shuffled = prepare_dataset(list(reversed(dataset.recordings)))
-    train_model(shuffled).save(tmp_path)
-    for name in ("model.txt", "model.json"):
+    train_model(shuffled).save(tmp_path, with_record=True)
+    for name in ("model.txt", "model.json", "training.json"):
         assert (tmp_path / name).read_bytes() == (model_folder / name).read_bytes()
 
 
@@ -143,12 +143,14 @@ def test_a_model_of_other_settings_is_not_evaluated(dataset, model):
 
 
 def test_hyperparameters_are_understood_as_text_and_checked():
-    assert Hyperparameters.parse({"trees": "50", "learning_rate": "0.1"}).trees == 50
-    assert Hyperparameters.parse(Hyperparameters(leaves=9)).leaves == 9
-    with pytest.raises(ModelError, match=r"bushes.*known are trees"):
+    chosen = Hyperparameters.parse({"num_iterations": "50", "learning_rate": "0.1"})
+    assert (chosen.num_iterations, chosen.learning_rate) == (50, 0.1)
+    assert Hyperparameters.parse(Hyperparameters(num_leaves=9)).num_leaves == 9
+    with pytest.raises(ModelError, match=r"bushes.*known are num_iterations"):
         Hyperparameters.parse({"bushes": 3})
-    with pytest.raises(ModelError, match="trees"):
-        Hyperparameters.parse({"trees": 0})
+    for name, value in (("num_iterations", 0), ("learning_rate", "nan"), ("lambda_l2", "1e999")):
+        with pytest.raises(ModelError, match=name):
+            Hyperparameters.parse({name: value})
 
 
 def test_a_dataset_survives_the_disk(tmp_path, dataset):
