@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -15,6 +16,7 @@ from femo_signal.errors import ModelError, OutputError
 from femo_signal.features import feature_names
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.model import Calibration, MovementModel, trees_digest
+from femo_signal.training import train_model
 
 
 @pytest.fixture
@@ -203,8 +205,6 @@ def test_a_probability_that_is_no_number_makes_no_calibration():
 
 def test_what_an_endpoint_is_given_names_no_recording_and_no_subject(model, tmp_path, dataset):
     noted = replace(dataset, notices=("left out jane-doe.dat: empty",))
-    from femo_signal.training import train_model
-
     train_model(noted, hyperparameters={"num_iterations": 5}).save(tmp_path)
     given = "".join(path.read_text() for path in tmp_path.iterdir())
     assert "jane-doe" not in given
@@ -240,8 +240,6 @@ def test_a_model_is_not_overwritten_unless_that_is_asked_for(model, copy):
 
 
 def test_a_model_folder_that_holds_a_pipe_is_refused_and_not_waited_for(copy):
-    import os
-
     (copy / "model.txt").unlink()
     os.mkfifo(copy / "model.txt")
     with pytest.raises(ModelError, match="no regular file"):
