@@ -283,6 +283,7 @@ def test_a_metric_that_just_meets_the_gate_passes(definition: Document) -> None:
         ({"hyperparameters": {"num_leaves": True}}, "HyperparametersInvalid"),
         ({"hyperparameters": {"num_leaves": ""}}, "HyperparametersInvalid"),
         ({"hyperparameters": {"num_leaves": 3.5}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": "1e2"}}, "HyperparametersInvalid"),
         (
             {"hyperparameters": {"num_leaves": "3", "learning_rate": "1e9"}},
             "HyperparametersInvalid",
