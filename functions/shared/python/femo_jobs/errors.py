@@ -27,3 +27,30 @@ class SubmissionUncertainError(JobsError):
 
 class NotificationError(JobsError):
     """A message is not one that SageMaker publishes about an inference."""
+
+
+class UnreadableRowError(JobsError):
+    """A row of the job table is not one that this version of the code can read.
+
+    Attributes
+    ----------
+    job_id : str
+        The row's key, which alone is sure to be there.
+    """
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(f"the row of job {job_id} cannot be read: {why}")
+        self.job_id = job_id
+        self.why = why
+
+
+class ResultUnavailableError(JobsError):
+    """The result of a completed job cannot be given: gone, not readable, or not a result.
+
+    Attributes
+    ----------
+    code : str
+        What the job's caller is told, with ``str(error)``.
+    """
+
+    code = "result_unavailable"

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from botocore.exceptions import ClientError
 
 from femo_jobs import clients
 from femo_jobs.configuration import Configuration, configuration
+from femo_jobs.errors import UnreadableRowError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+_Value = TypeVar("_Value")
 
 STATUS_INDEX = "by-status-and-time"
 OPEN_INDEX = "open-by-deadline"
@@ -82,6 +86,8 @@ class Job:
     submission_at: int  # s since the epoch, when that attempt began
     deadline: int  # s since the epoch; past it a job without an outcome has expired
     expires_at: int  # s since the epoch, when the table drops the row
+    attempts: int = 1  # how often the analysis was asked for; 0: by a version that did not count
+    last_fault: str | None = None  # code of the passing fault that ended the attempt before
     recording_bytes: int | None = None
     recording_etag: str | None = None
     recording_version: str | None = None
@@ -98,6 +104,11 @@ class Job:
     def is_queued_for_inference(self) -> bool:
         """Whether SageMaker has taken the job."""
         return self.output_location is not None
+
+    @property
+    def inference_id(self) -> str:
+        """What SageMaker calls the current attempt."""
+        return self.submission_id if self.attempts else self.job_id
 
     @property
     def listing_key(self) -> str:
@@ -121,6 +132,8 @@ class Job:
             "submissionAt": self.submission_at,
             "deadline": self.deadline,
             "expiresAt": self.expires_at,
+            "attempts": self.attempts,
+            "lastFault": self.last_fault,
             "recordingBytes": self.recording_bytes,
             "recordingETag": self.recording_etag,
             "recordingVersion": self.recording_version,
@@ -134,45 +147,109 @@ class Job:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
-        """Read a row."""
-        row = {name: _unmarshal_value(value) for name, value in item.items()}
+        """Read a row.
 
-        def whole(name: str) -> int | None:
-            return int(row[name]) if name in row else None
-
+        Raises
+        ------
+        UnreadableRowError
+            If a value is missing, of another type, or an unknown status: the row was damaged, or
+            written by another version of the code.
+        """
+        row = _Row(item)
+        code = row.optional_text("errorCode")
         return cls(
-            job_id=row["jobId"],
-            status=JobStatus(row["status"]),
-            created_at=row["createdAt"],
+            job_id=row.text("jobId"),
+            status=row.status("status"),
+            created_at=row.text("createdAt"),
             request=JobRequest(
-                request_time=row.get("requestTime"),
-                recording_uri=row["recordingUri"],
-                remove_hiccups=row["removeHiccups"],
-                include_full_intervals=row["includeFullIntervals"],
-                extract_events=row["extractEvents"],
+                request_time=row.optional_text("requestTime"),
+                recording_uri=row.text("recordingUri"),
+                remove_hiccups=row.flag("removeHiccups"),
+                include_full_intervals=row.flag("includeFullIntervals"),
+                extract_events=row.flag("extractEvents"),
             ),
-            submission_id=row["submissionId"],
-            submission_at=int(row["submissionAt"]),
-            deadline=int(row["deadline"]),
-            expires_at=int(row["expiresAt"]),
-            recording_bytes=whole("recordingBytes"),
-            recording_etag=row.get("recordingETag"),
-            recording_version=row.get("recordingVersion"),
-            check_at=whole("checkAt"),
-            output_location=row.get("outputLocation"),
-            failure_location=row.get("failureLocation"),
-            completed_at=row.get("completedAt"),
-            processing_seconds=(
-                float(row["processingSeconds"]) if "processingSeconds" in row else None
-            ),
-            output_type=row.get("outputType"),
-            result_bytes=whole("resultBytes"),
+            submission_id=row.text("submissionId"),
+            submission_at=row.whole("submissionAt"),
+            deadline=row.whole("deadline"),
+            expires_at=row.whole("expiresAt"),
+            attempts=row.optional_whole("attempts") or 0,
+            last_fault=row.optional_text("lastFault"),
+            recording_bytes=row.optional_whole("recordingBytes"),
+            recording_etag=row.optional_text("recordingETag"),
+            recording_version=row.optional_text("recordingVersion"),
+            check_at=row.optional_whole("checkAt"),
+            output_location=row.optional_text("outputLocation"),
+            failure_location=row.optional_text("failureLocation"),
+            completed_at=row.optional_text("completedAt"),
+            processing_seconds=row.optional_number("processingSeconds"),
+            output_type=row.optional_text("outputType"),
+            result_bytes=row.optional_whole("resultBytes"),
             error=(
-                JobError(row["errorCode"], row["errorMessage"], row.get("errorField"))
-                if "errorCode" in row
+                JobError(code, row.text("errorMessage"), row.optional_text("errorField"))
+                if code is not None
                 else None
             ),
         )
+
+
+class _Row:
+    """Reads the values of a row, each of the type that it must have."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self._values = {name: _unmarshal_value(value) for name, value in item.items()}
+
+    def text(self, name: str) -> str:
+        return self._needed(name, self.optional_text(name))
+
+    def optional_text(self, name: str) -> str | None:
+        value = self._values.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise self._unreadable(f"{name} is not a text")
+
+    def flag(self, name: str) -> bool:
+        value = self._needed(name, self._values.get(name))
+        if isinstance(value, bool):
+            return value
+        raise self._unreadable(f"{name} is not true or false")
+
+    def optional_number(self, name: str) -> float | None:
+        value = self._values.get(name)
+        if value is None or (isinstance(value, float) and math.isfinite(value)):
+            return value
+        raise self._unreadable(f"{name} is not a number")
+
+    def optional_whole(self, name: str) -> int | None:
+        value = self.optional_number(name)
+        if value is None or value.is_integer():
+            return None if value is None else int(value)
+        raise self._unreadable(f"{name} is not a whole number")
+
+    def whole(self, name: str) -> int:
+        return self._needed(name, self.optional_whole(name))
+
+    def status(self, name: str) -> JobStatus:
+        try:
+            return JobStatus(self.text(name))
+        except ValueError as error:
+            raise self._unreadable(f"{name} is not a status that is known") from error
+
+    def _needed(self, name: str, value: _Value | None) -> _Value:
+        if value is None:
+            raise self._unreadable(f"{name} is missing")
+        return value
+
+    def _unreadable(self, why: str) -> UnreadableRowError:
+        return UnreadableRowError(str(self._values.get("jobId", "")), why)
+
+
+def read_rows(items: Iterable[Mapping[str, Any]]) -> Iterator[Job | UnreadableRowError]:
+    """Yield each row as a job, or as the error that tells why it is none: it stops no other."""
+    for item in items:
+        try:
+            yield Job.from_item(item)
+        except UnreadableRowError as error:
+            yield error
 
 
 @dataclass(frozen=True)
@@ -258,7 +335,13 @@ class JobTable:
         return condition.held
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job of that id as it is now."""
+        """Return the job of that id as it is now.
+
+        Raises
+        ------
+        UnreadableRowError
+            If there is a row that cannot be read.
+        """
         answer = self._client.get_item(
             TableName=self._name, Key=_marshal({"jobId": job_id}), ConsistentRead=True
         )
@@ -417,7 +500,7 @@ class JobTable:
                 Limit=limit - len(found),
                 **start,
             )
-            found += [Job.from_item(item) for item in page["Items"]]
+            found += [row for row in read_rows(page["Items"]) if isinstance(row, Job)]
             if "LastEvaluatedKey" not in page:
                 break
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -493,6 +576,10 @@ def _marshal_value(value: str | int | float | bool) -> dict[str, Any]:
 
 
 def _unmarshal_value(value: Mapping[str, Any]) -> Any:
+    """Return a value of the types that our rows have; None for NULL, and others as they are."""
     if "N" in value:
         return float(value["N"])
-    return value["BOOL"] if "BOOL" in value else value["S"]
+    for kind in ("S", "BOOL"):
+        if kind in value:
+            return value[kind]
+    return None if "NULL" in value else value

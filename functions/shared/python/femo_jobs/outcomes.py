@@ -6,12 +6,13 @@ import contextlib
 import itertools
 import json
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
 from femo_jobs import clients
-from femo_jobs.errors import LocationError
+from femo_jobs.errors import LocationError, ResultUnavailableError
 from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, timestamp
 from femo_jobs.locations import Location
 
@@ -106,6 +107,84 @@ def from_s3(job: Job, *, requests_bucket: str) -> Outcome | None:
     )
 
 
+@dataclass(frozen=True)
+class ResultObject:
+    """A result that is in S3."""
+
+    location: Location
+    size_bytes: int
+
+
+def find_result(job: Job, *, requests_bucket: str) -> ResultObject:
+    """Return where the result of a completed job lies, having looked that it is there.
+
+    Raises
+    ------
+    ResultUnavailableError
+        If it is not there, may not be read, or its row names a place that is not ours.
+    botocore.exceptions.ClientError
+        If S3 failed otherwise: the result may well be there.
+    """
+    location = _result_location(job, requests_bucket)
+    try:
+        head = clients.s3().head_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        raise _unavailable(error) from error
+    return ResultObject(location, head["ContentLength"])
+
+
+def read_result(job: Job, *, requests_bucket: str) -> dict[str, Any]:
+    """Return the container's response for a completed job: a JSON object with ``result``.
+
+    Raises
+    ------
+    ResultUnavailableError
+        As for :func:`find_result`, and if what lies there is no result of this job.
+    botocore.exceptions.ClientError
+        If S3 failed otherwise.
+    """
+    location = _result_location(job, requests_bucket)
+    try:
+        answer = clients.s3().get_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        raise _unavailable(error) from error
+    with answer["Body"] as stream:
+        document = _json_object(stream.read())
+    if document is None or "result" not in document:
+        raise ResultUnavailableError(
+            "The result is damaged. Submit the recording again under a new jobId."
+        )
+    if document.get("jobId", job.job_id) != job.job_id:
+        raise ResultUnavailableError(
+            "The result belongs to another job. Submit the recording again under a new jobId."
+        )
+    return document
+
+
+def _result_location(job: Job, requests_bucket: str) -> Location:
+    try:
+        return _ours(job.output_location or "", requests_bucket, "results/")
+    except LocationError as error:
+        raise ResultUnavailableError(
+            "The result is not where this service keeps results. Submit the recording again "
+            "under a new jobId."
+        ) from error
+
+
+def _unavailable(error: ClientError) -> Exception:
+    """Return what a refusal of S3 means: a fault that stays, or S3's own, which is passed on."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    if status == 404 or error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+        return ResultUnavailableError(
+            "The result has been deleted. Submit the recording again under a new jobId."
+        )
+    if status == 403:
+        return ResultUnavailableError(
+            "The result cannot be read by this service. Tell its operator the jobId."
+        )
+    return error
+
+
 def _container_error(body: bytes | None) -> JobError | None:
     if body is None:
         return None
@@ -161,11 +240,17 @@ def _read(location: Location, limit: int) -> tuple[bytes | None, int] | None:
 
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
+    """Return a JSON object that can be sent on as it is, or None."""
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_refuse_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # not with half a surrogate pair
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _duration(value: object) -> float | None:
