@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +57,8 @@ class WorkerPool:
         self._keepers: list[asyncio.Task[None]] = []
         self._live: set[_Worker] = set()
         self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._places = size
+        self._broken = asyncio.Event()
 
     @property
     def ready(self) -> bool:
@@ -67,10 +69,22 @@ class WorkerPool:
         """Begin to load the workers, in the running event loop; does not wait for them."""
         self._keepers = [asyncio.create_task(self._keep(n)) for n in range(self.size)]
 
-    async def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a job to the next idle worker and return its answer.
+    async def broken(self) -> None:
+        """Return once no worker is left and none will come: ``failure`` says why."""
+        await self._broken.wait()
+
+    async def run(
+        self, job: Mapping[str, Any], *, began: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
+        """Give a job to the next idle worker, however long that takes, and return its answer.
 
         Cancelling it kills that worker, and returns once the process is gone.
+
+        Parameters
+        ----------
+        job : mapping
+        began : callable
+            Called when a worker takes the job.
 
         Raises
         ------
@@ -80,6 +94,7 @@ class WorkerPool:
         worker = await self._idle.get()
         while not worker.alive:
             worker = await self._idle.get()
+        began()
         try:
             answer = await worker.call(job)
         except BaseException:
@@ -120,6 +135,9 @@ class WorkerPool:
                 log_event("worker refused to start", level=logging.ERROR, worker=number,
                           code=self.failure)  # fmt: skip
                 await worker.kill()
+                self._places -= 1
+                if self._places == 0:
+                    self._broken.set()
                 return
             pause = LONGEST_PAUSE / 5**3
             about = {name: value for name, value in greeting.items() if name != "ready"}

@@ -29,6 +29,10 @@ class NotificationError(JobsError):
     """A message is not one that SageMaker publishes about an inference."""
 
 
+class ForeignResultError(JobsError):
+    """What should be the result of a job is another job's."""
+
+
 class UnreadableRowError(JobsError):
     """A row of the job table is not one that this version of the code can read.
 

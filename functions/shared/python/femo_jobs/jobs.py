@@ -27,10 +27,11 @@ _Value = TypeVar("_Value")
 STATUS_INDEX = "by-status-and-time"
 OPEN_INDEX = "open-by-deadline"
 OPEN_SHARD = "open"
+UNREADABLE_SHARD = "unreadable"  # open rows that this version of the code cannot read
 
 FIRST_CHECK_SECONDS = 120  # a job that is not queued by then was left behind by a crash
 CHECK_SECONDS = 300  # first look for the result of a queued job of which no message came
-LONGEST_CHECK_SECONDS = 3600
+LONGEST_CHECK_SECONDS = 900  # a job that SageMaker has lost is found about as soon
 MESSAGE_SLACK_SECONDS = 900  # from the end of an inference to its message, generously
 
 
@@ -102,8 +103,8 @@ class Job:
 
     @property
     def is_queued_for_inference(self) -> bool:
-        """Whether SageMaker has taken the job."""
-        return self.output_location is not None
+        """Whether SageMaker has taken the job, for this attempt or for an earlier one."""
+        return self.output_location is not None or self.attempts > 1
 
     @property
     def inference_id(self) -> str:
@@ -270,6 +271,8 @@ class Settlement(StrEnum):
     """What became of an attempt to settle a job."""
 
     SETTLED = "settled"
+    REPEATED = "queued again"
+    OTHER_ATTEMPT = "another attempt"
     ALREADY_SETTLED = "already settled"
     UNKNOWN_JOB = "unknown job"
 
@@ -354,21 +357,71 @@ class JobTable:
             job,
             submission_id=uuid.uuid4().hex,
             submission_at=now,
+            attempts=max(job.attempts, 1),
             check_at=now + FIRST_CHECK_SECONDS,
         )
         done = self._update(
             job.job_id,
-            "SET submissionId = :mine, submissionAt = :now, checkAt = :check",
+            "SET submissionId = :mine, submissionAt = :now, checkAt = :check, attempts = :attempts",
             "#status = :queued AND submissionId = :theirs AND attribute_not_exists(outputLocation)",
             {
                 ":mine": claimed.submission_id,
                 ":now": now,
                 ":check": claimed.check_at,
+                ":attempts": claimed.attempts,
                 ":theirs": job.submission_id,
                 ":queued": str(JobStatus.QUEUED),
             },
         )
         return claimed if done else None
+
+    def begin_attempt(
+        self, job: Job, *, fault: str, delay_seconds: int, settings: Configuration
+    ) -> Job | None:
+        """Begin another attempt at a job whose last one met a passing fault.
+
+        Parameters
+        ----------
+        fault
+            The code of that fault.
+        delay_seconds
+            When the sweeper shall queue the job; 0 if the caller does, at once.
+
+        Returns
+        -------
+        Job or None
+            The job as it is now; None where it has an outcome or another attempt already.
+        """
+        now = int(time.time())
+        begun = replace(
+            job,
+            submission_id=uuid.uuid4().hex,
+            submission_at=now,
+            attempts=max(job.attempts, 1) + 1,
+            last_fault=fault,
+            deadline=deadline_from(now + delay_seconds, settings),
+            check_at=now + (delay_seconds or FIRST_CHECK_SECONDS),
+            output_location=None,
+            failure_location=None,
+        )
+        done = self._update(
+            job.job_id,
+            "SET submissionId = :mine, submissionAt = :now, attempts = :attempts,"
+            " lastFault = :fault, deadline = :deadline, checkAt = :check"
+            " REMOVE outputLocation, failureLocation",
+            "#status = :queued AND submissionId = :theirs",
+            {
+                ":mine": begun.submission_id,
+                ":now": now,
+                ":attempts": begun.attempts,
+                ":fault": fault,
+                ":deadline": begun.deadline,
+                ":check": begun.check_at,
+                ":theirs": job.submission_id,
+                ":queued": str(JobStatus.QUEUED),
+            },
+        )
+        return begun if done else None
 
     def record_submission(
         self,
@@ -380,7 +433,8 @@ class JobTable:
     ) -> Job:
         """Note where the outcome of a queued job will be.
 
-        The job may have been settled in the meantime: then the row stays as it is.
+        The job may have been settled, or another attempt begun, in the meantime: then the row
+        stays as it is.
         """
         now = int(time.time())
         queued = replace(
@@ -394,32 +448,42 @@ class JobTable:
             ":output": output_location,
             ":deadline": queued.deadline,
             ":check": queued.check_at,
+            ":mine": job.submission_id,
             ":queued": str(JobStatus.QUEUED),
         }
         expression = "SET outputLocation = :output, deadline = :deadline, checkAt = :check"
         if failure_location is not None:
             expression += ", failureLocation = :failure"
             values[":failure"] = failure_location
-        self._update(job.job_id, expression, "#status = :queued", values)
+        condition = "#status = :queued AND submissionId = :mine"
+        self._update(job.job_id, expression, condition, values)
         return queued
 
     def withdraw(self, job: Job) -> bool:
-        """Delete a row whose job was refused, unless another attempt has taken it over."""
+        """Delete a row whose job was refused, unless it was taken before or has been since."""
         with _Condition() as condition:
             self._client.delete_item(
                 TableName=self._name,
                 Key=_marshal({"jobId": job.job_id}),
                 ConditionExpression="submissionId = :mine AND attribute_not_exists(outputLocation)"
-                " AND #status = :queued",
+                " AND attempts = :first AND #status = :queued",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=_marshal(
-                    {":mine": job.submission_id, ":queued": str(JobStatus.QUEUED)}
+                    {":mine": job.submission_id, ":first": 1, ":queued": str(JobStatus.QUEUED)}
                 ),
             )
         return condition.held
 
-    def settle(self, job_id: str, outcome: Outcome) -> Settlement:
-        """Write the outcome of a job, once: a job that has one keeps it."""
+    def settle(
+        self, job_id: str, outcome: Outcome, *, submission_id: str | None = None
+    ) -> Settlement:
+        """Write the outcome of a job, once: a job that has one keeps it.
+
+        Parameters
+        ----------
+        submission_id
+            Of the attempt that ended so: an older one does not settle the job.
+        """
         values = {
             "status": str(outcome.status),
             "outputLocation": outcome.output_location,
@@ -428,17 +492,28 @@ class JobTable:
         }
         present = {name: value for name, value in values.items() if value is not None}
         assignments = ", ".join(f"#{name} = :{name}" for name in present)
+        values = {f":{name}": value for name, value in present.items()}
+        values[":queued"] = str(JobStatus.QUEUED)
+        condition = "#status = :queued"
+        if submission_id is not None:
+            condition += " AND submissionId = :attempt"
+            values[":attempt"] = submission_id
         done = self._update(
             job_id,
             f"SET {assignments} REMOVE openShard, checkAt",
-            "#status = :queued",
-            {f":{name}": value for name, value in present.items()}
-            | {":queued": str(JobStatus.QUEUED)},
+            condition,
+            values,
             {f"#{name}": name for name in present},
         )
-        if done:
-            return Settlement.SETTLED
-        return Settlement.ALREADY_SETTLED if self.get(job_id) else Settlement.UNKNOWN_JOB
+        return Settlement.SETTLED if done else self._why_not_settled(job_id)
+
+    def _why_not_settled(self, job_id: str) -> Settlement:
+        job = self.get(job_id)
+        if job is None:
+            return Settlement.UNKNOWN_JOB
+        if job.status is JobStatus.QUEUED:
+            return Settlement.OTHER_ATTEMPT
+        return Settlement.ALREADY_SETTLED
 
     def postpone(self, job: Job, check_at: int) -> None:
         """Have the sweeper look at a job again at ``check_at`` (s since the epoch)."""
@@ -449,15 +524,42 @@ class JobTable:
             {":check": check_at, ":queued": str(JobStatus.QUEUED)},
         )
 
-    def overdue(self, now: int) -> Iterator[str]:
-        """Yield the ids of the open jobs whose next look is due, longest overdue first."""
+    def set_aside(self, job_id: str, check_at: int) -> None:
+        """Take an open row that cannot be read out of the open jobs, and look again later.
+
+        Nothing else of it is changed: another version of the code may be able to read it.
+        """
+        self._move(job_id, UNREADABLE_SHARD, check_at)
+
+    def take_back(self, job_id: str, check_at: int) -> None:
+        """Count a row that can be read again among the open jobs."""
+        self._move(job_id, OPEN_SHARD, check_at)
+
+    def _move(self, job_id: str, shard: str, check_at: int) -> None:
+        with _Condition():  # one that was settled since belongs to neither
+            self._client.update_item(
+                TableName=self._name,
+                Key=_marshal({"jobId": job_id}),
+                UpdateExpression="SET openShard = :shard, checkAt = :check",
+                ConditionExpression="attribute_exists(openShard)",
+                ExpressionAttributeValues=_marshal({":shard": shard, ":check": check_at}),
+            )
+
+    def overdue(self, now: int, *, shard: str = OPEN_SHARD) -> Iterator[str]:
+        """Yield the ids of the open jobs whose next look is due, longest overdue first.
+
+        Parameters
+        ----------
+        shard
+            ``UNREADABLE_SHARD`` for those that were set aside.
+        """
         start: dict[str, Any] = {}
         while True:
             page = self._client.query(
                 TableName=self._name,
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression="openShard = :open AND checkAt <= :now",
-                ExpressionAttributeValues=_marshal({":open": OPEN_SHARD, ":now": now}),
+                ExpressionAttributeValues=_marshal({":open": shard, ":now": now}),
                 **start,
             )
             yield from (item["jobId"]["S"] for item in page["Items"])
