@@ -279,25 +279,19 @@ async def _hung_up(request: Request) -> None:
 
 
 def _abandoned(reason: str, timeout: float) -> ServiceError:
-    if reason == "shutting_down":
-        return ServiceError(
-            "the server is shutting down and gave the job up: submit it again",
-            code=reason, status=HTTPStatus.SERVICE_UNAVAILABLE,
-        )  # fmt: skip
-    if reason == "caller_gone":
-        return ServiceError(
-            "the caller closed the connection before the job was done",
-            code=reason, status=HTTPStatus.SERVICE_UNAVAILABLE,
-        )  # fmt: skip
-    if reason == "loading":
-        return ServiceError(
-            f"no worker was free early enough to do the job within {timeout:g} s",
-            code=reason, status=HTTPStatus.SERVICE_UNAVAILABLE,
-        )  # fmt: skip
-    return ServiceError(
-        f"the job was not done within {timeout:g} s and was given up",
-        code="timeout", status=HTTPStatus.GATEWAY_TIMEOUT,
-    )  # fmt: skip
+    unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+    match reason:
+        case "shutting_down":
+            message = "the server is shutting down and gave the job up: submit it again"
+            return ServiceError(message, code="shutting_down", status=unavailable)
+        case "caller_gone":
+            message = "the caller closed the connection before the job was done"
+            return ServiceError(message, code="caller_gone", status=unavailable)
+        case "loading":
+            message = f"no worker was free early enough to do the job within {timeout:g} s"
+            return ServiceError(message, code="loading", status=unavailable)
+    message = f"the job was not done within {timeout:g} s and was given up"
+    return ServiceError(message, code="timeout", status=HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def _since(began: float) -> float:

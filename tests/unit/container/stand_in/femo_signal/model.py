@@ -17,6 +17,10 @@ class MovementModel:
         """Load."""
         if not folder.is_dir():
             raise ModelError(f"{folder.name}: there is no such folder")
+        once = folder / "out of memory once"
+        if once.exists():
+            once.unlink()
+            raise MemoryError
         return cls()
 
     def warm_up(self) -> "MovementModel":
