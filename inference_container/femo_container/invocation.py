@@ -83,6 +83,7 @@ def completed(
         "status": "Completed",
         "processing_time_seconds": round(seconds, 3),
         "output_type": analysis["output_type"],
-        "result": {**analysis["result"], "source": source},
+        "result": analysis["result"],
+        "source": source,
         "completedTimeStamp": now,
     }

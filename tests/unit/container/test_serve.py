@@ -17,12 +17,13 @@ import pytest
 
 from .harness import PATIENCE, Bucket, Pipe, Server, StartServer, run
 
-SEED_FIELDS = {
+FIELDS = {
     "jobId",
     "status",
     "processing_time_seconds",
     "output_type",
     "result",
+    "source",
     "completedTimeStamp",
 }
 
@@ -51,13 +52,13 @@ def wait_for_heal(server: Server) -> None:
     assert server.ping().status_code == 200
 
 
-def test_a_job_gets_the_seeds_response_with_its_length(server: Server, recordings: Bucket) -> None:
+def test_a_job_gets_the_whole_response_with_its_length(server: Server, recordings: Bucket) -> None:
     uri = recordings.put("night/one.dat", b"x" * 5000)
     response = server.invoke(uri, job="job-7", requestTime="2025-06-04T14:30:00.000Z")
     assert response.status_code == 200
     assert int(response.headers["content-length"]) == len(response.content)
     body = response.json()
-    assert body.keys() == SEED_FIELDS
+    assert body.keys() == FIELDS
     assert (body["jobId"], body["status"], body["output_type"]) == ("job-7", "Completed", "events")
     assert body["result"]["size"] == 5000
     assert body["completedTimeStamp"].endswith("Z")
@@ -306,9 +307,9 @@ def test_the_version_that_was_submitted_is_analysed_whatever_has_replaced_it(
     submitted = bucket.client.head_object(Bucket=bucket.name, Key="night.dat")
     bucket.put("night.dat", b"y" * 7000)
     named = {"versionId": submitted["VersionId"], "etag": submitted["ETag"]}
-    result = server.invoke(uri, **named).json()["result"]
-    assert result["size"] == 5000
-    assert result["source"] == {"s3Key": uri, **named}
+    response = server.invoke(uri, **named).json()
+    assert response["result"]["size"] == 5000
+    assert response["source"] == {"s3Key": uri, **named}
 
 
 def test_a_recording_that_was_replaced_is_refused_where_its_bucket_keeps_no_versions(
@@ -316,8 +317,11 @@ def test_a_recording_that_was_replaced_is_refused_where_its_bucket_keeps_no_vers
 ) -> None:
     uri = bucket.put("night.dat", b"x" * 5000)
     etag = bucket.client.head_object(Bucket=bucket.name, Key="night.dat")["ETag"]
-    result = server.invoke(uri, etag=etag).json()["result"]
-    assert result["source"] == {"s3Key": uri, "versionId": None, "etag": etag}
+    assert server.invoke(uri, etag=etag).json()["source"] == {
+        "s3Key": uri,
+        "versionId": None,
+        "etag": etag,
+    }
     bucket.put("night.dat", b"y" * 5000)
     response = server.invoke(uri, etag=etag)
     assert (response.status_code, error_of(response)["code"]) == (409, "recording_changed")

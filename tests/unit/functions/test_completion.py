@@ -401,7 +401,7 @@ def test_a_result_of_another_content_than_the_submitted_one_is_not_the_jobs(
 ) -> None:
     queued_job(recording_etag='"submitted"')
     source = {"s3Key": f"s3://{RECORDINGS}/a.dat", "versionId": None, "etag": '"replaced"'}
-    put(SAMPLE_OUTPUT, result_of(JOB, result={"events": [], "source": source}))
+    put(SAMPLE_OUTPUT, result_of(JOB, source=source))
     deliver(event("completion_succeeded"))
     job = the(table)
     assert job.status is JobStatus.FAILED

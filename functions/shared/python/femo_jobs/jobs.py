@@ -112,6 +112,15 @@ class Job:
         return self.submission_id if self.attempts else self.job_id
 
     @property
+    def source(self) -> dict[str, str | None]:
+        """Which object was submitted, as a result names the one that was analysed."""
+        return {
+            "s3Key": self.request.recording_uri,
+            "versionId": self.recording_version,
+            "etag": self.recording_etag,
+        }
+
+    @property
     def listing_key(self) -> str:
         """Sort key of the listing: unique, and in the order of creation."""
         return f"{self.created_at}#{self.job_id}"

@@ -90,7 +90,7 @@ def completed(
     if job is not None:
         if document.get("jobId") != job.job_id:
             raise ForeignResultError("the result is another job's")
-        if _is_of_another_recording(document["result"], job):
+        if _is_of_another_recording(document, job):
             return Outcome(
                 JobStatus.FAILED,
                 timestamp(),
@@ -142,9 +142,9 @@ def from_s3(job: Job, *, requests_bucket: str) -> Outcome | None:
     )
 
 
-def _is_of_another_recording(result: Any, job: Job) -> bool:
-    """Say whether a result names another content than the one that was submitted."""
-    source = result.get("source") if isinstance(result, dict) else None
+def _is_of_another_recording(document: dict[str, Any], job: Job) -> bool:
+    """Say whether a response names another content than the one that was submitted."""
+    source = document.get("source")
     etag = source.get("etag") if isinstance(source, dict) else None
     return etag is not None and job.recording_etag is not None and etag != job.recording_etag
 
