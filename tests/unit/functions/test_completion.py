@@ -17,6 +17,7 @@ from femo_completion.handler import UnrecordedMessagesError, handler
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import Job, JobRequest, JobStatus, JobTable, new_job
+from femo_jobs.submission import custom_attributes
 
 from .conftest import (
     RECORDINGS,
@@ -521,3 +522,23 @@ def test_a_row_that_cannot_be_read_keeps_its_message_and_no_others(
     with pytest.raises(UnrecordedMessagesError, match="1 of 2"):
         deliver(messages(of("broken") | place, of("a") | place))
     assert the(table, "a").status is JobStatus.COMPLETED
+
+
+def test_a_job_is_counted_by_how_it_ended_and_not_by_what_the_message_says(
+    table: JobTable, queued_job: Callable[..., Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    queued_job(attempts=3)
+    put(SAMPLE_OUTPUT, b"not json")
+    deliver(event("completion_succeeded"))
+    metrics = capsys.readouterr().out
+    assert '"JobsFailed"' in metrics
+    assert '"JobsCompleted"' not in metrics
+
+
+def test_what_sagemaker_is_asked_to_echo_fits_into_what_it_takes(
+    queued_job: Callable[..., Job],
+) -> None:
+    longest = queued_job("a" * 64, attempts=6)
+    assert len(custom_attributes(longest)) <= 1024
+    assert all(" " < character <= "~" for character in custom_attributes(longest))
+    assert 1 <= len(longest.inference_id) <= 64

@@ -33,7 +33,10 @@ def conclude(job: Job, outcome: Outcome, table: JobTable, settings: Configuratio
     passing = outcome.status is JobStatus.FAILED and error is not None
     if error is None or not passing or made >= attempts_for(error.code) or _is_too_late(job):
         final = outcome if made == 1 else replace(outcome, error=_after(made, error))
-        return table.settle(job.job_id, final, submission_id=job.submission_id)
+        settlement = table.settle(job.job_id, final, submission_id=job.submission_id)
+        if settlement is Settlement.SETTLED:
+            count(f"Jobs{final.status}")
+        return settlement
     delay = REPEAT_DELAYS_SECONDS[min(made, len(REPEAT_DELAYS_SECONDS)) - 1]
     begun = table.begin_attempt(job, fault=error.code, delay_seconds=delay, settings=settings)
     if begun is None:
