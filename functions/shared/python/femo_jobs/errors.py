@@ -25,14 +25,6 @@ class SubmissionUncertainError(JobsError):
     """The request for inference may or may not have been queued."""
 
 
-class NotificationError(JobsError):
-    """A message is not one that SageMaker publishes about an inference."""
-
-
-class ForeignResultError(JobsError):
-    """What should be the result of a job is another job's."""
-
-
 class UnreadableRowError(JobsError):
     """A row of the job table is not one that this version of the code can read.
 
@@ -48,13 +40,9 @@ class UnreadableRowError(JobsError):
         self.why = why
 
 
-class ResultUnavailableError(JobsError):
-    """The result of a completed job cannot be given: gone, not readable, or not a result.
+class NotificationError(JobsError):
+    """A message is not one that SageMaker publishes about an inference."""
 
-    Attributes
-    ----------
-    code : str
-        What the job's caller is told, with ``str(error)``.
-    """
 
-    code = "result_unavailable"
+class ForeignResultError(JobsError):
+    """What should be the result of a job is another job's."""

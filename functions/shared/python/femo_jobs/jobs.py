@@ -7,7 +7,7 @@ import json
 import math
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -251,15 +251,6 @@ class _Row:
 
     def _unreadable(self, why: str) -> UnreadableRowError:
         return UnreadableRowError(str(self._values.get("jobId", "")), why)
-
-
-def read_rows(items: Iterable[Mapping[str, Any]]) -> Iterator[Job | UnreadableRowError]:
-    """Yield each row as a job, or as the error that tells why it is none: it stops no other."""
-    for item in items:
-        try:
-            yield Job.from_item(item)
-        except UnreadableRowError as error:
-            yield error
 
 
 @dataclass(frozen=True)
@@ -611,7 +602,7 @@ class JobTable:
                 Limit=limit - len(found),
                 **start,
             )
-            found += [row for row in read_rows(page["Items"]) if isinstance(row, Job)]
+            found += [Job.from_item(item) for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 break
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}

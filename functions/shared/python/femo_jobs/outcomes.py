@@ -6,13 +6,12 @@ import contextlib
 import itertools
 import json
 import re
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
 from femo_jobs import clients
-from femo_jobs.errors import ForeignResultError, LocationError, ResultUnavailableError
+from femo_jobs.errors import ForeignResultError, LocationError
 from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, timestamp
 from femo_jobs.locations import Location
 
@@ -149,84 +148,6 @@ def _is_of_another_recording(document: dict[str, Any], job: Job) -> bool:
     return etag is not None and job.recording_etag is not None and etag != job.recording_etag
 
 
-@dataclass(frozen=True)
-class ResultObject:
-    """A result that is in S3."""
-
-    location: Location
-    size_bytes: int
-
-
-def find_result(job: Job, *, requests_bucket: str) -> ResultObject:
-    """Return where the result of a completed job lies, having looked that it is there.
-
-    Raises
-    ------
-    ResultUnavailableError
-        If it is not there, may not be read, or its row names a place that is not ours.
-    botocore.exceptions.ClientError
-        If S3 failed otherwise: the result may well be there.
-    """
-    location = _result_location(job, requests_bucket)
-    try:
-        head = clients.s3().head_object(Bucket=location.bucket, Key=location.key)
-    except ClientError as error:
-        raise _unavailable(error) from error
-    return ResultObject(location, head["ContentLength"])
-
-
-def read_result(job: Job, *, requests_bucket: str) -> dict[str, Any]:
-    """Return the container's response for a completed job: a JSON object with ``result``.
-
-    Raises
-    ------
-    ResultUnavailableError
-        As for :func:`find_result`, and if what lies there is no result of this job.
-    botocore.exceptions.ClientError
-        If S3 failed otherwise.
-    """
-    location = _result_location(job, requests_bucket)
-    try:
-        answer = clients.s3().get_object(Bucket=location.bucket, Key=location.key)
-    except ClientError as error:
-        raise _unavailable(error) from error
-    with answer["Body"] as stream:
-        document = _json_object(stream.read())
-    if document is None or "result" not in document or not _is_unicode(document):
-        raise ResultUnavailableError(
-            "The result is damaged. Submit the recording again under a new jobId."
-        )
-    if document.get("jobId", job.job_id) != job.job_id:
-        raise ResultUnavailableError(
-            "The result belongs to another job. Submit the recording again under a new jobId."
-        )
-    return document
-
-
-def _result_location(job: Job, requests_bucket: str) -> Location:
-    try:
-        return _ours(job.output_location or "", requests_bucket, "results/")
-    except LocationError as error:
-        raise ResultUnavailableError(
-            "The result is not where this service keeps results. Submit the recording again "
-            "under a new jobId."
-        ) from error
-
-
-def _unavailable(error: ClientError) -> Exception:
-    """Return what a refusal of S3 means: a fault that stays, or S3's own, which is passed on."""
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if status == 404 or error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-        return ResultUnavailableError(
-            "The result has been deleted. Submit the recording again under a new jobId."
-        )
-    if status == 403:
-        return ResultUnavailableError(
-            "The result cannot be read by this service. Tell its operator the jobId."
-        )
-    return error
-
-
 def _container_error(body: bytes | None) -> JobError | None:
     if body is None:
         return None
@@ -287,15 +208,6 @@ def _json_object(body: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
-
-
-def _is_unicode(document: dict[str, Any]) -> bool:
-    """Say whether a document can be sent on: JSON can spell half a surrogate pair."""
-    try:
-        json.dumps(document, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _refuse_constant(name: str) -> NoReturn:
