@@ -93,7 +93,13 @@ class KeptStack:
         path = self.folder / "state" / "sagemaker.sqlite"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
             rows = store.execute("SELECT document, state FROM invocations").fetchall()
-        return {json.loads(document)["InferenceId"]: state for document, state in rows}
+        return {job_of(json.loads(document)): state for document, state in rows}
+
+
+def job_of(invocation: Mapping[str, str]) -> str:
+    """Return the job that an invocation is an attempt at; its own id, for a smoke job."""
+    attributes = invocation.get("CustomAttributes", "")
+    return attributes.partition(";")[0].removeprefix("job=") or invocation["InferenceId"]
 
 
 def process(stack: Stack, part: str) -> psutil.Process:
