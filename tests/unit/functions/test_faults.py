@@ -25,6 +25,8 @@ ELSEWHERE = {
     "invalid_manifest",
     "nothing_learnt",
     "one_class_only",
+    "output_exists",
+    "output_unwritable",
     "too_few_detections",
     "too_few_recordings",
 }
@@ -47,7 +49,7 @@ def given_to_code(node: ast.AST) -> Iterator[ast.expr]:
             yield value
         case ast.AnnAssign(target=ast.Name(id="code"), value=ast.expr() as value):
             yield value
-        case ast.Assign(targets=[ast.Name(id="code")], value=value):
+        case ast.Assign(targets=[ast.Name(id="code" | "COULD_NOT_LOAD")], value=value):
             yield value
         case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
             for name, value in zip(names, values, strict=True):
