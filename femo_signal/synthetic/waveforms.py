@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,7 @@ _PULSE_SECONDS = 0.8
 _PULSE_ANSWER = 58.0
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(NamedTuple):
     """How a shape reaches a channel."""
 
     channel: int  # of a rendered block
@@ -118,19 +117,21 @@ def burst(
     lobes : int
         How many pushes it is made of.
     """
-    clock = np.arange(1, max(int(seconds * RATE), 8)) / RATE
-    envelope = np.zeros(len(clock))
+    steps = max(int(seconds * RATE) // SLOW_STEP, 4)
+    slow = np.arange(steps + 1) * (SLOW_STEP / RATE)
+    envelope = np.zeros(steps + 1)
     for lobe in range(lobes):
         begin = lobe * seconds / (lobes + 0.5)
         length = min(1.6 * seconds / lobes, seconds - begin)
-        x = np.clip((clock - begin) / length, 0, 1)
-        at = float(np.clip(rise / length, 0.02, 0.9))
-        up = np.sin(np.pi * np.minimum(x / at, 1) / 2)
-        down = np.cos(np.pi * np.clip((x - at) / (1 - at), 0, 1) / 2)
-        envelope += (1.0 if lobe == 0 else rng.uniform(0.5, 1.0)) * (up * down) ** 2
+        at = min(max(rise / length, 0.02), 0.9)
+        # Half a turn of a sine: up to its middle at the peak, and down from there.
+        turn = np.interp((slow - begin) / length, [0, at, 1], [0, np.pi / 2, np.pi])
+        envelope += (1.0 if lobe == 0 else rng.uniform(0.5, 1.0)) * np.sin(turn) ** 2
+    clock = np.arange(steps * SLOW_STEP) / RATE
     chirp = rng.uniform(-0.15, 0.15)
     phase = 2 * np.pi * frequency * clock * (1 + chirp * (clock / seconds - 0.5))
-    return _peak_of_one(envelope * np.sin(phase + rng.uniform(0, 2 * np.pi)))
+    tone = upsample(envelope) * np.sin(phase + rng.uniform(0, 2 * np.pi))
+    return _peak_of_one(tone.astype(np.float64))
 
 
 def damped(frequency: float, decay: float) -> Floats:
