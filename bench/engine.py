@@ -49,7 +49,18 @@ def recording(kind: str, minutes: int) -> Path:
     """Return a synthetic recording of that format and length; made once and kept."""
     folder = WORK / f"{kind}-{minutes}"
     if not (folder / "manifest.json").exists():
-        _femo("synthesize", folder, "--recordings", 1, "--minutes", minutes, "--format", kind)
+        _femo(
+            "synthesize",
+            folder,
+            "--recordings",
+            1,
+            "--minutes",
+            minutes,
+            "--format",
+            kind,
+            "--kind",
+            "rich",
+        )
     return max(folder.iterdir(), key=lambda path: path.stat().st_size)
 
 
@@ -57,7 +68,7 @@ def trained_model() -> Path:
     """Return a small model; trained once and kept."""
     folder = WORK / "model"
     if not (folder / "model.json").exists():
-        _femo("synthesize", WORK / "cohort", "--recordings", 6, "--minutes", 10)
+        _femo("synthesize", WORK / "cohort", "--recordings", 6, "--minutes", 10, "--kind", "rich")
         _femo("train", WORK / "cohort" / "manifest.json", "--output", folder)
     return folder
 

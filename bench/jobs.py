@@ -72,7 +72,8 @@ class Recordings:
     def make(cls, folder: Path) -> Recordings:
         """Write short synthetic recordings, and files that are none."""
         shutil.rmtree(folder, ignore_errors=True)
-        words = ["synthesize", folder, "--recordings", RECORDINGS, "--minutes", RECORDING_MINUTES]
+        words = ["synthesize", folder, "--kind", "rich"]
+        words += ["--recordings", RECORDINGS, "--minutes", RECORDING_MINUTES]
         subprocess.run([str(FEMO), *map(str, words)], check=True, capture_output=True)
         good = {path.stem: path for path in sorted(folder.glob("*.dat"))}
         whole = next(iter(good.values())).read_bytes()

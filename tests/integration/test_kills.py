@@ -159,7 +159,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptStack]:
 @pytest.fixture(scope="module")
 def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small-cohort")
-    done = run_cli("synthesize", folder, "--recordings", "4", "--minutes", "5", "--seed", "7")
+    done = run_cli(
+        "synthesize", folder, "--kind", "rich", "--recordings", "4", "--minutes", "5", "--seed", "7"
+    )
     assert done.returncode == 0, done.stderr
     return folder
 
