@@ -124,12 +124,21 @@ class OverlapSave:
         Gain at multiples of 1 / BLOCK_SECONDS Hz up to 64 Hz; see `frequencies`.
     overlap_seconds : int
         How far the impulse response reaches.
+    capacity_seconds : int
+        For how much the memory is set aside at once. It is not used before it is written to, so
+        what is left out by `hold` needs none.
     """
 
     frequencies = np.arange(BLOCK_SECONDS * LOW_RATE // 2 + 1) / BLOCK_SECONDS
 
     def __init__(
-        self, channels: int, rate: int, response: NDArray[np.float64], *, overlap_seconds: int
+        self,
+        channels: int,
+        rate: int,
+        response: NDArray[np.float64],
+        *,
+        overlap_seconds: int,
+        capacity_seconds: int = 0,
     ) -> None:
         if not 0 < 2 * overlap_seconds < BLOCK_SECONDS:
             raise ValueError("the overlap must be shorter than half a block")
@@ -142,7 +151,8 @@ class OverlapSave:
         self._filled = self._overlap  # the time before the start: zero, as the origin is taken off
         self._received = 0
         self.live = np.zeros(channels, dtype=bool)  # channels that were not constant
-        self._output = [np.zeros(0, dtype=np.float32) for _ in range(channels)]
+        capacity = capacity_seconds * LOW_RATE
+        self._output = [np.zeros(capacity, dtype=np.float32) for _ in range(channels)]
         self._written = 0
 
     def push(self, samples: NDArray[np.float32]) -> None:
@@ -167,6 +177,19 @@ class OverlapSave:
             if self._filled == self._block:
                 self._filter()
 
+    def hold(self, count: int) -> None:
+        """Take ``count`` more samples that equal the last one; long runs cost nothing."""
+        if self._origin is None:
+            raise ValueError("there is no sample yet that could be held")
+        last = self._buffer[:, self._filled - 1, None] + self._origin
+        hop = self._block - 2 * self._overlap
+        lead = min(count, self._block)
+        self.push(np.repeat(last, lead, axis=1))
+        hops = (count - lead) // hop  # of blocks that hold nothing else: the band-pass is at rest
+        self._received += hops * hop
+        self._written += hops * hop * LOW_RATE // self._rate
+        self.push(np.repeat(last, count - lead - hops * hop, axis=1))
+
     def finish(self) -> list[NDArray[np.float32]]:
         """Return the filtered channels, each of shape (ceil(received * 128 / rate),)."""
         step = self._rate // LOW_RATE
@@ -175,7 +198,9 @@ class OverlapSave:
             self._buffer[:, self._filled :] = self._buffer[:, self._filled - 1, None]
             self._filled = self._block
             self._filter()
-        return [output[:length] for output in self._output]
+        for output in self._output:
+            output.resize(length, refcheck=False)
+        return self._output
 
     def _filter(self) -> None:
         spectrum = fft.rfft(self._buffer, axis=1)[:, : self._response.shape[-1]]

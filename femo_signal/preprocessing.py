@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,24 @@ from femo_signal.filters import (
     quarter_response,
 )
 from femo_signal.formats import Chunk, Reader, open_recording
-from femo_signal.formats.chunk import VOLTS_PER_COUNT
-from femo_signal.intervals import Intervals, clip, union
-from femo_signal.recording import Channel, RecordingInfo, Signals
+from femo_signal.formats.chunk import LONGEST_RECORDING_SECONDS, VOLTS_PER_COUNT
+from femo_signal.intervals import Intervals, as_intervals, clip, difference, union
+from femo_signal.levelling import Leveller
+from femo_signal.mending import Mender, OffRun, at_rail
+from femo_signal.recording import Channel, Gap, RecordingInfo, SensorOff, Signals
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, PreprocessingSettings
+from femo_signal.usable import (
+    MARGIN_TICKS,
+    MotionWatch,
+    axes_at_rail,
+    exclusive,
+    missing,
+    notice_of_lost,
+    notice_of_motion_off,
+    notice_of_sensor_off,
+    notice_of_steps,
+    silent,
+)
 
 __all__ = ["Preprocessed", "euler_angles", "preprocess"]
 
@@ -36,7 +51,24 @@ BRIDGE_TICKS = 256  # on either side of a gap, that tell its levels and slopes
 EASE_TICKS = 10 * TICKS_PER_SECOND
 SHORTEST_ANALYSED_SECONDS = 1
 MOTION_NAMES = ("acceleration", "roll", "pitch", "yaw")
-FinishedChannel: TypeAlias = tuple[str, NDArray[np.float32], bool]  # name, samples, is live
+QUARTER_GAIN = float(quarter_response(np.zeros(1))[0])
+LEVEL_TICKS = BRIDGE_TICKS  # a gap from which on the level behind it tells nothing of a movement
+LONG_HOLD_TICKS = 4 * FILL_TICKS
+LONGEST_HOLE_TICKS = 64  # between blocks of one kind that is interpolated: 16 Hz
+RAIL_STEP_TICKS = 64
+UNSURE_TICKS = TICKS_PER_SECOND // 4  # on either side of a jump that is no clean step
+LEAST_SHARE = 0.01  # of the time that a file claims, for which it must hold samples
+LEAST_SHARE_FROM_SECONDS = 3600
+NOTHING = np.zeros(0, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class FinishedChannel:
+    """A band-passed signal of the whole recording, untrimmed."""
+
+    name: str
+    samples: NDArray[np.float32]  # (n,), 128 Hz
+    live: bool
 
 
 @dataclass(frozen=True)
@@ -76,14 +108,15 @@ def preprocess(
     """
     reader = open_recording(path, chunk_bytes=chunk_bytes)
     options = settings.preprocessing
-    tracks: list[_Track] = [
-        _PiezoTrack(reader.header.piezo_names, options),
-        _MotionTrack(options),
+    motion = _MotionTrack(options)
+    sensors: list[_PiezoTrack | _AccelerometerTrack] = [
+        _PiezoTrack(reader.header.piezo_names, options, rails=True)
     ]
     if reader.header.accelerometer_names:
-        tracks.append(_AccelerometerTrack(reader.header.accelerometer_names, options))
+        names = reader.header.accelerometer_names
+        sensors.append(_AccelerometerTrack(names, options, rails=False))
     try:
-        ticks, presses = _run(reader, tracks, progress)
+        ticks, presses = _run(reader, [*sensors, motion], progress)
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}", code=error.code) from error
     except OSError as error:
@@ -94,16 +127,20 @@ def preprocess(
         ) from error
 
     trim, length = _trimming(path.name, ticks, options)
+    finished = [channel for track in (*sensors, motion) for channel in track.finish(ticks)]
     low = slice(trim // TICKS_PER_LOW_SAMPLE, -(-(trim + length) // TICKS_PER_LOW_SAMPLE))
-    channels: dict[str, Channel] = {}
-    untrimmed: dict[str, NDArray[np.float32]] = {}
-    live: set[str] = set()
-    for track in tracks:
-        for name, samples, is_live in track.finish(ticks):
-            untrimmed[name] = samples
-            channels[name] = Channel(samples[low], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
-            if is_live:
-                live.add(name)
+    untrimmed = {channel.name: channel.samples for channel in finished}
+    channels = {
+        name: Channel(samples[low], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
+        for name, samples in untrimmed.items()
+    }
+    gaps = _as_ticks(reader.gaps)
+    usage = _usage(sensors, motion, untrimmed, gaps, ticks)
+    off = {
+        name: _off_with_margin(runs, gaps, trim, length)
+        for name, runs in usage.items()
+        if name in channels
+    }
     info = RecordingInfo(
         path_name=path.name,
         format=reader.header.format,
@@ -114,12 +151,14 @@ def preprocess(
         trim_ticks=trim,
         length_ticks=length,
         gaps=tuple(reader.gaps),
-        notices=tuple(reader.notices),
+        notices=(*reader.notices, *_notices(sensors, usage, (trim, trim + length), ticks)),
+        sensors_off=tuple(
+            off
+            for name, runs in usage.items()
+            if name not in MOTION_NAMES[1:]
+            for off in _as_seconds("imu" if name in MOTION_NAMES else name, runs)
+        ),
     )
-    gap_ticks = [
-        (round(gap.start_seconds * TICKS_PER_SECOND), round(gap.end_seconds * TICKS_PER_SECOND))
-        for gap in reader.gaps
-    ]
     return Preprocessed(
         info=info,
         signals=Signals(
@@ -128,30 +167,112 @@ def preprocess(
             roll=channels.get("roll"),
             pitch=channels.get("pitch"),
             yaw=channels.get("yaw"),
-            live=frozenset(live),
+            live=frozenset(channel.name for channel in finished if channel.live),
+            off=off,
         ),
         untrimmed=untrimmed,
         lead=trim // TICKS_PER_LOW_SAMPLE,
         raw_presses=clip(presses - trim, 0, length),
-        gaps=clip(union(np.array(gap_ticks, dtype=np.int64).reshape(-1, 2) - trim), 0, length),
+        gaps=clip(gaps - trim, 0, length),
     )
+
+
+def _as_ticks(gaps: list[Gap]) -> Intervals:
+    """Return the gaps in ticks from the start of the recording."""
+    rows = [(gap.start_seconds, gap.end_seconds) for gap in gaps]
+    seconds = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    return as_intervals(np.rint(seconds * TICKS_PER_SECOND).astype(np.int64))
+
+
+def _usage(
+    sensors: Sequence[_SensorTrack],
+    motion: _MotionTrack,
+    untrimmed: Mapping[str, NDArray[np.float32]],
+    gaps: Intervals,
+    ticks: int,
+) -> dict[str, list[OffRun]]:
+    """Return by channel where it was off; ticks from the start of the recording."""
+    usage = {
+        channel.name: channel.off(untrimmed.get(channel.name, NOTHING), gaps, ticks)
+        for track in sensors
+        for channel in track.channels
+    }
+    return usage | dict.fromkeys(MOTION_NAMES, motion.watch.off(gaps, ticks))
+
+
+def _off_with_margin(runs: list[OffRun], gaps: Intervals, trim: int, length: int) -> Intervals:
+    """Return where a channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
+    rows = [(run.start - MARGIN_TICKS, run.end + MARGIN_TICKS) for run in runs]
+    return clip(difference(as_intervals(rows), gaps) - trim, 0, length)
+
+
+def _as_seconds(sensor: str, runs: list[OffRun]) -> list[SensorOff]:
+    return [
+        SensorOff(sensor, run.start / TICKS_PER_SECOND, run.end / TICKS_PER_SECOND, run.reason)
+        for run in runs
+    ]
+
+
+def _notices(
+    sensors: Sequence[_SensorTrack],
+    usage: Mapping[str, list[OffRun]],
+    judged: tuple[int, int],
+    ticks: int,
+) -> list[str]:
+    """Say what was off within the time that is judged, and what was mended."""
+    notices = []
+    duration = ticks / TICKS_PER_SECOND
+
+    def judged_off(name: str) -> list[SensorOff]:
+        """Return where a sensor was off, if it matters."""
+        reaches = any(run.end > judged[0] and run.start < judged[1] for run in usage[name])
+        return _as_seconds(name, usage[name]) if reaches else []
+
+    for track in sensors:
+        names = " and ".join(channel.name for channel in track.channels)
+        if track.absent:
+            notices.append(
+                f"the {track.kind} are absent from this recording: "
+                f"no sensor of that kind is judged ({names})"
+            )
+            continue
+        for channel in track.channels:
+            if off := judged_off(channel.name):
+                notices.append(notice_of_sensor_off(channel.name, off, duration))
+            if channel.mender.lost:
+                notices.append(notice_of_lost(channel.name, channel.mender.lost))
+            if channel.leveller.steps:
+                at = [step.tick for step in channel.leveller.steps]
+                notices.append(notice_of_steps(channel.name, at))
+    if off := judged_off("acceleration"):
+        notices.append(notice_of_motion_off(off, duration))
+    return notices
 
 
 def _run(
     reader: Reader,
-    tracks: list[_Track],
+    tracks: Sequence[_Track],
     progress: Callable[[float], None] | None,
 ) -> tuple[int, Intervals]:
     """Feed the chunks to the tracks; return the recording's ticks and its presses."""
-    ticks = 0
+    ticks = held = 0
     presses: list[Intervals] = []
     for chunk in reader.chunks():
         for track in tracks:
             track.push(chunk)
         presses.append(chunk.presses)
         ticks = chunk.start_tick + chunk.length
+        held += chunk.length
         if progress is not None:
             progress(min(reader.bytes_read / reader.size, 1.0))
+    seconds = ticks / TICKS_PER_SECOND
+    if seconds > LEAST_SHARE_FROM_SECONDS and held < LEAST_SHARE * ticks:
+        raise RecordingError(
+            f"by its time stamps the recording lasts {seconds / 3600:.1f} hours, but it holds "
+            f"samples for {held / TICKS_PER_SECOND:.1f} s only; transfer the recording again, "
+            "or cut out the part that was recorded",
+            code="recording_damaged",
+        )
     return ticks, union(*presses)
 
 
@@ -184,108 +305,158 @@ class _Track(Protocol):
     def finish(self, ticks: int) -> list[FinishedChannel]: ...
 
 
-class _FullRateTrack:
-    """Sensors that have a value at each tick: thinned to 256 Hz, then band-passed."""
+class _Channel:
+    """One sensor with a count at each tick: mended, thinned to 256 Hz, levelled, band-passed."""
 
-    def __init__(self, names: tuple[str, ...], settings: PreprocessingSettings) -> None:
+    def __init__(self, name: str, settings: PreprocessingSettings, *, rails: bool) -> None:
         low, high = settings.sensor_band_hz
         frequencies = OverlapSave.frequencies
         response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
-        self._names = names
+        self.name = name
+        self.mender = Mender(rails=rails)
         self._filter = OverlapSave(
-            len(names),
+            1,
             QUARTER_RATE,
             response * VOLTS_PER_COUNT / quarter_response(frequencies),
             overlap_seconds=_overlap_seconds(low),
+            capacity_seconds=LONGEST_RECORDING_SECONDS,
         )
-        nothing = np.zeros((len(names), 0), dtype=np.float32)
-        self._context = nothing  # not yet thinned
-        self._recent = nothing  # the last BRIDGE_TICKS
+        self.leveller = Leveller(
+            lambda samples: self._filter.push(samples[None]),
+            self._filter.hold,
+            unit=QUARTER_GAIN,
+        )
+        self.leveller.jumps = self.mender.jumps
+        self.railed: list[int] = []  # ticks at which an axis is at a rail
+        self._context = NOTHING  # not yet thinned
+        self._recent = NOTHING  # the last BRIDGE_TICKS
         self._next_tick = 0
-        self._held = nothing  # what follows a gap, until there is enough of it to bridge the gap
+        self._held = NOTHING  # what follows a gap, until there is enough of it to bridge the gap
         self._held_tick = 0
+        self._offset = np.float32(0)  # what the baseline changed by over the gaps so far
+
+    def push(self, start_tick: int, counts: NDArray[Any]) -> None:
+        """Take the counts of consecutive ticks, shape (n,)."""
+        for tick, samples in self.mender.push(start_tick, counts):
+            self._feed(tick, samples)
+
+    def finish(self, ticks: int) -> FinishedChannel:
+        """Return the signal of a recording of ``ticks``."""
+        for tick, samples in self.mender.flush():
+            self._feed(tick, samples)
+        self._bridge()
+        if not len(self._context):
+            nothing = np.zeros(-(-ticks // TICKS_PER_LOW_SAMPLE), dtype=np.float32)
+            return FinishedChannel(self.name, nothing, live=False)
+        self._hold_until(ticks + QUARTER_CONTEXT)
+        self.leveller.flush()
+        live = bool(self._filter.live[0])
+        return FinishedChannel(self.name, self._filter.finish()[0], live)
+
+    def off(self, samples: NDArray[np.float32], gaps: Intervals, ticks: int) -> list[OffRun]:
+        """Return where the sensor was off in a recording of ``ticks``."""
+        runs = self.mender.off + missing(self.mender.stretches, gaps, ticks)
+        runs += axes_at_rail(self.railed, RAIL_STEP_TICKS)
+        for step in self.leveller.steps:
+            if not step.sure:
+                start, end = max(step.tick - UNSURE_TICKS, 0), step.tick + UNSURE_TICKS
+                runs.append(OffRun(start, min(end, ticks), "jumps"))
+        known = union(gaps, np.array([(run.start, run.end) for run in runs]).reshape(-1, 2))
+        return exclusive(runs + silent(samples, known), gaps)
 
     @property
     def _fed_ticks(self) -> int:
         """How far the samples reach, held ones included."""
-        held = self._held.shape[1]
-        return self._held_tick + held if held else self._next_tick
+        return self._held_tick + len(self._held) if len(self._held) else self._next_tick
 
-    def finish(self, ticks: int) -> list[FinishedChannel]:
-        """Return the channels of a recording of ``ticks``, untrimmed."""
-        self._bridge()
-        if not self._context.shape[1]:
-            return []
-        self._hold_until(ticks + QUARTER_CONTEXT)
-        live = self._filter.live.tolist()
-        return list(zip(self._names, self._filter.finish(), live, strict=True))
-
-    def _feed(self, start_tick: int, rows: NDArray[np.float32]) -> None:
-        """Take counts from ``start_tick`` on, shape (channels, n); bridge a gap before them."""
-        if not self._context.shape[1]:
-            self._context = np.repeat(rows[:, :1], QUARTER_CONTEXT, axis=1)
+    def _feed(self, start_tick: int, samples: NDArray[np.float32]) -> None:
+        """Take usable samples from ``start_tick`` on; bridge a gap before them."""
+        if not len(self._context):
+            self._context = np.repeat(samples[:1], QUARTER_CONTEXT)
             self._hold_until(start_tick)
         if start_tick > self._fed_ticks:
             self._bridge()
-            self._held, self._held_tick = rows, start_tick
-        elif self._held.shape[1]:
-            self._held = np.concatenate((self._held, rows), axis=1)
+            self._held, self._held_tick = samples, start_tick
+        elif len(self._held):
+            self._held = np.concatenate((self._held, samples))
         else:
-            self._thin(rows)
-        if self._held.shape[1] >= BRIDGE_TICKS:
+            self._thin(samples - self._offset if self._offset else samples)
+        if len(self._held) >= BRIDGE_TICKS:
             self._bridge()
 
     def _hold_until(self, tick: int) -> None:
+        """Repeat the last sample up to a tick."""
         while self._next_tick < tick:
-            count = min(tick - self._next_tick, FILL_TICKS)
-            self._thin(np.repeat(self._context[:, -1:], count, axis=1))
+            left = tick - self._next_tick
+            if left > LONG_HOLD_TICKS:
+                self._thin(np.repeat(self._context[-1:], FILL_TICKS))
+                count = (left - FILL_TICKS) // 4
+                same = np.repeat(self._context[None, -1:], 2 * QUARTER_CONTEXT + 1, axis=1)
+                self.leveller.hold(float(quarter(same)[0, 0]), count)
+                self._next_tick += 4 * count
+            else:
+                self._thin(np.repeat(self._context[-1:], min(left, FILL_TICKS)))
 
     def _bridge(self) -> None:
         """Fill the gap before the held samples, so smoothly that the filter does not ring."""
-        if not self._held.shape[1]:
+        if not len(self._held):
             return
         start, end = self._next_tick, self._held_tick
+        held, self._held = self._held - self._offset, NOTHING
         before = _straight_line(self._recent, side=1)
-        after = _straight_line(self._held[:, :BRIDGE_TICKS], side=-1)
-        while self._next_tick < end:
-            first = self._next_tick - start
-            ticks = np.arange(first, min(first + FILL_TICKS, end - start)) + 0.5
-            self._thin(bridge(ticks, end - start, before, after))
-        held, self._held = self._held, self._held[:, :0]
+        after = _straight_line(held[:BRIDGE_TICKS], side=-1)
+        if end - start >= LEVEL_TICKS:
+            change = np.float32(after.level - before.level)
+            self._offset += change
+            held -= change
+            after = Line(before.level, after.slope)
+        for first, past in _eased(end - start):
+            self._hold_until(start + first)
+            self._thin(bridge(np.arange(first, past) + 0.5, end - start, before, after))
         self._thin(held)
 
-    def _thin(self, rows: NDArray[np.float32]) -> None:
-        known = np.concatenate((self._context, rows), axis=1)
-        outputs = max(known.shape[1] - 2 * QUARTER_CONTEXT + 3, 0) // 4
+    def _thin(self, samples: NDArray[np.float32]) -> None:
+        known = np.concatenate((self._context, samples))
+        outputs = max(len(known) - 2 * QUARTER_CONTEXT + 3, 0) // 4
         if outputs:
-            self._filter.push(quarter(known[:, : 2 * QUARTER_CONTEXT + 4 * outputs - 3]))
-        self._context = known[:, 4 * outputs :].copy()
-        recent = np.concatenate((self._recent, rows[:, -BRIDGE_TICKS:]), axis=1)
-        self._recent = recent[:, -BRIDGE_TICKS:]
-        self._next_tick += rows.shape[1]
+            self.leveller.push(quarter(known[None, : 2 * QUARTER_CONTEXT + 4 * outputs - 3])[0])
+        self._context = known[4 * outputs :].copy()
+        self._recent = np.concatenate((self._recent, samples[-BRIDGE_TICKS:]))[-BRIDGE_TICKS:]
+        self._next_tick += len(samples)
 
 
-Line: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]  # level, slope per tick: (c, 1)
+@dataclass(frozen=True)
+class Line:
+    """A straight line through samples next to a gap."""
+
+    level: float  # at the edge of the gap, counts
+    slope: float  # per tick
 
 
-def _straight_line(rows: NDArray[np.float32], *, side: int) -> Line:
-    """Fit lines to samples; return the levels at one end (1: the last, -1: the first), and slopes.
+def _eased(length: int) -> list[tuple[int, int]]:
+    """Return the parts of a gap in which its bridge is not level, as ticks from its start."""
+    if length <= 2 * EASE_TICKS:
+        return [(0, length)]
+    return [(0, EASE_TICKS), (length - EASE_TICKS, length)]
+
+
+def _straight_line(samples: NDArray[np.float32], *, side: int) -> Line:
+    """Fit a line to samples; its level is at one end (1: behind the last, -1: before the first).
 
     Parameters
     ----------
-    rows : ndarray of float32, shape (channels, n)
+    samples : ndarray of float32, shape (n,)
     side : int
 
     Returns
     -------
     Line
     """
-    values = rows.astype(np.float64)
-    count = values.shape[1]
+    values = samples.astype(np.float64)
+    count = len(values)
     ticks = np.arange(count) - (count - 1) / 2
-    level = values.mean(axis=1, keepdims=True)
-    slope = (values * ticks).sum(axis=1, keepdims=True) / max(float((ticks * ticks).sum()), 1)
-    return level + side * slope * count / 2, slope
+    slope = float((values * ticks).sum()) / max(float((ticks * ticks).sum()), 1)
+    return Line(float(values.mean()) + side * slope * count / 2, slope)
 
 
 def bridge(
@@ -302,60 +473,111 @@ def bridge(
         From the start of the gap.
     length : int
         Ticks of the gap.
-    before, after : tuple of ndarray, shape (channels, 1)
-        Level and slope at either edge.
+    before, after : Line
+        At either edge.
 
     Returns
     -------
-    ndarray of float32, shape (channels, n)
+    ndarray of float32, shape (n,)
     """
-    mean_slope = (after[0] - before[0]) / length
+    mean_slope = (after.level - before.level) / length
     reach = min(length, EASE_TICKS)
     leaving = np.minimum(ticks / reach, 1)
     coming = np.minimum((length - ticks) / reach, 1)
-    joined = before[0] + mean_slope * ticks
-    joined = joined + (before[1] - mean_slope) * reach * leaving * (1 - leaving) ** 2
-    joined = joined - (after[1] - mean_slope) * reach * coming * (1 - coming) ** 2
+    joined = before.level + mean_slope * ticks
+    joined = joined + (before.slope - mean_slope) * reach * leaving * (1 - leaving) ** 2
+    joined = joined - (after.slope - mean_slope) * reach * coming * (1 - coming) ** 2
     return np.asarray(joined, dtype=np.float32)
 
 
-class _PiezoTrack(_FullRateTrack):
-    def push(self, chunk: Chunk) -> None:
-        self._feed(chunk.start_tick, chunk.piezo.T.astype(np.float32, order="C"))
+class _SensorTrack:
+    """One kind of sensor: its blocks brought to each tick, and a `_Channel` for each sensor."""
 
+    kind: str
 
-class _AccelerometerTrack(_FullRateTrack):
-    """Accelerometers: their axes interpolated to each tick, then the length of each vector."""
-
-    def __init__(self, names: tuple[str, ...], settings: PreprocessingSettings) -> None:
-        super().__init__(names, settings)
+    def __init__(
+        self, names: tuple[str, ...], settings: PreprocessingSettings, *, rails: bool
+    ) -> None:
+        self.channels = [_Channel(name, settings, rails=rails) for name in names]
         self._end_tick = 0  # of the last chunk
-        self._last_tick = 0
-        self._last: NDArray[np.uint16] | None = None  # (1, 3 x accelerometers)
+        self._last_tick = -1
+        self._last: NDArray[np.uint16] | None = None  # the last block, (1, columns)
 
-    def push(self, chunk: Chunk) -> None:
-        axes, ticks = chunk.accelerometer, chunk.accelerometer_ticks
+    @property
+    def absent(self) -> bool:
+        """Whether there was no block of this kind."""
+        return not self.channels[0].mender.stretches
+
+    def finish(self, ticks: int) -> list[FinishedChannel]:
+        """Return the channels of a recording of ``ticks``; none if there was no block."""
+        return [] if self.absent else [channel.finish(ticks) for channel in self.channels]
+
+    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+        """Hand the values of consecutive ticks, shape (n, columns), to the channels."""
+        raise NotImplementedError
+
+    def _push(
+        self, chunk: Chunk, rows: NDArray[np.uint16], ticks: NDArray[np.int64] | None
+    ) -> None:
+        """Take the blocks of a chunk; short holes between them are interpolated."""
         if chunk.start_tick > self._end_tick:  # a gap: it is bridged, not interpolated over
             self._last = None
-        elif ticks is None and chunk.start_tick > self._fed_ticks:
-            ticks = np.arange(chunk.start_tick, chunk.start_tick + chunk.length)
-        if ticks is None:
-            self._feed(chunk.start_tick, _lengths(axes))
-            self._last, self._last_tick = axes[-1:], chunk.start_tick + chunk.length - 1
-        elif len(ticks):
-            self._interpolate(ticks, axes)
         self._end_tick = chunk.start_tick + chunk.length
-
-    def _interpolate(self, ticks: NDArray[np.int64], axes: NDArray[np.uint16]) -> None:
-        if self._last is not None and ticks[0] - self._last_tick <= FILL_TICKS:
+        if not len(rows):
+            return
+        if ticks is None:
+            ticks = np.arange(chunk.start_tick, self._end_tick)
+        known = 0
+        if self._last is not None and ticks[0] > self._last_tick + 1:
             ticks = np.concatenate(([self._last_tick], ticks))
-            axes = np.concatenate((self._last, axes))
-            grid = np.arange(ticks[0] + 1, ticks[-1] + 1)
-        else:
-            grid = np.arange(ticks[0], ticks[-1] + 1)
-        dense = [np.interp(grid, ticks, axis).astype(np.float32) for axis in axes.T]
-        self._feed(int(grid[0]), _lengths(np.array(dense).T))
-        self._last, self._last_tick = axes[-1:], int(ticks[-1])
+            rows = np.concatenate((self._last, rows))
+            known = 1
+        self._last, self._last_tick = rows[-1:], int(ticks[-1])
+        holes = np.flatnonzero(np.diff(ticks) > LONGEST_HOLE_TICKS) + 1
+        for first, past in pairwise((0, *holes.tolist(), len(ticks))):
+            start, values = _dense(ticks[first:past], rows[first:past])
+            if len(values) > known:
+                self._take(start + known, values[known:])
+            known = 0
+
+
+def _dense(ticks: NDArray[np.int64], rows: NDArray[np.uint16]) -> tuple[int, NDArray[Any]]:
+    """Interpolate rows to each tick from the first to the last; return the first, and them."""
+    start, count = int(ticks[0]), int(ticks[-1] - ticks[0]) + 1
+    if count == len(ticks):
+        return start, rows
+    grid = np.arange(start, start + count)
+    return start, np.array([np.interp(grid, ticks, row) for row in rows.T], dtype=np.float32).T
+
+
+class _PiezoTrack(_SensorTrack):
+    kind = "piezos"
+
+    def push(self, chunk: Chunk) -> None:
+        self._push(chunk, chunk.piezo, chunk.piezo_ticks)
+
+    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+        for number, channel in enumerate(self.channels):
+            channel.push(start_tick, rows[:, number])
+
+
+class _AccelerometerTrack(_SensorTrack):
+    """Accelerometers: the length of each one's vector."""
+
+    kind = "accelerometers"
+
+    def push(self, chunk: Chunk) -> None:
+        self._push(chunk, chunk.accelerometer, chunk.accelerometer_ticks)
+
+    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+        looked_at = slice(-start_tick % RAIL_STEP_TICKS, None, RAIL_STEP_TICKS)
+        first_tick = start_tick + looked_at.start
+        for number, length in enumerate(_lengths(rows)):
+            channel = self.channels[number]
+            axes = rows[looked_at, 3 * number : 3 * number + 3]
+            railed = np.flatnonzero(at_rail(axes).any(axis=1))
+            channel.railed += (first_tick + railed * RAIL_STEP_TICKS).tolist()
+            channel.push(start_tick, length)
 
 
 def _lengths(axes: NDArray[Any]) -> NDArray[np.float32]:
@@ -383,18 +605,25 @@ class _MotionTrack:
             LOW_RATE,
             response * interpolation_response(frequencies),
             overlap_seconds=_overlap_seconds(low),
+            capacity_seconds=LONGEST_RECORDING_SECONDS,
         )
         self._next_tick = 0  # of the grid
         self._last_tick = 0
         self._last = np.zeros((0, 10), dtype=np.int16)
         self._unwrapper = _Unwrapper()
         self._waiting: list[NDArray[np.float32]] = []  # accelerations before the first angle
+        self.watch = MotionWatch()
 
     def push(self, chunk: Chunk) -> None:
         """Take a chunk's IMU samples."""
-        ticks, values = chunk.imu_ticks, chunk.imu
-        if not len(ticks):
-            return
+        ticks, values = self.watch.sound(chunk.imu_ticks, chunk.imu)
+        pauses = np.flatnonzero(np.diff(ticks) > FILL_TICKS) + 1
+        for first, past in pairwise((0, *pauses.tolist(), len(ticks))):
+            if past > first:
+                self._interpolate(ticks[first:past], values[first:past])
+
+    def _interpolate(self, ticks: NDArray[np.int64], values: NDArray[np.int16]) -> None:
+        """Bring samples, and the time since the ones before, onto the grid."""
         if not len(self._last):
             self._last, self._last_tick = values[:1], -1
         ticks = np.concatenate(([self._last_tick], ticks))
@@ -403,6 +632,8 @@ class _MotionTrack:
         if _on_grid(ticks[1:], self._next_tick):
             self._take(values[1:])
         else:
+            self._hold_until(int(ticks[1]) - FILL_TICKS)
+            ticks[0] = max(ticks[0], self._next_tick - TICKS_PER_LOW_SAMPLE)
             for first in range(self._next_tick, end, FILL_TICKS):
                 grid = np.arange(first, min(first + FILL_TICKS, end), TICKS_PER_LOW_SAMPLE)
                 near = slice(
@@ -415,17 +646,32 @@ class _MotionTrack:
         self._next_tick = -(-end // TICKS_PER_LOW_SAMPLE) * TICKS_PER_LOW_SAMPLE
         self._last, self._last_tick = values[-1:], int(ticks[-1])
 
+    def _hold_until(self, tick: int) -> None:
+        """Repeat the last values on the grid, up to a tick."""
+        count = (tick - self._next_tick) // TICKS_PER_LOW_SAMPLE
+        if count <= 0:
+            return
+        self._take(self._last)
+        if self._waiting:
+            self._waiting.append(np.repeat(self._waiting[-1][-1:], count - 1))
+        else:
+            self._filter.hold(count - 1)
+        self._next_tick += count * TICKS_PER_LOW_SAMPLE
+
     def finish(self, ticks: int) -> list[FinishedChannel]:
         """Return the channels of a recording of ``ticks``, untrimmed."""
         if not len(self._last):
             return []
-        for first in range(self._next_tick, ticks, FILL_TICKS):
-            count = -(-min(ticks - first, FILL_TICKS) // TICKS_PER_LOW_SAMPLE)
-            self._take(np.repeat(self._last, count, axis=0))
+        self._hold_until(ticks + TICKS_PER_LOW_SAMPLE - 1)
         for acceleration in self._waiting:  # there was never an angle
             self._filter.push(_with_angles(acceleration, np.zeros((3, len(acceleration)))))
         live = self._filter.live.tolist()
-        return list(zip(MOTION_NAMES, self._filter.finish(), live, strict=True))
+        return [
+            FinishedChannel(name, samples, is_live)
+            for name, samples, is_live in zip(
+                MOTION_NAMES, self._filter.finish(), live, strict=True
+            )
+        ]
 
     def _take(self, values: NDArray[Any]) -> None:
         """Take values on the grid, shape (n, 10)."""

@@ -104,7 +104,7 @@ def build_profile(
 
 
 def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = False) -> Intervals:
-    """Find where a channel's magnitude reaches a level; only live ones do, and not in a gap."""
+    """Find where a live channel's magnitude reaches a level, while it can be judged."""
     if name not in read.signals.live or not np.isfinite(level):
         return empty()
     runs = runs_above(
@@ -114,7 +114,12 @@ def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = F
         lead=read.lead,
         strict=strict,
     )
-    return difference(runs, read.gaps)
+    return difference(runs, _unusable(read, name))
+
+
+def _unusable(read: Preprocessed, name: str) -> Intervals:
+    """Return where a channel tells nothing: in gaps, and where it is off."""
+    return union(read.gaps, read.signals.off.get(name, empty()))
 
 
 def body_movement_map(
@@ -157,7 +162,8 @@ def body_movement_map(
 def noise_threshold(read: Preprocessed, name: str, settings: DetectionSettings) -> float:
     """Return what a sensor must reach to detect, V: a multiple of the noise of its quiet part.
 
-    Infinite for a sensor that is not live or whose noise is too small to be one.
+    Infinite for a sensor that is not live, is never usable, or whose threshold would be below the
+    minimum. Time in which the sensor is off takes no part.
     """
     if name not in read.signals.live:
         return float("inf")
@@ -166,12 +172,11 @@ def noise_threshold(read: Preprocessed, name: str, settings: DetectionSettings) 
         read.untrimmed[name],
         quantile=settings.noise_quantile,
         length=length,
-        excluded=read.gaps,
+        excluded=_unusable(read, name),
         lead=read.lead,
     )
-    if not noise >= settings.minimum_noise_volts:
-        return float("inf")
-    return settings.noise_multiplier * noise
+    threshold = settings.noise_multiplier * noise
+    return threshold if threshold >= settings.minimum_threshold_volts else float("inf")
 
 
 def detect(
