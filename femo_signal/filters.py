@@ -124,21 +124,12 @@ class OverlapSave:
         Gain at multiples of 1 / BLOCK_SECONDS Hz up to 64 Hz; see `frequencies`.
     overlap_seconds : int
         How far the impulse response reaches.
-    capacity_seconds : int
-        For how much the memory is set aside at once. It is not used before it is written to, so
-        what is left out by `hold` needs none.
     """
 
     frequencies = np.arange(BLOCK_SECONDS * LOW_RATE // 2 + 1) / BLOCK_SECONDS
 
     def __init__(
-        self,
-        channels: int,
-        rate: int,
-        response: NDArray[np.float64],
-        *,
-        overlap_seconds: int,
-        capacity_seconds: int = 0,
+        self, channels: int, rate: int, response: NDArray[np.float64], *, overlap_seconds: int
     ) -> None:
         if not 0 < 2 * overlap_seconds < BLOCK_SECONDS:
             raise ValueError("the overlap must be shorter than half a block")
@@ -151,8 +142,7 @@ class OverlapSave:
         self._filled = self._overlap  # the time before the start: zero, as the origin is taken off
         self._received = 0
         self.live = np.zeros(channels, dtype=bool)  # channels that were not constant
-        capacity = capacity_seconds * LOW_RATE
-        self._output = [np.zeros(capacity, dtype=np.float32) for _ in range(channels)]
+        self._output = [np.zeros(0, dtype=np.float32) for _ in range(channels)]
         self._written = 0
 
     def push(self, samples: NDArray[np.float32]) -> None:
@@ -186,8 +176,9 @@ class OverlapSave:
         lead = min(count, self._block)
         self.push(np.repeat(last, lead, axis=1))
         hops = (count - lead) // hop  # of blocks that hold nothing else: the band-pass is at rest
-        self._received += hops * hop
-        self._written += hops * hop * LOW_RATE // self._rate
+        if hops:
+            self._received += hops * hop
+            self._skip(hops * hop * LOW_RATE // self._rate)
         self.push(np.repeat(last, count - lead - hops * hop, axis=1))
 
     def finish(self) -> list[NDArray[np.float32]]:
@@ -201,6 +192,13 @@ class OverlapSave:
         for output in self._output:
             output.resize(length, refcheck=False)
         return self._output
+
+    def _skip(self, count: int) -> None:
+        """Leave ``count`` samples of the output at 0; memory not written to is not used."""
+        written, self._written = self._written, self._written + count
+        for number, output in enumerate(self._output):
+            self._output[number] = np.zeros(self._written, dtype=np.float32)
+            self._output[number][:written] = output[:written]
 
     def _filter(self) -> None:
         spectrum = fft.rfft(self._buffer, axis=1)[:, : self._response.shape[-1]]

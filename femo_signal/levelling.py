@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.filters import QUARTER_RATE
+from femo_signal.mending import usual_size
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["Leveller", "Step"]
@@ -24,10 +25,13 @@ STEADY = QUARTER_RATE  # samples on either side that must be steady
 CONTEXT = STEADY + 2 * EDGE
 COARSE = 4  # every so many samples are searched
 LAG = 2  # coarse samples over which a step is over
+OUTSIDE = (-LAG - 2, -LAG - 1, LAG + 1, LAG + 2)
+ASIDE_SHARE = 0.5  # of a step's change, that the changes around it must stay below
 STEP_COUNTS = 60.0  # 3 mV: smaller steps are left
 STEP_SCALES = 7.5  # median changes over the lag: 5 standard deviations of white noise
 STEADY_SHARE = 6.0  # how many times the deviation from either level a step must be
 LOCAL_SHARE = (0.6, 1.5)  # of a step, that must happen at its edge: no ramp, no wave
+ROUGH_SHARE = 0.5  # of what a step must satisfy, that tells whether to look closely
 SCALE_STRIDE = 3
 EDGE_LEVEL = 4  # samples that tell the level next to a jump
 
@@ -111,7 +115,7 @@ class Leveller:
         first, last = self._done - self._start, end - self._start
         for place, forced in self._places(known, first, last):
             self._level(known, place, forced=forced)
-        self._receive(known[first:last].copy())
+        self._receive(known[first:last])
         self._done = end
         kept = max(last - CONTEXT, 0)
         self._buffer[: len(known) - kept] = known[kept:].copy()
@@ -121,17 +125,23 @@ class Leveller:
         """Return where a step may be, in order, and whether it is known to be a jump."""
         low = max(first - LAG * COARSE, 0)
         coarse = known[low : last + LAG * COARSE : COARSE]
-        rise = np.abs(coarse[LAG:] - coarse[:-LAG])
-        some = rise[::SCALE_STRIDE]
-        some = some[some > 0]
-        usual = float(np.median(some)) if len(some) else 0.0
-        level = max(STEP_COUNTS * self._unit, STEP_SCALES * usual)
+        change = coarse[LAG:] - coarse[:-LAG]
+        rise = np.abs(change)
+        level = max(STEP_COUNTS * self._unit, STEP_SCALES * usual_size(rise[::SCALE_STRIDE]))
         places: list[tuple[int, bool]] = []
         if rise.size and rise.max() > level:
-            peaks = np.flatnonzero(rise > level)
-            groups = np.split(peaks, np.flatnonzero(np.diff(peaks) > LAG) + 1)
-            tops = [group[rise[group].argmax()] for group in groups]
-            places = [(low + COARSE * (int(top) + LAG // 2), False) for top in tops]
+            tops = np.flatnonzero(rise > level)
+            padded = np.pad(rise, OUTSIDE[-1])
+            for offset in (-LAG, 1 - LAG, LAG - 1, LAG):
+                beside = padded[tops + (OUTSIDE[-1] + offset)]
+                tops = tops[(beside < rise[tops]) | ((beside == rise[tops]) & (offset > 0))]
+            for offset in OUTSIDE:  # a wave goes on where a step is over
+                aside = padded[tops + (OUTSIDE[-1] + offset)]
+                tops = tops[aside < ASIDE_SHARE * rise[tops]]
+            middles = low + COARSE * (tops + LAG // 2)
+            if len(tops):
+                middles = middles[_may_be_steps(known[::COARSE], middles // COARSE, change[tops])]
+            places = [(place, False) for place in middles.tolist()]
         forced = []
         while self._next_jump < len(self.jumps):
             place = self.jumps[self._next_jump] // TICKS - self._start
@@ -152,7 +162,7 @@ class Leveller:
             left, deviation_before = _line(before, at=STEADY + EDGE)
             right, deviation_after = _line(after, at=-EDGE)
             size = right - left
-            local = after[:EDGE].mean() - before[-EDGE:].mean()
+            local = float(after[:EDGE].mean() - before[-EDGE:].mean())
             sure = (
                 abs(size) >= STEP_COUNTS * self._unit
                 and abs(size) >= STEADY_SHARE * max(deviation_before, deviation_after)
@@ -171,6 +181,37 @@ class Leveller:
             known[start:end] = np.linspace(*ends, end - start + 2)[1:-1]
         self._offset += size
         self.steps.append(Step((place + self._start) * TICKS, size / self._unit, sure))
+
+
+def _may_be_steps(
+    coarse: NDArray[np.float32], middles: NDArray[np.int64], changes: NDArray[np.float32]
+) -> NDArray[np.bool_]:
+    """Tell roughly which changes are between two levels that last and are steady.
+
+    Parameters
+    ----------
+    coarse : ndarray of float32, shape (n,)
+    middles : ndarray of int64, shape (k,)
+    changes : ndarray of float32, shape (k,)
+    """
+    offsets = np.arange(EDGE // COARSE, (EDGE + STEADY) // COARSE)
+    sides = [
+        coarse[np.clip(middles[:, None] + side, 0, len(coarse) - 1)]
+        for side in (-offsets[::-1], offsets)
+    ]
+    time = offsets - offsets.mean()
+    levels = []
+    deviation = np.zeros(len(middles))
+    for values, edge in zip(sides, (1, -1), strict=True):
+        centred = values - values.mean(axis=1, keepdims=True)
+        slope = centred @ time / (time @ time)
+        levels.append(values.mean(axis=1) + slope * edge * offsets.mean())
+        left = centred - slope[:, None] * time
+        deviation = np.maximum(deviation, np.sqrt((left * left).mean(axis=1)))
+    size = levels[1] - levels[0]
+    steady: NDArray[np.bool_] = np.abs(size) >= ROUGH_SHARE * STEADY_SHARE * deviation
+    steady &= size / changes >= ROUGH_SHARE
+    return steady
 
 
 def _line(samples: NDArray[np.float32], *, at: float) -> tuple[float, float]:

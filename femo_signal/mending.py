@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from femo_signal.intervals import Intervals, difference, from_mask
 from femo_signal.settings import TICKS_PER_SECOND
 
-__all__ = ["LONGEST_LOST_TICKS", "Mender", "OffRun", "at_rail"]
+__all__ = ["LONGEST_LOST_TICKS", "Mender", "OffRun", "at_rail", "usual_size"]
 
 BLOCK_TICKS = 1 << 15
 OFF_TICKS = TICKS_PER_SECOND
@@ -77,7 +77,10 @@ class Mender:
         self._open = ""  # the reason of an off run that goes on
 
     def push(self, start_tick: int, samples: NDArray[Any]) -> Iterator[Piece]:
-        """Take samples of consecutive ticks; yield the usable pieces that are ready."""
+        """Take samples of consecutive ticks; yield the usable pieces that are ready.
+
+        A piece is a view, good until the next one is asked for.
+        """
         if self._filled and start_tick != self._start + self._filled:
             yield from self.flush()
         if not self._filled:
@@ -117,10 +120,10 @@ class Mender:
         for run_start, run_end, reason in runs:
             self._note(run_start + start, run_end + start, reason)
             if run_start > position:
-                yield position + start, known[position:run_start].copy()
+                yield position + start, known[position:run_start]
             position = max(position, min(run_end, last))
         if last > position:
-            yield position + start, known[position:last].copy()
+            yield position + start, known[position:last]
         self._open = runs[-1][2] if runs and runs[-1][1] > last else ""
         self._done = end
         kept = max(last - BEHIND_TICKS, 0)
@@ -169,9 +172,7 @@ class Mender:
         block = changes[first:last]
         if not len(block):
             return []
-        some = np.abs(block[::SCALE_STRIDE])
-        some = some[some > 0]
-        usual = float(np.median(some)) if len(some) else 0.0
+        usual = usual_size(block[::SCALE_STRIDE])
         level = max(JUMP_COUNTS, JUMP_SCALES * usual)
         if block.max() <= level and block.min() >= -level:
             return []
@@ -221,6 +222,17 @@ class Mender:
         return start + (len(after) if stays.all() else int(stays.argmin())), reason
 
 
+def usual_size(values: NDArray[np.float32]) -> float:
+    """Return the median magnitude of those values that are not 0; 0 if all are."""
+    sizes = np.abs(values)
+    sizes = sizes[sizes > 0]
+    if not len(sizes):
+        return 0.0
+    middle = len(sizes) // 2
+    sizes.partition(middle)
+    return float(sizes[middle])
+
+
 def at_rail(samples: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which counts are at, or next to, an end of the scale."""
     near: NDArray[np.bool_] = (samples < RAIL_COUNTS) | (samples >= 65536 - RAIL_COUNTS)
@@ -258,27 +270,29 @@ def _abrupt(
     where, slopes, levels : ndarray, shape (m,)
         Of what is kept: its place, the slope around it, and what it had to exceed.
     """
-    close = np.arange(1, NEAR_TICKS + 1)
-    wide = np.arange(1, WIDE_TICKS + 1)
-    kept = [(candidates[:0], changes[:0], changes[:0])]
+    last = len(changes) - 1
+
+    def around(at: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        near: NDArray[np.float32] = changes[np.clip(at[:, None] + offsets, 0, last)]
+        return near
+
+    close, wide = np.arange(1, NEAR_TICKS + 1), np.arange(1, WIDE_TICKS + 1)
+    where, slopes, levels = [candidates[:0]], [changes[:0]], [changes[:0]]
     for start in range(0, len(candidates), BATCH_JUMPS):
-        at = candidates[start : start + BATCH_JUMPS, None]
-
-        def around(offsets: NDArray[np.int64], at: NDArray[np.int64] = at) -> NDArray[np.float32]:
-            near: NDArray[np.float32] = changes[np.clip(at + offsets, 0, len(changes) - 1)]
-            return near
-
-        slopes = [np.median(around(side), axis=1) for side in (-close, close)]
-        usual = [np.median(np.abs(around(side)), axis=1) for side in (-wide, wide)]
+        at = candidates[start : start + BATCH_JUMPS]
+        sides = np.array([np.median(around(at, side), axis=1) for side in (-close, close)])
+        # A signal that meets a rail has a slope on one side alone.
+        rest = np.abs(changes[at] - sides).min(axis=0)
+        steep = SLOPE_FACTOR * np.abs(sides).max(axis=0)
+        sure = rest > np.maximum(steep, JUMP_COUNTS)
+        at, rest, slope = at[sure], rest[sure], sides[:, sure].mean(axis=0)
+        usual = [np.median(np.abs(around(at, side)), axis=1) for side in (-wide, wide)]
         level = np.maximum(JUMP_COUNTS, JUMP_SCALES * np.maximum(*usual))
-        change = changes[at[:, 0]]
-        sure = np.ones(len(change), dtype=bool)
-        for slope in slopes:  # a signal that meets a rail has a slope on one side alone
-            sure &= np.abs(change - slope) > np.maximum(level, SLOPE_FACTOR * np.abs(slope))
-        slope = (slopes[0] + slopes[1]) / 2
-        kept.append((at[sure, 0], slope[sure], level[sure]))
-    where, slopes, levels = (np.concatenate(column) for column in zip(*kept, strict=True))
-    return where, slopes, levels
+        sure = rest > level
+        where.append(at[sure])
+        slopes.append(slope[sure])
+        levels.append(level[sure])
+    return np.concatenate(where), np.concatenate(slopes), np.concatenate(levels)
 
 
 def _way_back(known: NDArray[np.float32], jump: int, slope: float, level: float) -> int | None:

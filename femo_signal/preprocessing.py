@@ -24,7 +24,7 @@ from femo_signal.filters import (
     quarter_response,
 )
 from femo_signal.formats import Chunk, Reader, open_recording
-from femo_signal.formats.chunk import LONGEST_RECORDING_SECONDS, VOLTS_PER_COUNT
+from femo_signal.formats.chunk import VOLTS_PER_COUNT
 from femo_signal.intervals import Intervals, as_intervals, clip, difference, union
 from femo_signal.levelling import Leveller
 from femo_signal.mending import Mender, OffRun, at_rail
@@ -319,7 +319,6 @@ class _Channel:
             QUARTER_RATE,
             response * VOLTS_PER_COUNT / quarter_response(frequencies),
             overlap_seconds=_overlap_seconds(low),
-            capacity_seconds=LONGEST_RECORDING_SECONDS,
         )
         self.leveller = Leveller(
             lambda samples: self._filter.push(samples[None]),
@@ -376,7 +375,7 @@ class _Channel:
             self._hold_until(start_tick)
         if start_tick > self._fed_ticks:
             self._bridge()
-            self._held, self._held_tick = samples, start_tick
+            self._held, self._held_tick = samples.copy(), start_tick
         elif len(self._held):
             self._held = np.concatenate((self._held, samples))
         else:
@@ -605,7 +604,6 @@ class _MotionTrack:
             LOW_RATE,
             response * interpolation_response(frequencies),
             overlap_seconds=_overlap_seconds(low),
-            capacity_seconds=LONGEST_RECORDING_SECONDS,
         )
         self._next_tick = 0  # of the grid
         self._last_tick = 0

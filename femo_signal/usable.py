@@ -159,15 +159,12 @@ class MotionWatch:
         """
         if not len(ticks):
             return ticks, values
-        acceleration = values[:, 7:]
-        limits = np.iinfo(np.int16)
-        railed = ((acceleration == limits.max) | (acceleration == limits.min)).any(axis=1)
-        zero = ~values.any(axis=1)
+        railed, zero = _lost(values)
         for reason, lost in (("constant", zero), ("railed", railed)):
-            if lost.any():
+            if len(lost):
                 self._lost[reason].append(_stretches(ticks[lost]))
-        kept = ~(railed | zero)
-        if not kept.all():
+        if len(railed) or len(zero):
+            kept = np.delete(np.arange(len(ticks)), np.concatenate((railed, zero)))
             ticks, values = ticks[kept], values[kept]
         if len(ticks):
             self._seen.append(_stretches(ticks))
@@ -201,6 +198,18 @@ class MotionWatch:
         still = still[still[:, 1] - still[:, 0] >= STILL_SECONDS * TICKS_PER_SECOND]
         runs += [OffRun(start, end, "constant") for start, end in still.tolist()]
         return exclusive(runs, gaps)
+
+
+def _lost(values: NDArray[np.int16]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the samples with an acceleration at its stop, and those that are all zeros."""
+    limits = np.iinfo(np.int16)
+    acceleration = values[:, 7:]
+    railed = np.zeros(0, dtype=np.int64)
+    if acceleration.max() == limits.max or acceleration.min() == limits.min:
+        stop = (acceleration == limits.max) | (acceleration == limits.min)
+        railed = np.flatnonzero(stop.any(axis=1))
+    zero = np.flatnonzero(values[:, -1] == 0)
+    return railed, zero[~values[zero].any(axis=1)]
 
 
 def _stretches(ticks: NDArray[np.int64]) -> Intervals:
