@@ -159,13 +159,14 @@ class Leveller:
         after = known[place + EDGE : place + EDGE + STEADY]
         sure = False
         if min(len(before), len(after)) == STEADY:
-            left, deviation_before = _line(before, at=STEADY + EDGE)
-            right, deviation_after = _line(after, at=-EDGE)
-            size = right - left
+            left = _curve(before, at=STEADY + EDGE)
+            right = _curve(after, at=-EDGE)
+            size = right.value - left.value
             local = float(after[:EDGE].mean() - before[-EDGE:].mean())
+            local -= 3 * EDGE * (left.slope + right.slope) / 2
             sure = (
                 abs(size) >= STEP_COUNTS * self._unit
-                and abs(size) >= STEADY_SHARE * max(deviation_before, deviation_after)
+                and abs(size) >= STEADY_SHARE * max(left.deviation, right.deviation)
                 and LOCAL_SHARE[0] <= local / size <= LOCAL_SHARE[1]
             )
         if not sure and not forced:
@@ -175,6 +176,8 @@ class Leveller:
         if not sure:
             level_before = known[max(start - EDGE_LEVEL, 0) : start + 1].mean()
             size = float(known[end - 1 : end + EDGE_LEVEL].mean() - level_before)
+        if abs(size) < STEP_COUNTS * self._unit:
+            return  # what jumped is back
         known[end:] -= np.float32(size)
         if start and end < len(known):
             ends = known[start - 1], known[end]
@@ -214,11 +217,27 @@ def _may_be_steps(
     return steady
 
 
-def _line(samples: NDArray[np.float32], *, at: float) -> tuple[float, float]:
-    """Fit a straight line; return its value at a place, and the deviation from it."""
-    values = samples.astype(np.float64)
-    x = np.arange(len(values)) - (len(values) - 1) / 2
-    mean = values.mean()
-    slope = (values * x).sum() / (x * x).sum()
-    deviation = np.sqrt(np.square(values - mean - slope * x).mean())
-    return mean + slope * (at - (len(values) - 1) / 2), float(deviation)
+@dataclass(frozen=True)
+class _Curve:
+    """A parabola through a second of samples, at one place."""
+
+    value: float
+    slope: float  # per sample
+    deviation: float  # of the samples from it, root mean square
+
+
+_TIME = (np.arange(STEADY) - (STEADY - 1) / 2) / STEADY
+_POWERS = np.stack((np.ones(STEADY), _TIME, _TIME * _TIME), axis=1)
+_FIT = np.linalg.pinv(_POWERS)
+
+
+def _curve(samples: NDArray[np.float32], *, at: float) -> _Curve:
+    """Fit a parabola, which breathing is near enough to, and extrapolate it."""
+    constant, linear, square = (float(x) for x in _FIT @ samples)
+    left = samples - _POWERS @ np.array((constant, linear, square))
+    time = (at - (STEADY - 1) / 2) / STEADY
+    return _Curve(
+        value=constant + linear * time + square * time * time,
+        slope=(linear + 2 * square * time) / STEADY,
+        deviation=float(np.sqrt(np.square(left).mean())),
+    )

@@ -169,40 +169,45 @@ class Mender:
     ) -> list[tuple[int, int, str]]:
         """Interpolate lost samples in place, note jumps, and return short drop-outs."""
         changes = known[1:] - known[:-1]
-        block = changes[first:last]
+        block = changes[first : last + LONGEST_LOST_TICKS]  # what is lost may begin in the next
         if not len(block):
             return []
-        usual = usual_size(block[::SCALE_STRIDE])
-        level = max(JUMP_COUNTS, JUMP_SCALES * usual)
+        level = max(JUMP_COUNTS, JUMP_SCALES * usual_size(block[::SCALE_STRIDE]))
         if block.max() <= level and block.min() >= -level:
             return []
         candidates = np.flatnonzero(np.abs(block) > level) + first
         for start, end, _ in runs:  # into an off run and out of it
             candidates = candidates[(candidates < start - 1) | (candidates >= end)]
         where, slopes, levels = _abrupt(changes, candidates)
-        return self._follow(known, where.tolist(), slopes.tolist(), levels.tolist())
+        return self._follow(known, last, where.tolist(), slopes.tolist(), levels.tolist())
 
     def _follow(
         self,
         known: NDArray[np.float32],
+        last: int,
         jumps: list[int],
         slopes: list[float],
         levels: list[float],
     ) -> list[tuple[int, int, str]]:
-        """Tell for each jump, in order, whether the signal comes back, is off, or stays."""
+        """Tell for each jump, in order, whether the signal comes back, is off, or stays.
+
+        From ``last`` on nothing but the way back is looked for.
+        """
         dropped: list[tuple[int, int, str]] = []
         free = 0
         for jump, slope, level in zip(jumps, slopes, levels, strict=True):
             if jump < free:
                 continue
-            back = _way_back(known, jump, slope, level)
-            if back:
-                known[jump + 1 : back] = np.linspace(
-                    known[jump], known[back], back - jump + 1, dtype=np.float32
-                )[1:-1]
-                self.lost.append((jump + 1 + self._start, back + self._start))
-                free = back
+            lost = _lost(known, jump, slope, level)
+            if lost:
+                start, end = lost
+                ends = known[start - 1], known[end]
+                known[start:end] = np.linspace(*ends, end - start + 2)[1:-1]
+                self.lost.append((start + self._start, end + self._start))
+                free = end
                 continue
+            if jump >= last:
+                break
             end, reason = self._drop_out(known, jump + 1)
             if end - jump - 1 > LONGEST_LOST_TICKS:
                 dropped.append((jump + 1, end, reason))
@@ -295,11 +300,19 @@ def _abrupt(
     return np.concatenate(where), np.concatenate(slopes), np.concatenate(levels)
 
 
-def _way_back(known: NDArray[np.float32], jump: int, slope: float, level: float) -> int | None:
-    """Return the sample at which the signal is back where it was before a jump."""
-    gone = abs(float(known[jump + 1] - known[jump]))
-    tolerance = max(level / 2, BACK_SHARE * gone)
-    for back in range(jump + 2, min(jump + 2 + LONGEST_LOST_TICKS, len(known))):
-        if abs(float(known[back] - known[jump]) - slope * (back - jump)) <= tolerance:
-            return back
+def _lost(
+    known: NDArray[np.float32], jump: int, slope: float, level: float
+) -> tuple[int, int] | None:
+    """Return the samples that are not where the signal is before and after them.
+
+    They begin behind the jump, or, where only their end stood out, end before it.
+    """
+    tolerance = max(level / 2, BACK_SHARE * abs(float(known[jump + 1] - known[jump])))
+    for count in range(1, LONGEST_LOST_TICKS + 1):
+        for before, after in ((jump, jump + count + 1), (jump - count, jump + 1)):
+            if before < 0 or after >= len(known):
+                continue
+            change = float(known[after] - known[before]) - slope * (after - before)
+            if abs(change) <= tolerance:
+                return before + 1, after
     return None

@@ -136,11 +136,7 @@ def preprocess(
     }
     gaps = _as_ticks(reader.gaps)
     usage = _usage(sensors, motion, untrimmed, gaps, ticks)
-    off = {
-        name: _off_with_margin(runs, gaps, trim, length)
-        for name, runs in usage.items()
-        if name in channels
-    }
+    off = {name: _off_with_margin(runs, gaps, trim, length) for name, runs in usage.items()}
     info = RecordingInfo(
         path_name=path.name,
         format=reader.header.format,
@@ -229,7 +225,7 @@ def _notices(
         return _as_seconds(name, usage[name]) if reaches else []
 
     for track in sensors:
-        names = " and ".join(channel.name for channel in track.channels)
+        names = ", ".join(channel.name for channel in track.channels)
         if track.absent:
             notices.append(
                 f"the {track.kind} are absent from this recording: "

@@ -278,7 +278,7 @@ def notice_of_lost(name: str, runs: list[tuple[int, int]]) -> str:
 def notice_of_steps(name: str, ticks: list[int]) -> str:
     """Say in a sentence how often the baseline of a sensor was levelled."""
     times = f"{len(ticks)} times" if len(ticks) > 1 else "once"
-    return f"{name}: the baseline steps {times}, first at {clock(ticks[0])}: it was levelled"
+    return f"{name}: the baseline stepped {times}, first at {clock(ticks[0])}: it was levelled"
 
 
 def _seconds(seconds: float) -> str:
