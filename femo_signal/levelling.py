@@ -28,8 +28,8 @@ LAG = 2  # coarse samples over which a step is over
 OUTSIDE = (-LAG - 2, -LAG - 1, LAG + 1, LAG + 2)
 ASIDE_SHARE = 0.5  # of a step's change, that the changes around it must stay below
 STEP_COUNTS = 60.0  # 3 mV: smaller steps are left
-STEP_SCALES = 7.5  # median changes over the lag: 5 standard deviations of white noise
-STEADY_SHARE = 6.0  # how many times the deviation from either level a step must be
+STEP_SCALES = 5.5  # median changes over the lag: 3.7 standard deviations of white noise
+STEADY_SHARE = 8.0  # how many times the deviation from either level a step must be
 LOCAL_SHARE = (0.6, 1.5)  # of a step, that must happen at its edge: no ramp, no wave
 ROUGH_SHARE = 0.5  # of what a step must satisfy, that tells whether to look closely
 SCALE_STRIDE = 3
@@ -155,25 +155,13 @@ class Leveller:
 
     def _level(self, known: NDArray[np.float32], place: int, *, forced: bool) -> None:
         """Take out the step at ``place``, if it is one."""
-        before = known[max(place - EDGE - STEADY, 0) : max(place - EDGE, 0)]
-        after = known[place + EDGE : place + EDGE + STEADY]
-        sure = False
-        if min(len(before), len(after)) == STEADY:
-            left = _curve(before, at=STEADY + EDGE)
-            right = _curve(after, at=-EDGE)
-            size = right.value - left.value
-            local = float(after[:EDGE].mean() - before[-EDGE:].mean())
-            local -= 3 * EDGE * (left.slope + right.slope) / 2
-            sure = (
-                abs(size) >= STEP_COUNTS * self._unit
-                and abs(size) >= STEADY_SHARE * max(left.deviation, right.deviation)
-                and LOCAL_SHARE[0] <= local / size <= LOCAL_SHARE[1]
-            )
-        if not sure and not forced:
+        size = self._clean_size(known, place)
+        sure = size is not None
+        if size is None and not forced:
             return
         edge = EDGE if sure else EDGE_LEVEL
         start, end = max(place - edge, 0), min(place + edge + 1, len(known))
-        if not sure:
+        if size is None:
             level_before = known[max(start - EDGE_LEVEL, 0) : start + 1].mean()
             size = float(known[end - 1 : end + EDGE_LEVEL].mean() - level_before)
         if abs(size) < STEP_COUNTS * self._unit:
@@ -184,6 +172,22 @@ class Leveller:
             known[start:end] = np.linspace(*ends, end - start + 2)[1:-1]
         self._offset += size
         self.steps.append(Step((place + self._start) * TICKS, size / self._unit, sure))
+
+    def _clean_size(self, known: NDArray[np.float32], place: int) -> float | None:
+        """Return the size of the step at ``place`` if it joins two steady levels."""
+        before = known[max(place - EDGE - STEADY, 0) : max(place - EDGE, 0)]
+        after = known[place + EDGE : place + EDGE + STEADY]
+        if min(len(before), len(after)) < STEADY:
+            return None
+        left, right = _curve(before, at=STEADY + EDGE), _curve(after, at=-EDGE)
+        size = right.value - left.value
+        change = float(after[:EDGE].mean() - before[-EDGE:].mean())
+        least = min(abs(size), abs(change))  # curves through what is no level reach far
+        deviation = max(left.deviation, right.deviation)
+        if least < STEP_COUNTS * self._unit or least < STEADY_SHARE * deviation:
+            return None
+        local = change - 3 * EDGE * (left.slope + right.slope) / 2
+        return size if LOCAL_SHARE[0] <= local / size <= LOCAL_SHARE[1] else None
 
 
 def _may_be_steps(

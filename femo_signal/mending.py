@@ -29,7 +29,7 @@ so for a second with one of 1e-46. A body movement that clips does so for a few 
 RAIL_COUNTS = 64  # from 0 or 65535: the top of an ADC of 10 bits is 65472
 LONGEST_LOST_TICKS = 10
 JUMP_COUNTS = 200.0  # 10 mV: no smaller jump is looked at
-JUMP_SCALES = 12.0  # median changes from sample to sample: 8 standard deviations of white noise
+JUMP_SCALES = 10.0  # median changes from sample to sample: 6.7 deviations of white noise
 BACK_SHARE = 0.1  # of a jump, by which the way back may miss
 SLOPE_FACTOR = 1.5  # a jump differs by so much from the slope that it interrupts
 NEAR_TICKS, WIDE_TICKS = 8, 128  # on either side, that tell the slope and the usual change

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from femo_signal.intervals import (
     empty,
     intersection,
     overlapping,
+    total,
     union,
 )
 from femo_signal.levels import noise_level, runs_above
@@ -83,7 +85,7 @@ def build_profile(
     presses = debounce(read.raw_presses, gap_ticks=settings.preprocessing.press_gap_ticks)
     tell(1.0)
     return Profile(
-        info=read.info,
+        info=replace(read.info, notices=(*read.info.notices, *_too_quiet(read, thresholds))),
         settings=settings,
         signals=read.signals,
         thresholds=thresholds,
@@ -115,6 +117,18 @@ def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = F
         strict=strict,
     )
     return difference(runs, _unusable(read, name))
+
+
+def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float]) -> list[str]:
+    """Say which sensors detect nothing although they give a signal."""
+    length = read.info.length_ticks
+    return [
+        f"the noise of {name} is too small to tell a movement by: nothing is detected on it"
+        for name, level in thresholds.items()
+        if name in read.signals.live
+        and not np.isfinite(level)
+        and total(clip(_unusable(read, name), 0, length)) < length
+    ]
 
 
 def _unusable(read: Preprocessed, name: str) -> Intervals:

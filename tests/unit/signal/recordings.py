@@ -207,3 +207,34 @@ class BeltReader:
         for name, first, last in self.without:
             kept &= (name != kind) | (ticks < first * RATE) | (ticks >= last * RATE)
         return ticks[kept]
+
+
+def make_calm_belt(
+    seconds: float,
+    *,
+    kicks: tuple[float, ...] = (),
+    noise_counts: float = 70.0,
+    breath_counts: float = 400.0,
+    seed: int = 0,
+) -> Belt:
+    """Simulate a belt on a sleeping mother: breathing, noise, and equal kicks (s) of 6 Hz."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * RATE)
+    t = np.arange(n) / RATE
+    piezo = 32768 + breath_counts * np.sin(2 * np.pi * 0.25 * t)[:, None]
+    piezo = piezo + rng.normal(0, noise_counts, (n, 4))
+    for kick in kicks:
+        wave = np.exp(-(((t - kick) / 0.25) ** 2)) * np.sin(2 * np.pi * 6 * (t - kick))
+        piezo += 2500 * wave[:, None]
+    imu = np.zeros((len(t[::8]), 10))
+    imu[:, :4] = 10000 * _quaternions(
+        np.full((len(imu), 3), 0.02) * np.sin(2 * np.pi * 0.25 * t[::8])[:, None]
+    )
+    imu[:, 9] = 9810 + rng.normal(0, 20, len(imu))
+    return Belt(
+        np.clip(piezo.round(), 0, 65535).astype(np.int64),
+        (33000 + rng.normal(0, 8, (n, 6))).round().astype(np.int64),
+        imu.round().astype(np.int64),
+        np.zeros(n, dtype=bool),
+        list(kicks),
+    )
