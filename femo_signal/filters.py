@@ -26,6 +26,7 @@ __all__ = [
     "interpolation_response",
     "quarter",
     "quarter_response",
+    "ringing_seconds",
     "upsample_blocks",
 ]
 
@@ -107,6 +108,11 @@ def interpolation_response(frequencies: NDArray[np.float64]) -> NDArray[np.float
     rising = angle > 0
     gain[rising] = (np.sin(steps * angle[rising]) / (steps * np.sin(angle[rising]))) ** 2
     return gain
+
+
+def ringing_seconds(lowest_hz: float) -> int:
+    """Return how far the band-pass rings: below 1e-6 of its peak, from 8 s at 1 Hz."""
+    return int(np.ceil(8 / lowest_hz))
 
 
 class OverlapSave:
