@@ -94,7 +94,8 @@ class DetectionSettings(_Group):
     sensors: tuple[SensorName, ...] = ("sensor_3", "sensor_6")
     noise_quantile: Annotated[float, Field(gt=0, lt=1)] = 0.25
     noise_multiplier: Annotated[float, Field(gt=0, le=1_000_000)] = 40.0
-    minimum_noise_volts: Volts = 0.0001
+    minimum_threshold_volts: Volts = 0.0001
+    """A sensor whose threshold, ``noise_multiplier`` times its noise, is lower detects nothing."""
     dilation_seconds: Seconds = 3.0
     minimum_sensors: Annotated[int, Field(ge=1, le=6)] = 1
 

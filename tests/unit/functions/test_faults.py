@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,7 @@ def given_to_code(node: ast.AST) -> Iterator[ast.expr]:
                     yield value
 
 
+@cache
 def container_codes() -> set[str]:
     return {
         code
