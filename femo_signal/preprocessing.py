@@ -321,7 +321,11 @@ def bridge(
 
 class _PiezoTrack(_FullRateTrack):
     def push(self, chunk: Chunk) -> None:
-        self._feed(chunk.start_tick, chunk.piezo.T.astype(np.float32, order="C"))
+        rows = chunk.piezo.T.astype(np.float32, order="C")
+        if chunk.piezo_ticks is not None:  # a tick without a block counts 0
+            rows = np.zeros((chunk.piezo.shape[1], chunk.length), dtype=np.float32)
+            rows[:, chunk.piezo_ticks - chunk.start_tick] = chunk.piezo.T
+        self._feed(chunk.start_tick, rows)
 
 
 class _AccelerometerTrack(_FullRateTrack):

@@ -115,7 +115,8 @@ class _RecordFinder:
         self._period = b""  # descriptors of one period, once it is known
         self._pattern = b""  # the same from the next record on; empty while out of step
         self._walked = bytearray()  # descriptors since the records are followed one by one
-        self._broken = False  # the pattern just broke
+        self._broken = False  # the pattern just broke,
+        self._expected = b""  # where this was to come
         self._unsure = 0  # records before the break among which the hole may lie
 
     def find(self, data: NDArray[np.uint8], *, at_end: bool) -> _Found:
@@ -130,6 +131,12 @@ class _RecordFinder:
                 state = "more" if self._broken else "end"
             elif self._broken:
                 state = self._find_phase(data, position, at_end=at_end)
+                if state == "odd":
+                    found.append(np.array([position]))
+                    count, position = count + 1, position + self._sizes[data[position]]
+                    state = "more"
+                elif state != "end":
+                    breaks.append(_Break(count - self._unsure, count))
                 continue
             else:
                 offsets, state = self._walk(data, position, at_end=at_end)
@@ -137,8 +144,6 @@ class _RecordFinder:
                 found.append(offsets)
                 count += len(offsets)
                 position = int(offsets[-1]) + self._sizes[data[offsets[-1]]]
-            if self._broken:
-                breaks.append(_Break(count - self._unsure, count))
         return _Found(
             np.concatenate(found) if found else np.zeros(0, dtype=np.int64),
             breaks,
@@ -188,13 +193,20 @@ class _RecordFinder:
             # since the last IMU block.
             other = int(data[offsets[count]]) ^ self._pattern[0]
             self._unsure = UNSURE_RECORDS + 1 if other & LAYOUT & ~TIME else len(pattern)
-            self._pattern, self._broken = b"", True
+            self._expected, self._pattern, self._broken = self._pattern, b"", True
         return offsets[:count]
 
     def _find_phase(self, data: NDArray[np.uint8], position: int, *, at_end: bool) -> str:
-        """Go on with the pattern from another phase; tell "more", "end" or "damaged"."""
+        """Go on with the pattern from another phase; tell "more", "end", "odd" or "damaged".
+
+        "odd": only the record at ``position`` differs, as a rare time stamp makes one differ.
+        """
         if len(data) - position < RESUME_BYTES and not at_end:
             return "end"
+        if self._is_odd_record(data, position):
+            self._admit(int(data[position]))
+            self._broken, self._pattern = False, self._expected[1:] + self._expected[:1]
+            return "odd"
         chain, ended = self._follow(data, position)
         phase = self._phase(chain) if ended != "illegal" else None
         if phase is None and not self._is_new_pattern(data, position):
@@ -205,6 +217,16 @@ class _RecordFinder:
         elif ended == "whole":
             self._pattern = self._period[phase:] + self._period[:phase]
         return "more"
+
+    def _is_odd_record(self, data: NDArray[np.uint8], position: int) -> bool:
+        """Tell whether behind the record at ``position`` the pattern goes on as if nothing was."""
+        kind = int(data[position])
+        behind = position + int(SIZES[kind])
+        if kind & RESERVED or not kind & ~BUTTON or behind > len(data):
+            return False
+        chain, ended = self._follow(data, behind)
+        repeated = self._expected * (2 + CHAIN_RECORDS // len(self._expected))
+        return ended != "illegal" and len(chain) > 0 and repeated.startswith(chain, 1)
 
     def _is_new_pattern(self, data: NDArray[np.uint8], position: int) -> bool:
         """Tell whether sound records go on here, and the old pattern does not soon after."""
@@ -442,6 +464,8 @@ def _gather(
     data: NDArray[np.uint8], positions: NDArray[np.int64], width: int, dtype: str
 ) -> NDArray[Any]:
     """Copy ``width`` bytes from each position; shape (n, width / item size)."""
+    if not len(positions):
+        return np.zeros((0, width // np.dtype(dtype).itemsize), dtype=dtype)
     windows = np.ndarray((len(data) - width + 1,), dtype=f"V{width}", buffer=data, strides=(1,))
     return windows[positions].view(dtype).reshape(len(positions), -1)
 
@@ -475,32 +499,32 @@ def _chunk(
 ) -> Chunk:
     """Copy the samples of consecutive records out of the buffer."""
     count = len(offsets)
-    presses = from_mask((kinds & BUTTON) > 0) + tick
-    with_imu = np.flatnonzero((kinds & IMU) > 0)
-    before_imu = SIZES[kinds[with_imu] & (PIEZO | ACCELEROMETER)]
-    imu = _gather(data, offsets[with_imu] + before_imu, 20, "<i2")
     blocks = kinds & (PIEZO | ACCELEROMETER)
-    ticks: NDArray[np.int64] | None = None
+    with_imu = np.flatnonzero(kinds & IMU)
+    before_imu = SIZES[kinds[with_imu] & (PIEZO | ACCELEROMETER)]
+    piezo_ticks: NDArray[np.int64] | None = None
+    accelerometer_ticks: NDArray[np.int64] | None = None
     if (blocks == PIEZO | ACCELEROMETER).all():
         both = _gather(data, offsets + 1, 20, "<u2")
         piezo, accelerometer = both[:, :4], both[:, 4:]
     else:
-        piezo = np.zeros((count, 4), dtype=np.uint16)
-        having = np.flatnonzero((blocks & PIEZO) > 0)
-        piezo[having] = _gather(data, offsets[having] + 1, 8, "<u2")
-        having = np.flatnonzero((blocks & ACCELEROMETER) > 0)
+        having = np.flatnonzero(blocks & PIEZO)
+        piezo = _gather(data, offsets[having] + 1, 8, "<u2")
+        piezo_ticks = having + tick if len(having) < count else None
+        having = np.flatnonzero(blocks & ACCELEROMETER)
         before = SIZES[blocks[having] & PIEZO]
         accelerometer = _gather(data, offsets[having] + before, 12, "<u2")
-        ticks = having + tick
+        accelerometer_ticks = having + tick if len(having) < count else None
     return Chunk(
         start_tick=tick,
         length=count,
         piezo=piezo,
         accelerometer=accelerometer,
-        accelerometer_ticks=ticks,
-        imu=imu,
+        accelerometer_ticks=accelerometer_ticks,
+        imu=_gather(data, offsets[with_imu] + before_imu, 20, "<i2"),
         imu_ticks=with_imu + tick,
-        presses=presses,
+        presses=from_mask((kinds & BUTTON) > 0) + tick,
+        piezo_ticks=piezo_ticks,
     )
 
 

@@ -9,7 +9,9 @@ import pytest
 
 from femo_signal.errors import RecordingError
 from femo_signal.formats import open_recording
+from femo_signal.formats.v1 import BLOCKS
 from femo_signal.intervals import from_mask, union
+from femo_signal.profile import build_profile
 
 from .recordings import RATE, Belt, make_belt, v1_header, v1_records, write_v1
 
@@ -23,7 +25,8 @@ def piezo_at(chunks, ticks: int) -> np.ndarray:
     """Piezo counts at each tick; -1 where the file holds none."""
     out = np.full((ticks, 4), -1)
     for chunk in chunks:
-        out[chunk.start_tick : chunk.start_tick + chunk.length] = chunk.piezo
+        span = slice(chunk.start_tick, chunk.start_tick + chunk.length)
+        out[span if chunk.piezo_ticks is None else chunk.piezo_ticks] = chunk.piezo
     return out
 
 
@@ -69,6 +72,49 @@ def test_records_without_any_pattern_are_read_as_well(tmp_path, short, seed):
         assert np.array_equal(ticks, np.flatnonzero(np.array(kinds) & 0x40))
         pressed = from_mask((np.array(kinds) & 1) > 0)
         assert np.array_equal(union(*[c.presses for c in chunks]), pressed)
+
+
+ABSENT = {"piezo": 0x80, "accelerometer": 0x40, "imu": 0x20, "stamps": 0x08}
+
+
+def without(record: bytes, block: int) -> bytes:
+    """Return the record without a block, which it may or may not hold."""
+    at = 1
+    for bit, size in BLOCKS:
+        if bit == block and record[0] & bit:
+            return bytes([record[0] & ~bit]) + record[1:at] + record[at + size :]
+        at += size if record[0] & bit else 0
+    return record
+
+
+@pytest.mark.parametrize("kind", ABSENT)
+@pytest.mark.parametrize("absent", [(0, 24), (9, 24), (0, 9), (9, 17)])
+def test_a_kind_of_block_that_is_absent_costs_no_other(tmp_path, short, records, kind, absent):
+    """For the whole file, from some time on, until some time, or for a while."""
+    first, past = (second * RATE + 3 * (second % 24 > 0) for second in absent)
+    lacking = [without(record, ABSENT[kind]) for record in records[first:past]]
+    content = v1_header(short.ticks) + b"".join(records[:first] + lacking + records[past:])
+    path = tmp_path / "absent.dat"
+    path.write_bytes(content)
+    _, chunks = read(path, chunk_bytes=1 << 16)
+    there = np.ones(short.ticks, dtype=bool)
+    there[first:past] = False
+    everywhere = np.ones_like(there)
+    held = {name: there if name == kind else everywhere for name in ABSENT}
+    piezo = np.where(held["piezo"][:, None], short.piezo, -1)
+    assert sum(c.length for c in chunks) == short.ticks
+    assert np.array_equal(piezo_at(chunks, short.ticks), piezo)
+    accelerometer = np.concatenate([c.accelerometer for c in chunks])
+    assert np.array_equal(accelerometer, short.accelerometer[held["accelerometer"]])
+    assert np.array_equal(np.concatenate([c.imu for c in chunks]), short.imu[held["imu"][::8]])
+
+
+@pytest.mark.parametrize("kind", ABSENT)
+def test_a_recording_without_a_kind_of_block_is_analysed(tmp_path, short, records, kind):
+    path = tmp_path / "absent.dat"
+    lacking = b"".join(without(record, ABSENT[kind]) for record in records)
+    path.write_bytes(v1_header(short.ticks) + lacking)
+    assert build_profile(path).info.duration_seconds == pytest.approx(24)
 
 
 def test_a_file_cut_inside_a_record_ends_with_the_last_whole_one(tmp_path, short, records):
