@@ -62,6 +62,7 @@ class Clock:
     """What the time stamps of a recording tell about the clock that its samples were taken by."""
 
     stamps: int  # that were compared with the count of the samples
+    unusable: bool  # most stamps cannot be those of a clock
     sample_rate: float | None  # Hz, by the stamps; None: too few to tell
     moved_seconds: float  # the furthest that a sample was moved from where the count put it
     steps: tuple[ClockStep, ...] = ()

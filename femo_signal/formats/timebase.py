@@ -84,6 +84,7 @@ class Timebase:
         self._nodes: list[_Node] = []
         self._slope = 0.0  # of the last nodes, ticks a tick
         self._base: float | None = None  # offset of the stamps at the first sample
+        self._refused = 0  # blocks with stamps that cannot be those of a clock
         self._measured = 0  # blocks
         self._knots = [0]  # offset at each knot, ticks
 
@@ -123,12 +124,15 @@ class Timebase:
 
     def moved(self, gaps: Iterable[Gap]) -> list[Gap]:
         """Return gaps between counted samples where they lie in time, once all is read."""
-        moved = []
-        for gap in gaps:
-            counted = np.rint(np.array((gap.start_seconds, gap.end_seconds)) * TICKS_PER_SECOND)
-            start, end = (self.ticks(counted) / TICKS_PER_SECOND).tolist()
-            moved.append(Gap(start, end, gap.reason))
-        return moved
+        known = list(gaps)
+        edges = [(gap.start_seconds, gap.end_seconds) for gap in known]
+        counted = np.rint(np.array(edges).reshape(-1, 2) * TICKS_PER_SECOND)
+        times = (self.ticks(counted) / TICKS_PER_SECOND).tolist()
+        return [
+            Gap(start, end, gap.reason)
+            for gap, (start, end) in zip(known, times, strict=True)
+            if start < end
+        ]
 
     def clock(self, steps: Sequence[tuple[int, int]] = ()) -> Clock:
         """Tell what the stamps say about the belt's clock, once all is read.
@@ -144,12 +148,13 @@ class Timebase:
             first, last = self._nodes[0], self._nodes[-1]
             slope = (last.offset - first.offset) / (last.at - first.at)
             rate = TICKS_PER_SECOND / (1 + slope)
-        elif stamps > 2:
+        elif stamps > 2 and not self._refused:
             rate = TICKS_PER_SECOND / (1 + self._slope)
         counted = np.array([tick for tick, _ in steps], dtype=np.int64)
         at = (self.ticks(counted) / TICKS_PER_SECOND).tolist()
         return Clock(
             stamps,
+            self._refused > len(self._nodes),
             rate,
             max(map(abs, self._knots)) / TICKS_PER_SECOND,
             tuple(
@@ -201,8 +206,11 @@ class Timebase:
         if self._nodes:
             before = self._nodes[-1]
             slope = (offset - before.offset) / (middle - before.at)
+            if abs(slope) > STEEPEST:
+                self._refused += 1  # stamps that stand still, or that are of no clock at all
+                return
             error = float(np.hypot(node.error, before.error)) / (middle - before.at)
-            if abs(slope - self._slope) > SURE * error and abs(slope) < STEEPEST:
+            if abs(slope - self._slope) > SURE * error:
                 self._slope = slope
             if self._base is None:
                 self._base = before.offset - self._slope * before.at
@@ -311,7 +319,12 @@ class Timebase:
 
 
 def clock_notices(clock: Clock) -> list[str]:
-    """Tell where samples were moved because the time stamps said so."""
+    """Tell where samples were moved because the time stamps said so, or where stamps are none."""
+    if clock.unusable:
+        return [
+            "the time stamps do not go on with the samples: times count the samples, "
+            f"{TICKS_PER_SECOND} a second"
+        ]
     if not clock.moved_seconds or clock.sample_rate is None:
         return []
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import itertools
 import math
+import statistics
 import struct
 from collections import deque
 from collections.abc import Iterator
@@ -47,6 +48,7 @@ CHAIN_RECORDS = 64  # so many sound records in a row are no accident (a random b
 RESUME_BYTES = 16384  # so far behind a break of the pattern its sound rest is looked for
 UNSURE_RECORDS = 8  # left out on either side of damage: they may have been read out of step
 HOLE_TICKS = TICKS_PER_SECOND // 2  # a clock that jumps by less only jitters,
+STAMP_RECORDS = 128  # of so many records, one time stamp is looked at
 PRIMING_STAMPS = 8  # that tell the rate of the belt's clock before any of them is judged by it
 RATE_STAMPS = 15  # that tell it later
 WORST_RATE = 0.2  # of a tick a record: no clock is worse
@@ -220,12 +222,12 @@ class _RecordFinder:
         """
         if len(data) - position < RESUME_BYTES and not at_end:
             return "end"
-        if self._is_odd_record(data, position):
+        chain, ended = self._follow(data, position)
+        phase = self._phase(chain) if ended != "illegal" else None
+        if phase is None and self._is_odd_record(data, position):
             self._admit(int(data[position]))
             self._broken, self._pattern = False, self._expected[1:] + self._expected[:1]
             return "odd"
-        chain, ended = self._follow(data, position)
-        phase = self._phase(chain) if ended != "illegal" else None
         if phase is None and not self._is_new_pattern(data, position):
             return "damaged"
         self._broken = False
@@ -391,6 +393,8 @@ class _Timeline:
         self._stamp = -1  # record of the last stamp that was settled
         self._mark: tuple[int, float] | None = None  # its counted tick, and what it says
         self._rates: deque[float] = deque(maxlen=RATE_STAMPS)  # ticks a record, by stamps
+        self._rate = 1.0  # of them
+        self._spread = 0.0
         self._primed = False
         self._set = 0.0  # ticks by which the clock was set so far
         self._damage = -1  # record behind the last damage, until a stamp settles its time
@@ -442,9 +446,9 @@ class _Timeline:
             limit = self._stamp + MOST_HELD_RECORDS
             if following is not None and following[0] > limit:
                 following = None
-            elif following is None and not final and past <= limit and self._jump(record, time):
-                break
             jump = self._jump(record, time)
+            if jump and following is None and not final and past <= limit:
+                break
             if jump and not self._agrees(record, time, following):
                 self._waiting.popleft()
                 continue
@@ -456,15 +460,16 @@ class _Timeline:
         self._check_length()
         return placed
 
-    def _rate(self) -> float:
-        """Return the ticks that the stamps say a record takes; 1 unless they are sure."""
+    def _learn_rate(self, rate: float) -> None:
+        """Take what two stamps say a record lasts; the median rules, and only where it is sure."""
+        self._rates.append(rate)
         if len(self._rates) < 2:
-            return 1.0
-        rates = np.array(self._rates)
-        rate = float(np.median(rates))
-        error = 1.86 * float(np.median(np.abs(rates - rate))) / np.sqrt(len(rates))
-        sure = abs(rate - 1) > max(4 * error, 1e-4) and abs(rate - 1) < WORST_RATE
-        return rate if sure else 1.0
+            return
+        middle = statistics.median(self._rates)
+        self._spread = statistics.median(abs(rate - middle) for rate in self._rates)
+        error = 1.2533 * 1.4826 * self._spread / math.sqrt(len(self._rates))  # of a median
+        off = abs(middle - 1)
+        self._rate = middle if max(4 * error, 1e-4) < off < WORST_RATE else 1.0
 
     def _prime(self, past: int, *, final: bool) -> bool:
         """Learn the rate from the first stamps, before any of them is judged by it."""
@@ -474,7 +479,7 @@ class _Timeline:
             return False
         early = early[:PRIMING_STAMPS]
         for one, other in itertools.pairwise(early):
-            self._rates.append((other[1] - one[1]) / (other[0] - one[0]))
+            self._learn_rate((other[1] - one[1]) / (other[0] - one[0]))
         self._primed = enough
         return True
 
@@ -485,9 +490,9 @@ class _Timeline:
         """Return by how many ticks a stamp is off what is expected; 0: it only jitters."""
         counted, time = self._counted(record), time - self._set
         if self._mark is None:
-            jump = time - counted * self._rate()
+            jump = time - counted * self._rate
         else:
-            jump = time - self._mark[1] - (counted - self._mark[0]) * self._rate()
+            jump = time - self._mark[1] - (counted - self._mark[0]) * self._rate
         least = HOLE_TICKS_AT_BREAK if self._broken(record) else HOLE_TICKS
         return round(jump) if abs(jump) >= least else 0
 
@@ -497,13 +502,13 @@ class _Timeline:
     def _agrees(self, record: int, time: float, following: tuple[int, float] | None) -> bool:
         if following is None:
             return bool(self._broken(record))
-        off = following[1] - time - (following[0] - record) * self._rate()
+        off = following[1] - time - (following[0] - record) * self._rate
         return abs(off) < HOLE_TICKS
 
     def _settle(self, record: int, time: float) -> None:
         counted, time = self._counted(record), time - self._set
         if self._mark is not None and counted > self._mark[0]:
-            self._rates.append((time - self._mark[1]) / (counted - self._mark[0]))
+            self._learn_rate((time - self._mark[1]) / (counted - self._mark[0]))
         self._mark = counted, time
         self.settled.append(self._mark)
         self.stamps += 1
@@ -521,7 +526,7 @@ class _Timeline:
         elif at > self._first:
             at = records.likeliest_hole(max(where.earliest, self._stamp + 1, self._first), at)
         repaired = at == self._damage
-        missing = round(jump / self._rate())
+        missing = round(jump / self._rate)
         if repaired and -self._slack <= missing <= 0:
             return self._shift(at, missing, repaired=True)
         reason = self._no_hole(record, jump, broken, records)
@@ -545,22 +550,21 @@ class _Timeline:
         known = held + sum(gap.end_seconds - gap.start_seconds for gap in self.gaps) * (
             TICKS_PER_SECOND
         )
-        if self._length and self._length / self._rate() - known < jump / 2:
+        if self._length and self._length / self._rate - known < jump / 2:
             return "the header leaves no room for missing records"
         if self._mark is None:
             return None
         period = records.period()
-        off = abs(jump / self._rate() - period * round(jump / self._rate() / max(period, 1)))
+        off = abs(jump / self._rate - period * round(jump / self._rate / max(period, 1)))
         if period >= 4 * MULTIPLE_TICKS and off > max(MULTIPLE_TICKS, 6 * self._jitter()):
             return "the records go on as if none was missing"
         return None
 
     def _jitter(self) -> float:
         """Return how far the stamps scatter, in ticks."""
-        if len(self._rates) < 2 or self._mark is None:
+        if self._mark is None or not self.stamps:
             return 0.0
-        spread = float(np.median(np.abs(np.array(self._rates) - np.median(self._rates))))
-        return spread * self._mark[0] / max(self.stamps, 1)
+        return self._spread * self._mark[0] / self.stamps
 
     def _note_step(self, record: int, jump: int, reason: str) -> None:
         counted = self._counted(record)
@@ -730,7 +734,7 @@ class V1Reader:
             self.header = parse_header(file.read(HEADER_BYTES))
         self.gaps: list[Gap] = []
         self.notices: list[str] = []
-        self.clock = Clock(0, None, 0.0)
+        self.clock = Clock(0, False, None, 0.0)
         self.bytes_read = 0
         self._path = path
         self._chunk_bytes = max(chunk_bytes, RESUME_BYTES)
@@ -743,6 +747,7 @@ class V1Reader:
         self._held: NDArray[np.int64] = np.zeros(0, dtype=np.int64)  # records not yet emitted
         self._number = 0  # in the file, of the first of them
         self._known = 0  # how many of them the timeline knows
+        self._slot = -1  # of the last time stamp
         self._breaks: list[_Break] = []  # that it does not know
         self._record_bytes = self._records = 0  # for the mean length of a record
         self._dropped = 0  # records before the last damage
@@ -877,6 +882,9 @@ class V1Reader:
         past = len(records) if final else max(len(records) - UNSURE_RECORDS, self._known)
         kinds = data[records]
         stamped = self._known + np.flatnonzero(kinds[self._known : past] & TIME)
+        slots = (stamped + self._number) // STAMP_RECORDS
+        stamped = stamped[np.diff(slots, prepend=self._slot) > 0]
+        self._slot = int(slots[-1]) if len(slots) else self._slot
         times = self._timeline.ticks(_time_stamps(data, records[stamped], kinds[stamped]))
         known = [b for b in self._breaks if b.record < self._number + past]
         self._breaks = [] if final else self._breaks[len(known) :]

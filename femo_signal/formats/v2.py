@@ -262,7 +262,8 @@ class _Tally:
         self.latest = max(self.latest, late)
 
     def __str__(self) -> str:
-        return f"(the first at byte {self.first_byte}, about {self.first_seconds:.0f} s)"
+        place = "it is" if self.count == 1 else "the first is"
+        return f"({place} at byte {self.first_byte}, {self.first_seconds:.0f} s after the start)"
 
 
 class V2Reader:
@@ -291,7 +292,7 @@ class V2Reader:
             content = file.read(SYNC_BYTES + FILE_HEADER_BYTES)
         self.header, self._data_start, self.notices = parse_header(content)
         self.gaps: list[Gap] = []
-        self.clock = Clock(0, None, 0.0)
+        self.clock = Clock(0, False, None, 0.0)
         self.bytes_read = 0
         self._path = path
         self._chunk_bytes = max(chunk_bytes, 2 * LOOK_AHEAD_BYTES)
@@ -367,7 +368,13 @@ class V2Reader:
 
     def _following(self, data: bytes, position: int, last: _Place) -> NDArray[Any]:
         """Return the packets that follow without a gap and without anything between them."""
-        count = (len(data) - position) // PACKET.itemsize
+        few = self._following_of(data, position, last, most=NEAR_PACKETS)
+        if len(few) < NEAR_PACKETS - 1:
+            return few
+        return self._following_of(data, position, last, most=len(data))
+
+    def _following_of(self, data: bytes, position: int, last: _Place, *, most: int) -> NDArray[Any]:
+        count = min((len(data) - position) // PACKET.itemsize, most)
         packets = np.frombuffer(data, dtype=PACKET, count=count, offset=position)
         if not count or packets["signature"][0] != SIGNATURE:
             return packets[:0]
@@ -601,16 +608,13 @@ class V2Reader:
     def _order_notices(self) -> list[str]:
         late = PACKET_MS / 1000
         told = (
-            (self._repeats, "packets are stored more than once {}; the repeats were dropped"),
-            (self._swapped, "packets come late {}, by up to {:.1f} s; they were put in order"),
-            (self._too_late, "packets come too late {}, by up to {:.0f} s, and were dropped"),
-            (
-                self._same_sequence,
-                "times the sequence number stands still {}; time stamps alone were followed",
-            ),
+            (self._repeats, "packets stored again, dropped: {0} {1}"),
+            (self._swapped, "packets up to {2:.1f} s late, put back in order: {0} {1}"),
+            (self._too_late, "packets up to {2:.0f} s late, dropped: {0} {1}"),
+            (self._same_sequence, "the sequence number stands still, time stamps rule: {0} {1}"),
         )
         return [
-            f"{tally.count} {text.format(tally, tally.latest * late)}"
+            text.format(tally.count, tally, tally.latest * late)
             for tally, text in told
             if tally.count
         ]
@@ -686,7 +690,10 @@ def _have_followers(
         place_steps = (later - sequences) % SEQUENCE_WRAP
         by_time = _signed(at - times) / period
         near = (place_steps >= 1) & (place_steps <= NEAR_PACKETS)
-        good |= inside & near & (np.abs(place_steps - by_time) <= JITTER_PACKETS)
+        agree = near & (np.abs(place_steps - by_time) <= JITTER_PACKETS)
+        if not number:  # the sequence number may stand still
+            agree |= (place_steps == 0) & (np.abs(by_time - 1) < 0.5)
+        good |= inside & agree
     return good
 
 
