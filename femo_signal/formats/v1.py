@@ -49,6 +49,7 @@ RESUME_BYTES = 16384  # so far behind a break of the pattern its sound rest is l
 UNSURE_RECORDS = 8  # left out on either side of damage: they may have been read out of step
 HOLE_TICKS = TICKS_PER_SECOND // 2  # a clock that jumps by less only jitters,
 STAMP_RECORDS = 128  # of so many records, one time stamp is looked at
+SAMPLE_BYTES = 21  # descriptor, piezo and accelerometers
 PRIMING_STAMPS = 8  # that tell the rate of the belt's clock before any of them is judged by it
 RATE_STAMPS = 15  # that tell it later
 WORST_RATE = 0.2  # of a tick a record: no clock is worse
@@ -369,6 +370,10 @@ class _Records(Protocol):
         """Return after how many records their kinds repeat; 0: unknown."""
         ...
 
+    def samples(self, record: int) -> bytes:
+        """Return the start of a record, by which it is known again."""
+        ...
+
 
 class _Timeline:
     """Counts records, and more where the time stamps show that some are missing.
@@ -379,7 +384,8 @@ class _Timeline:
     """
 
     def __init__(self, start: datetime, length_ticks: int) -> None:
-        self.next_tick = 0  # of the first record that was not yet placed
+        self.first = 0  # number of the first record that was neither placed nor dropped,
+        self.next_tick = 0  # and its tick
         self.gaps: list[Gap] = []  # counted ticks
         self.steps: list[tuple[int, int]] = []  # counted tick, ticks by which the clock was set
         self.notices: list[str] = []
@@ -387,7 +393,6 @@ class _Timeline:
         self.stamps = 0
         self._start_ms = round(start.timestamp() * 1000)
         self._length = length_ticks  # as the header says; 0: it does not
-        self._first = 0  # record not yet placed
         self._waiting: deque[tuple[int, float]] = deque()  # stamps: record, tick that it says
         self._breaks: list[_Break] = []
         self._stamp = -1  # record of the last stamp that was settled
@@ -396,6 +401,7 @@ class _Timeline:
         self._rate = 1.0  # of them
         self._spread = 0.0
         self._primed = False
+        self._seen: dict[float, bytes] = {}  # records by their stamp, to know repeats
         self._set = 0.0  # ticks by which the clock was set so far
         self._damage = -1  # record behind the last damage, until a stamp settles its time
         self._slack = 0  # ticks by which the gap before it may still shrink
@@ -409,8 +415,8 @@ class _Timeline:
         """Leave out time before the next record; its time stamp will correct how much."""
         self.gaps.append(_gap(self.next_tick, self.next_tick + ticks, reason))
         self.next_tick += ticks
-        self._slack, self._damage = ticks, self._first
-        self._breaks = [_Break(self._first, self._first)]
+        self._slack, self._damage = ticks, self.first
+        self._breaks = [_Break(self.first, self.first)]
 
     def place(
         self,
@@ -437,6 +443,7 @@ class _Timeline:
         """
         self._waiting.extend(stamps)
         self._breaks += breaks
+        self._drop_repeated_stamps()
         placed: list[_Stretch] = []
         if not self._primed and not self._prime(past, final=final):
             return placed
@@ -453,9 +460,9 @@ class _Timeline:
                 self._waiting.popleft()
                 continue
             if jump:
-                placed += self._leap(record, jump, records)
-            self._settle(record, time)
-            self._waiting.popleft()
+                placed += self._leap(record, time, jump, records)
+            self._settle(record, time, records)
+            self._drop_repeated_stamps()
         placed += self._release(past, final=final)
         self._check_length()
         return placed
@@ -473,8 +480,8 @@ class _Timeline:
 
     def _prime(self, past: int, *, final: bool) -> bool:
         """Learn the rate from the first stamps, before any of them is judged by it."""
-        early = [stamp for stamp in self._waiting if stamp[0] < self._first + MOST_HELD_RECORDS]
-        enough = len(early) >= PRIMING_STAMPS or past - self._first >= MOST_HELD_RECORDS
+        early = [stamp for stamp in self._waiting if stamp[0] < self.first + MOST_HELD_RECORDS]
+        enough = len(early) >= PRIMING_STAMPS or past - self.first >= MOST_HELD_RECORDS
         if not (enough or final):
             return False
         early = early[:PRIMING_STAMPS]
@@ -484,7 +491,7 @@ class _Timeline:
         return True
 
     def _counted(self, record: int) -> int:
-        return self.next_tick + record - self._first
+        return self.next_tick + record - self.first
 
     def _jump(self, record: int, time: float) -> int:
         """Return by how many ticks a stamp is off what is expected; 0: it only jitters."""
@@ -505,30 +512,41 @@ class _Timeline:
         off = following[1] - time - (following[0] - record) * self._rate
         return abs(off) < HOLE_TICKS
 
-    def _settle(self, record: int, time: float) -> None:
+    def _drop_repeated_stamps(self) -> None:
+        while self._waiting and self._waiting[0][0] < max(self.first, self._stamp + 1):
+            self._waiting.popleft()
+
+    def _settle(self, record: int, time: float, records: _Records) -> None:
+        """Take a stamp as right; the one of a record that was dropped says nothing."""
+        self._breaks = [b for b in self._breaks if b.record > record]
+        self._slack, self._damage = 0, -1
+        self._stamp = record
+        if record < self.first:
+            return
+        self._seen[time] = records.samples(record)
         counted, time = self._counted(record), time - self._set
         if self._mark is not None and counted > self._mark[0]:
             self._learn_rate((time - self._mark[1]) / (counted - self._mark[0]))
         self._mark = counted, time
         self.settled.append(self._mark)
         self.stamps += 1
-        self._stamp = record
-        self._slack, self._damage = 0, -1
-        self._breaks = [b for b in self._breaks if b.record > record]
 
-    def _leap(self, record: int, jump: int, records: _Records) -> list[_Stretch]:
+    def _leap(self, record: int, time: float, jump: int, records: _Records) -> list[_Stretch]:
         """Take a jump of the clock as missing records, or as a step of the clock."""
         broken = self._broken(record)
         where = broken[0] if broken else _Break(self._stamp + 1, record)
-        at = max(where.record, self._first)
+        at = max(where.record, self.first)
         if self._mark is None and not broken:
-            at = self._first  # what is missing is missing before the first record
-        elif at > self._first:
-            at = records.likeliest_hole(max(where.earliest, self._stamp + 1, self._first), at)
+            at = self.first  # what is missing is missing before the first record
+        elif at > self.first:
+            at = records.likeliest_hole(max(where.earliest, self._stamp + 1, self.first), at)
         repaired = at == self._damage
         missing = round(jump / self._rate)
         if repaired and -self._slack <= missing <= 0:
             return self._shift(at, missing, repaired=True)
+        again = self._seen.get(time) == records.samples(record)
+        if jump < 0 and (broken or again):
+            return self._drop(at, -missing)
         reason = self._no_hole(record, jump, broken, records)
         if reason:
             self._note_step(record, jump, reason)
@@ -589,13 +607,23 @@ class _Timeline:
         self.next_tick += missing
         return stretch
 
+    def _drop(self, at: int, count: int) -> list[_Stretch]:
+        """Leave out records that the file holds twice; some of them may be still to come."""
+        placed = self._take(at)
+        self.notices.append(
+            f"{count} records about {self.next_tick / TICKS_PER_SECOND:.0f} s after the start are "
+            "stored again; the repeats were dropped"
+        )
+        self.first = at + count
+        return placed
+
     def _take(self, past: int) -> list[_Stretch]:
         """Place the records before ``past``."""
-        if past <= self._first:
+        if past <= self.first:
             return []
-        stretch = _Stretch(self._first, past, self.next_tick)
-        self.next_tick += past - self._first
-        self._first = past
+        stretch = _Stretch(self.first, past, self.next_tick)
+        self.next_tick += past - self.first
+        self.first = past
         return [stretch]
 
     def _release(self, past: int, *, final: bool) -> list[_Stretch]:
@@ -674,6 +702,11 @@ class _Held:
     def period(self) -> int:
         """Return after how many records their kinds repeat; 0: unknown."""
         return self._period
+
+    def samples(self, record: int) -> bytes:
+        """Return the start of a record, by which it is known again."""
+        at = int(self._offsets[record - self._number])
+        return self._data[at : at + SAMPLE_BYTES].tobytes()
 
 
 def _chunk(
@@ -896,7 +929,7 @@ class V1Reader:
             final=final,
         )
         start = self._number
-        placed = stretches[-1].past - start if stretches else 0
+        placed = min(self._timeline.first - start, past)
         self._held, self._number = records[placed:], start + placed
         self._known = past - placed
         for stretch in stretches:

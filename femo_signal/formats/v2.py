@@ -189,9 +189,12 @@ class _Order:
         """Return how many packets are the same as those from ``index`` on."""
         if index < 0:
             return 0
-        known = self._prints[index : index + len(packets)]
-        same = _fingerprints(packets[: len(known)]) == known
-        return len(same) if same.all() else int(same.argmin())
+        for most in (1, NEAR_PACKETS, len(packets)):
+            known = self._prints[index : index + min(most, len(packets))]
+            same = _fingerprints(packets[: len(known)]) == known
+            if not same.all():
+                return int(same.argmin())
+        return len(same)
 
     def hand_on(self, settled: int, *, least: int = 1) -> Iterator[_Run]:
         """Yield the runs before index ``settled``, if that may be as many packets as told."""
@@ -413,8 +416,9 @@ class V2Reader:
             return self._forward(packet, 1 if stuck else int(steps), by_time, at)
         if _agree(steps, by_time):
             taken = self._back(data, position, packet, int(steps), at)
-            if taken:
-                return taken
+            index = self._last.index + int(steps)
+            if taken or steps > -WINDOW_PACKETS or (index >= 0 and not self._order.has(index)):
+                return taken  # else the clock may have been set back, or have started anew
         if _confirmed(data, position, self._period):
             return self._resume(packet, sequence, by_time, at)
         return 0
