@@ -154,7 +154,7 @@ class Timebase:
         at = (self.ticks(counted) / TICKS_PER_SECOND).tolist()
         return Clock(
             stamps,
-            self._refused > len(self._nodes),
+            self._refused >= max(len(self._nodes), 1),
             rate,
             max(map(abs, self._knots)) / TICKS_PER_SECOND,
             tuple(
@@ -194,7 +194,10 @@ class Timebase:
     def _add_node(self, at: NDArray[np.float64], offsets: NDArray[np.float64]) -> None:
         if self._base is None and len(at) > 2:
             slope, level, error = robust_line(at, offsets)
-            if abs(slope) > max(SURE * error, 1e-6) and abs(slope) < STEEPEST:
+            if abs(slope) > STEEPEST:
+                self._refused += 1  # stamps that stand still, or that are of no clock at all
+                return
+            if abs(slope) > max(SURE * error, 1e-6):
                 self._slope = slope
                 self._base = level
             else:
@@ -207,7 +210,7 @@ class Timebase:
             before = self._nodes[-1]
             slope = (offset - before.offset) / (middle - before.at)
             if abs(slope) > STEEPEST:
-                self._refused += 1  # stamps that stand still, or that are of no clock at all
+                self._refused += 1
                 return
             error = float(np.hypot(node.error, before.error)) / (middle - before.at)
             if abs(slope - self._slope) > SURE * error:

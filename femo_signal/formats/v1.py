@@ -49,6 +49,7 @@ RESUME_BYTES = 16384  # so far behind a break of the pattern its sound rest is l
 UNSURE_RECORDS = 8  # left out on either side of damage: they may have been read out of step
 HOLE_TICKS = TICKS_PER_SECOND // 2  # a clock that jumps by less only jitters,
 STAMP_RECORDS = 128  # of so many records, one time stamp is looked at
+FEW_STAMPS_SECONDS = 10  # without two time stamps that is odd
 SAMPLE_BYTES = 21  # descriptor, piezo and accelerometers
 PRIMING_STAMPS = 8  # that tell the rate of the belt's clock before any of them is judged by it
 RATE_STAMPS = 15  # that tell it later
@@ -824,9 +825,9 @@ class V1Reader:
                 f"{self._damages[0][0]}, are not records and were stepped over"
             )
         length = int(base.ticks(timeline.next_tick)) / TICKS_PER_SECOND
-        if not timeline.stamps:
+        if timeline.stamps < 2 and length > FEW_STAMPS_SECONDS:
             self.notices.append(
-                "no record carries a usable time stamp: times count the records, 1024 a second"
+                "the records carry no usable time stamps: times count the records, 1024 a second"
             )
         if abs(self._seconds - length) > 1:
             self.notices.append(

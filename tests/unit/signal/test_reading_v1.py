@@ -12,7 +12,7 @@ from femo_signal.formats.v1 import BLOCKS
 from femo_signal.intervals import from_mask, union
 from femo_signal.profile import build_profile
 
-from .recordings import RATE, Belt, make_belt, v1_header, v1_records, write_v1
+from .recordings import RATE, START, START_MS, Belt, make_belt, v1_header, v1_records, write_v1
 
 
 def read(path, **options):
@@ -260,3 +260,35 @@ def test_the_size_of_the_pieces_read_changes_nothing(tmp_path, belt):
     assert np.array_equal(piezo_at(found, belt.ticks), piezo_at(expected, belt.ticks))
     assert pieces.gaps == whole.gaps
     assert pieces.notices == whole.notices
+
+
+@pytest.mark.parametrize("first", [0, 10 * RATE])
+@pytest.mark.parametrize("ticks", [24 * RATE, 23 * RATE + 100])
+def test_records_stored_twice_are_read_once(tmp_path, short, records, first, ticks):
+    path = tmp_path / "twice.dat"
+    path.write_bytes(v1_header(ticks) + b"".join(records[:ticks] + records[first:ticks]))
+    reader, chunks = read(path)
+    assert np.array_equal(piezo_at(chunks, ticks), short.piezo[:ticks])
+    assert any("the repeats were dropped" in notice for notice in reader.notices)
+
+
+@pytest.mark.parametrize("every", [10 * RATE, 7000])
+def test_rare_time_stamps_are_no_damage(tmp_path, short, records, every):
+    rare = [
+        without(record, ABSENT["stamps"]) if tick % every else record
+        for tick, record in enumerate(records)
+    ]
+    rare = [
+        r if t % every or r[0] & 8 else bytes([r[0] | 8]) + r[1:] + stamp(t)
+        for t, r in enumerate(rare)
+    ]
+    path = tmp_path / "rare.dat"
+    path.write_bytes(v1_header(short.ticks) + b"".join(rare))
+    reader, chunks = read(path)
+    assert np.array_equal(piezo_at(chunks, short.ticks), short.piezo)
+    assert reader.gaps == reader.notices == []
+
+
+def stamp(tick: int) -> bytes:
+    milliseconds = START * 1000 + START_MS + round(tick * 1000 / RATE)
+    return struct.pack("<IH", milliseconds // 1000, milliseconds % 1000)
