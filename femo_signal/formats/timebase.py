@@ -234,7 +234,8 @@ class Timebase:
                 error = max(left.error, right.error)
             wanted = left.offset + slope * (at - left.at) - self._base
             steepest = STEEPEST * BLOCK_TICKS
-            if abs(wanted - offset) > max(HOLD_TICKS, SURE * error):
+            beyond = slope * max(at - self._counted, 0)  # where there are no samples
+            if abs(wanted - beyond - offset) > max(HOLD_TICKS, SURE * error):
                 offset += round(float(np.clip(wanted - offset, -steepest, steepest)))
         self._knots.append(offset)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,12 @@ class _Order:
         """Tell whether there was a packet in this place."""
         return 0 <= index < len(self._prints) and self._prints[index] > 0
 
+    def may_be(self, index: int, data: bytes, position: int) -> bool:
+        """Tell whether this place is free, or was taken by what is at a position of ``data``."""
+        if not self.has(index):
+            return index >= 0
+        return self.repeated(index, np.frombuffer(data, PACKET, 1, position)) > 0
+
     def repeated(self, index: int, packets: NDArray[Any]) -> int:
         """Return how many packets are the same as those from ``index`` on."""
         if index < 0:
@@ -306,6 +313,9 @@ class V2Reader:
         self._now = 0.0  # ms, of the last place, from the first packet on
         self._has_angles = False  # the last packet's quaternion is not 0
         self._stuck = False  # the sequence number stands still
+        self._searched: _Place | None = None  # the last place when it was searched up to a byte,
+        self._searched_to = 0
+        self._promised: deque[int] = deque()  # and what was found: bytes in the file
         self._order = _Order()
         self._timebase = Timebase()
         self._steps: list[tuple[int, int]] = []  # of the clock: counted tick, ticks
@@ -365,7 +375,7 @@ class V2Reader:
             taken = self._judge(data, position, origin)
             if taken:
                 return position + taken, False
-        following = self._search(data, position, at_end=at_end)
+        following = self._search(data, position, origin, at_end=at_end)
         self._step_over(origin + position, following - position)
         return following, False
 
@@ -407,21 +417,24 @@ class V2Reader:
             return PACKET.itemsize
         steps, by_time = self._last.steps(sequence, time, self._period)
         stuck = sequence == self._last.stored and abs(by_time - 1) < 0.5 and at == self._behind
-        if stuck or (_agree(steps, by_time) and steps >= 1):
+        if stuck or (_agree(steps, by_time) and 1 <= steps <= NEAR_PACKETS):
             if not self._is_whole(data, position):
                 return 0
             if stuck and steps != 1:
                 self._same_sequence.add(1, at, self._last.index + 1)
             self._stuck = bool(stuck and steps != 1)
             return self._forward(packet, 1 if stuck else int(steps), by_time, at)
-        if _agree(steps, by_time):
+        if _agree(steps, by_time) and steps < 1:
             taken = self._back(data, position, packet, int(steps), at)
             index = self._last.index + int(steps)
             if taken or steps > -WINDOW_PACKETS or (index >= 0 and not self._order.has(index)):
                 return taken  # else the clock may have been set back, or have started anew
-        if _confirmed(data, position, self._period):
-            return self._resume(packet, sequence, by_time, at)
-        return 0
+        # One time stamp alone is not believed that much is missing, or that the clock was set.
+        if not _confirmed(data, position, self._period):
+            return 0
+        if _agree(steps, by_time) and steps >= 1:
+            return self._forward(packet, int(steps), by_time, at)
+        return self._resume(packet, sequence, by_time, at)
 
     @property
     def _period(self) -> float:
@@ -554,18 +567,26 @@ class V2Reader:
         self._behind = at + packets.nbytes
         self._has_angles = bool(final["imu"][-1, :4].any())
 
-    def _search(self, data: bytes, position: int, *, at_end: bool) -> int:
+    def _search(self, data: bytes, position: int, origin: int, *, at_end: bool) -> int:
         """Return where the next packet may start, behind ``position``."""
         first, width = position + 1, PACKET.itemsize * 4
         end = len(data) if at_end else len(data) - LOOK_AHEAD_BYTES
+        if self._searched is self._last and self._searched_to > origin + first:
+            while self._promised and self._promised[0] < origin + first:
+                self._promised.popleft()
+            if self._promised:
+                return self._promised[0] - origin
+            first = self._searched_to - origin
         while first < end:
             past = min(first + width, end)
             found = _signatures(data, first, past)
             promising = found[self._promising(data, found)]
+            self._searched, self._searched_to = self._last, origin + past
+            self._promised = deque((promising + origin).tolist())
             if len(promising):
                 return int(promising[0])
             first, width = past, min(width * 8, LOOK_AHEAD_BYTES)
-        last = data.find(FILE_END, max(len(data) - 4, first)) if at_end else -1
+        last = data.find(FILE_END, max(len(data) - 4, position + 1)) if at_end else -1
         return last if last >= 0 else max(end, position + 1)
 
     def _promising(self, data: bytes, found: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -574,7 +595,16 @@ class V2Reader:
         good = _have_followers(data, found, sequences, times, self._period)
         if self._last is not None:
             steps, by_time = self._last.steps(sequences, times, self._period)
-            good |= _agree(steps, by_time)
+            fits = _agree(steps, by_time) & (steps <= NEAR_PACKETS)
+            # Where another packet was, only the same one again can be.
+            old = np.flatnonzero(fits & (steps <= -WINDOW_PACKETS))
+            whole = old[found[old] + PACKET.itemsize <= len(data)]
+            fits[old] = False
+            fits[whole] = [
+                self._order.may_be(self._last.index + int(steps[k]), data, int(found[k]))
+                for k in whole
+            ]
+            good |= fits
         return good
 
     def _step_over(self, at: int, count: int) -> None:

@@ -202,6 +202,16 @@ def test_packets_that_come_too_late_are_a_gap_and_told(short, packets, write):
     assert any("late, dropped: 3 " in notice for notice in reader.notices)
 
 
+@pytest.mark.parametrize("bit", range(32))
+def test_a_bit_that_flips_in_a_time_stamp_costs_one_packet(short, packets, write, bit):
+    changed = list(packets)
+    time = struct.unpack_from("<I", packets[100], 3)[0] ^ 1 << bit
+    changed[100] = packets[100][:3] + struct.pack("<I", time) + packets[100][7:]
+    reader, chunks = read(write(join(changed)))
+    assert set(range(640)) - right_packets(chunks, short) <= {100}
+    assert sum(gap.end_seconds - gap.start_seconds for gap in reader.gaps) <= 0.0625
+
+
 @pytest.mark.parametrize("lost", ["removed", "overwritten"])
 @pytest.mark.parametrize("which", ["every second", "30 %"])
 def test_packets_that_stand_alone_are_kept(short, packets, write, lost, which):
