@@ -188,7 +188,9 @@ class Timebase:
         if not taken_at:
             return np.zeros(0, dtype=np.int64), np.zeros(0)
         stamped, times = np.concatenate(taken_at), np.concatenate(taken_times)
-        few = np.unique(np.linspace(0, len(stamped) - 1, MOST_STAMPS).astype(int))
+        if len(stamped) <= MOST_STAMPS:
+            return stamped, times
+        few = np.linspace(0, len(stamped) - 1, MOST_STAMPS).astype(int)
         return stamped[few], times[few]
 
     def _add_node(self, at: NDArray[np.float64], offsets: NDArray[np.float64]) -> None:
