@@ -6,7 +6,6 @@ import json
 import signal
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +144,18 @@ def test_no_job_is_lost_when_every_worker_is_killed_while_forty_wait(
 ) -> None:
     api.submit({"jobId": job_id, "s3Key": key})
     assert api.wait(job_id, timeout_seconds=120)["status"] == "Completed"  # workers are there
+    servers = model_servers(stack)
+    for process in servers:
+        process.send_signal(signal.SIGSTOP)
     ids = [f"{job_id}-{number}" for number in range(40)]
-    with ThreadPoolExecutor(5) as pool:
-        list(pool.map(lambda name: api.submit({"jobId": name, "s3Key": key}), ids))
-    workers = [worker for server in model_servers(stack) for worker in server.children()]
+    for name in ids:
+        api.submit({"jobId": name, "s3Key": key})
+    workers = [worker for server in servers for worker in server.children()]
     assert workers
     for worker in workers:
         worker.kill()
+    for process in servers:
+        process.send_signal(signal.SIGCONT)
     jobs = [api.wait(name, timeout_seconds=300) for name in ids]
     assert [job["status"] for job in jobs] == ["Completed"] * 40, Counter(
         job.get("error", {}).get("code") for job in jobs
