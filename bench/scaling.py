@@ -44,6 +44,7 @@ def recordings() -> list[Path]:
                 str(folder),
                 *("--recordings", str(RECORDINGS)),
                 *("--minutes", str(MINUTES)),
+                "--overwrite",
             ],
             check=True,
             stdout=subprocess.DEVNULL,
