@@ -45,6 +45,7 @@ def recordings() -> list[Path]:
                 *("--recordings", str(RECORDINGS)),
                 *("--minutes", str(MINUTES)),
                 *("--kind", "rich"),
+                "--overwrite",
             ],
             check=True,
             stdout=subprocess.DEVNULL,
