@@ -31,6 +31,8 @@ LONGEST_LOST_TICKS = 10
 JUMP_COUNTS = 200.0  # 10 mV: no smaller jump is looked at
 JUMP_SCALES = 10.0  # median changes from sample to sample: 6.7 deviations of white noise
 BACK_SHARE = 0.1  # of a jump, by which the way back may miss
+SHARP_SHARE = 0.5  # of a jump, that the change next to it, outside, stays below
+STAY_TICKS, STAY_SHARE = 64, 0.5  # how long how much of a jump must be there, to be one
 SLOPE_FACTOR = 1.5  # a jump differs by so much from the slope that it interrupts
 NEAR_TICKS, WIDE_TICKS = 8, 128  # on either side, that tell the slope and the usual change
 BEHIND_TICKS = WIDE_TICKS + NEAR_TICKS
@@ -212,7 +214,7 @@ class Mender:
             if end - jump - 1 > LONGEST_LOST_TICKS:
                 dropped.append((jump + 1, end, reason))
                 free = end
-            else:
+            elif _stays(known, jump):
                 self.jumps.append(jump + self._start)
                 free = jump + 2
         return dropped
@@ -305,14 +307,38 @@ def _lost(
 ) -> tuple[int, int] | None:
     """Return the samples that are not where the signal is before and after them.
 
-    They begin behind the jump, or, where only their end stood out, end before it.
+    They begin behind the jump, or, where only their end stood out, end before it. A click that
+    rises over several samples is none.
     """
-    tolerance = max(level / 2, BACK_SHARE * abs(float(known[jump + 1] - known[jump])))
+    gone = abs(float(known[jump + 1] - known[jump]))
+    tolerance = max(level / 2, BACK_SHARE * gone)
+    sharp_start, sharp_end = _sharp(known, jump)
     for count in range(1, LONGEST_LOST_TICKS + 1):
-        for before, after in ((jump, jump + count + 1), (jump - count, jump + 1)):
-            if before < 0 or after >= len(known):
+        for before, after, sharp in (
+            (jump, jump + count + 1, sharp_start),
+            (jump - count, jump + 1, sharp_end),
+        ):
+            if not sharp or before < 0 or after >= len(known):
                 continue
             change = float(known[after] - known[before]) - slope * (after - before)
             if abs(change) <= tolerance:
                 return before + 1, after
     return None
+
+
+def _sharp(known: NDArray[np.float32], jump: int) -> tuple[bool, bool]:
+    """Tell whether a change is far larger than the one before it, and than the one after it."""
+    changes = np.abs(np.diff(known[max(jump - 1, 0) : jump + 3]))
+    here = min(jump, 1)
+    before = changes[:here].max(initial=0) < SHARP_SHARE * changes[here]
+    after = changes[here + 1 :].max(initial=0) < SHARP_SHARE * changes[here]
+    return bool(before), bool(after)
+
+
+def _stays(known: NDArray[np.float32], jump: int) -> bool:
+    """Tell whether a sharp change parts two levels, and is not the front of a click."""
+    if not all(_sharp(known, jump)):
+        return False
+    before = known[max(jump + 1 - STAY_TICKS, 0) : jump + 1].mean()
+    after = known[jump + 1 : jump + 1 + STAY_TICKS].mean()
+    return bool((after - before) / (known[jump + 1] - known[jump]) >= STAY_SHARE)

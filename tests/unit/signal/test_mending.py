@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import signal
 
 from femo_signal import preprocessing
 from femo_signal.mending import Mender
@@ -114,6 +115,15 @@ def test_waves_of_any_strength_below_30_hertz_are_left_as_they_are(analyse):
     profile = analyse(belt)
     assert profile.info.notices == ()
     assert profile.info.sensors_off == ()
+
+
+def test_sharp_clicks_are_no_jumps_and_cost_no_judged_time(analyse):
+    belt = make_calm_belt(60, noise_counts=8)
+    sections = signal.butter(2, (4, 60), "bandpass", fs=RATE, output="sos")
+    clicks = np.zeros(belt.ticks)
+    clicks[np.random.default_rng(3).integers(0, belt.ticks, 200)] = 40_000
+    belt.piezo += np.round(signal.sosfilt(sections, clicks)).astype(int)[:, None]
+    assert analyse(belt).info.sensors_off == ()
 
 
 def test_samples_come_back_whole_and_in_order_from_any_pieces():
