@@ -44,6 +44,8 @@ def recordings() -> list[Path]:
                 str(folder),
                 *("--recordings", str(RECORDINGS)),
                 *("--minutes", str(MINUTES)),
+                *("--kind", "rich"),
+                "--overwrite",
             ],
             check=True,
             stdout=subprocess.DEVNULL,
@@ -93,8 +95,8 @@ def many_detections(features: list[RecordingFeatures], count: int) -> list[Recor
                 detections=detections,
                 labels=mine,
                 reference=detections[mine == 1],
+                judged=np.array([[0, int(detections[-1, 1])]], dtype=np.int64),
                 length_ticks=int(detections[-1, 1]) + 1024,
-                analysed_seconds=float(detections[-1, 1]) / 1024,
             )
         )
     return made

@@ -26,6 +26,7 @@ __all__ = [
     "interpolation_response",
     "quarter",
     "quarter_response",
+    "ringing_seconds",
     "upsample_blocks",
 ]
 
@@ -109,6 +110,11 @@ def interpolation_response(frequencies: NDArray[np.float64]) -> NDArray[np.float
     return gain
 
 
+def ringing_seconds(lowest_hz: float) -> int:
+    """Return how far the band-pass rings: below 1e-6 of its peak, from 8 s at 1 Hz."""
+    return int(np.ceil(8 / lowest_hz))
+
+
 class OverlapSave:
     """Filters signals of any length block by block; the output has 128 Hz.
 
@@ -167,6 +173,20 @@ class OverlapSave:
             if self._filled == self._block:
                 self._filter()
 
+    def hold(self, count: int) -> None:
+        """Take ``count`` more samples that equal the last one; long runs cost nothing."""
+        if self._origin is None:
+            raise ValueError("there is no sample yet that could be held")
+        last = self._buffer[:, self._filled - 1, None] + self._origin
+        hop = self._block - 2 * self._overlap
+        lead = min(count, self._block)
+        self.push(np.repeat(last, lead, axis=1))
+        hops = (count - lead) // hop  # of blocks that hold nothing else: the band-pass is at rest
+        if hops:
+            self._received += hops * hop
+            self._skip(hops * hop * LOW_RATE // self._rate)
+        self.push(np.repeat(last, count - lead - hops * hop, axis=1))
+
     def finish(self) -> list[NDArray[np.float32]]:
         """Return the filtered channels, each of shape (ceil(received * 128 / rate),)."""
         step = self._rate // LOW_RATE
@@ -175,7 +195,16 @@ class OverlapSave:
             self._buffer[:, self._filled :] = self._buffer[:, self._filled - 1, None]
             self._filled = self._block
             self._filter()
-        return [output[:length] for output in self._output]
+        for output in self._output:
+            output.resize(length, refcheck=False)
+        return self._output
+
+    def _skip(self, count: int) -> None:
+        """Leave ``count`` samples of the output at 0; memory not written to is not used."""
+        written, self._written = self._written, self._written + count
+        for number, output in enumerate(self._output):
+            self._output[number] = np.zeros(self._written, dtype=np.float32)
+            self._output[number][:written] = output[:written]
 
     def _filter(self) -> None:
         spectrum = fft.rfft(self._buffer, axis=1)[:, : self._response.shape[-1]]
