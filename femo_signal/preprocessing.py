@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -27,6 +27,7 @@ from femo_signal.formats.chunk import VOLTS_PER_COUNT
 from femo_signal.intervals import Intervals, clip, union
 from femo_signal.recording import Channel, RecordingInfo, Signals
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, PreprocessingSettings
+from femo_signal.slow import SlowTrack
 
 __all__ = ["Preprocessed", "euler_angles", "preprocess"]
 
@@ -82,8 +83,9 @@ def preprocess(
     ]
     if reader.header.accelerometer_names:
         tracks.append(_AccelerometerTrack(reader.header.accelerometer_names, options))
+    slow = SlowTrack(reader.header.piezo_names)
     try:
-        ticks, presses = _run(reader, tracks, progress)
+        ticks, presses = _run(reader, [*tracks, slow], progress)
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}", code=error.code) from error
     except OSError as error:
@@ -129,6 +131,7 @@ def preprocess(
             pitch=channels.get("pitch"),
             yaw=channels.get("yaw"),
             live=frozenset(live),
+            slow=slow.finish(trim, length),
         ),
         untrimmed=untrimmed,
         lead=trim // TICKS_PER_LOW_SAMPLE,
@@ -139,7 +142,7 @@ def preprocess(
 
 def _run(
     reader: Reader,
-    tracks: list[_Track],
+    tracks: Sequence[_Sink],
     progress: Callable[[float], None] | None,
 ) -> tuple[int, Intervals]:
     """Feed the chunks to the tracks; return the recording's ticks and its presses."""
@@ -176,10 +179,14 @@ def _trimming(name: str, ticks: int, settings: PreprocessingSettings) -> tuple[i
     return trim, length
 
 
-class _Track(Protocol):
-    """Turns the chunks' counts into band-passed channels."""
+class _Sink(Protocol):
+    """Takes chunks."""
 
     def push(self, chunk: Chunk) -> None: ...
+
+
+class _Track(_Sink, Protocol):
+    """Turns the chunks' counts into band-passed channels."""
 
     def finish(self, ticks: int) -> list[FinishedChannel]: ...
 

@@ -89,6 +89,9 @@ class Signals:
     live: frozenset[str]  # of sensor_1..6, acceleration, roll, pitch, yaw
     off: Mapping[str, Intervals] = field(default_factory=dict)
     """Ticks of the trimmed axis in which a live channel is off, by its name; gaps apart."""
+    slow: Mapping[str, Channel] = field(default_factory=dict)
+    """What lies below 1 Hz, at 4 Hz (`femo_signal.slow`): piezos by name (V), quaternion_r to
+    quaternion_k, acceleration_x to acceleration_z (counts/1000); NaN where there is no sample."""
 
 
 @dataclass(frozen=True)

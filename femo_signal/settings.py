@@ -116,14 +116,69 @@ class MatchSettings(_Group):
 
 
 class HiccupSettings(_Group):
-    """What a hiccup bout is, beyond the rhythm that makes it one."""
+    """What makes a pulse, a chain of pulses, and a bout of hiccups.
 
-    amplitude_deviation: Positive = 0.25
-    """Largest standard deviation of the peaks, relative to their amplitude."""
+    Intervals of 2-4 s and bouts from 1.4 minutes are the published range; the search starts at
+    one minute, so that a bout cut by the end of the recording is found as well.
+    """
+
+    background_seconds: Positive = 60.0
+    """Over which a sensor's own noise is taken (a median)."""
+    pulse_level: Positive = 3.0
+    """From which on one sensor sees a pulse: RMS over 1/8 s, times the median of that RMS."""
+    joint_level: Positive = 1.8
+    """From which on all sensors together do: root of the mean square over those that are on."""
+    pulse_spacing_seconds: Positive = 0.35
+    """Pulses closer than this are one: the ripples of a pulse."""
+    pulses_per_minute: Annotated[int, Field(ge=1)] = 90
+    """So many pulses of a minute are looked at, the strongest: noise must not cost time."""
+    snippet_seconds: Positive = 0.5
+    """Of the wave form of a pulse that is compared."""
+    link_seconds: tuple[Positive, Positive] = (1.7, 12.5)
+    """Between linked pulses: a short interval, and three long ones, two pulses missing."""
+    fast_link_seconds: tuple[Positive, Positive] = (0.4, 2.2)
+    """The same for the maternal pulse and for steps."""
+    link_likeness: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Least correlation of the wave forms of linked pulses."""
+    cleared_likeness: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """The same with what the background adds to the wave forms allowed for."""
+    bridge_seconds: NonNegative = 30.0
+    """Longest hidden time over which pulses are linked."""
+    chain_pulses: Annotated[int, Field(ge=3)] = 8
+    """A shorter chain is chance."""
+    interval_seconds: tuple[Positive, Positive] = (1.9, 4.1)
+    """A bout's median interval."""
+    interval_deviation: Positive = 0.3
+    """Largest median absolute deviation of a bout's intervals (x 1.48), relative to their median."""
+    missed_share: NonNegative = 0.4
+    """Largest share of a bout's pulses that are missed."""
+    stray_share: NonNegative = 0.5
+    """Most pulses of the same wave form in between, relative to a bout's own."""
+    likeness: Annotated[float, Field(ge=0, le=1)] = 0.6
+    """Least correlation of a bout's median pulse with the template of all."""
+    minimum_seconds: Positive = 60.0
+    minimum_pulses: Annotated[int, Field(ge=3)] = 14
+    cut_seconds: Positive = 40.0
+    """Shortest bout where the start or the end of a recording cuts it."""
+    site_likeness: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Least mean correlation of a sensor's pulses with its own template of the others."""
+    minimum_sites: Annotated[int, Field(ge=1, le=6)] = 2
+    """Sensors that must see a bout."""
+    coincidence_seconds: Positive = 0.15
+    """How far apart sensors may see a pulse."""
+    breath_band_hz: BandHz = (0.12, 0.6)
+    breath_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Least share of a slow signal's power around one rate for that to be the breath's."""
+    breath_lock: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    """From which resultant length on of the pulses' breath phases they follow the breath."""
+    unseen_breath_interval_seconds: Positive = 3.1
+    """Where no breath shows, a bout's median interval must be shorter: breaths are longer."""
+    regular_seconds: Positive = 30.0
+    """Other regular pulses are told from this length on."""
     join_seconds: NonNegative = 10.0
     """Bouts at most so far apart are one."""
-    scheme: Literal["piezo_or_pair", "any", "two", "three"] = "piezo_or_pair"
-    """Which live sensors must agree: a piezo or both other types, or so many types."""
+    margin_seconds: NonNegative = 2.0
+    """What a bout takes along at each end when it is removed."""
 
 
 class AnalysisSettings(_Group):

@@ -1,0 +1,177 @@
+"""The mother's breath, and whether pulses follow it.
+
+The breath is sought around a series of pulses, in the orientation and acceleration of the belt
+first and in its piezos where these do not show it: the slow signal whose power lies closest
+around one rate. Pulses that come at the same phase of each breath are clicks of the belt or of
+her, no hiccups.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from femo_signal.intervals import Intervals, contains, from_mask
+from femo_signal.recording import Channel
+from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
+
+__all__ = ["Breath", "find_breath", "phase_concentration"]
+
+MARGIN_SECONDS = 30.0  # looked at before and after the pulses
+SHORTEST_SECONDS = 10.0  # a visible stretch that holds two breaths
+AROUND = (0.65, 1.5)  # times the main rate: what counts as the same rate, as breath varies
+WHOLE_BAND_HZ = (0.08, 1.2)
+PULSE_TICKS = (-TICKS_PER_SECOND // 4, TICKS_PER_SECOND * 3 // 4)  # what a pulse itself may bend
+HARMONICS = 3  # one click a breath, two (in and out), three
+
+
+@dataclass(frozen=True)
+class Breath:
+    """The breath around a series of pulses."""
+
+    source: str  # of the slow channels
+    rate_hz: float
+    share: float  # of the source's slow power around that rate
+    phase: NDArray[np.float64]  # (n,) radians at each pulse; NaN where it cannot be told
+
+
+def find_breath(
+    slow: Mapping[str, Channel],
+    ticks: NDArray[np.int64],
+    *,
+    hidden: Intervals,
+    settings: HiccupSettings,
+) -> Breath | None:
+    """Find the breath around pulses.
+
+    Parameters
+    ----------
+    slow : mapping of str to Channel
+        `femo_signal.recording.Signals.slow`.
+    ticks : ndarray of int64, shape (n,)
+        The pulses, rising.
+    hidden : Intervals
+        Body movement and gaps, ticks.
+    settings : HiccupSettings
+
+    Returns
+    -------
+    Breath or None
+        None where no slow signal shows a breath.
+    """
+    piezos = [name for name in sorted(slow) if name.startswith("sensor_")]
+    motion = [name for name in sorted(slow) if name not in piezos]
+    pulses = np.column_stack((ticks + PULSE_TICKS[0], ticks + PULSE_TICKS[1]))
+    for names, bent in ((motion, None), (piezos, pulses)):
+        found = [
+            breath
+            for name in names
+            if (breath := _in_channel(name, slow[name], ticks, hidden, bent, settings)) is not None
+        ]
+        if found:
+            return max(found, key=lambda breath: breath.share)
+    return None
+
+
+def _in_channel(
+    name: str,
+    channel: Channel,
+    ticks: NDArray[np.int64],
+    hidden: Intervals,
+    bent: Intervals | None,
+    settings: HiccupSettings,
+) -> Breath | None:
+    """Look for the breath in one slow channel."""
+    rate = channel.sample_rate
+    margin = round(MARGIN_SECONDS * rate)
+    place = (ticks - channel.start_tick) / channel.step_ticks
+    first = max(int(place[0]) - margin, 0)
+    past = min(int(place[-1]) + margin + 2, len(channel.samples))
+    values = channel.samples[first:past].astype(np.float64)
+    times = channel.start_tick + np.arange(first, past) * channel.step_ticks
+    values = _level(values, times, hidden, bent, round(SHORTEST_SECONDS * rate))
+    if len(values) < SHORTEST_SECONDS * rate or not values.any():
+        return None
+    size = fft.next_fast_len(2 * len(values), real=True)
+    spectrum = fft.rfft(values, size)
+    frequency = np.arange(len(spectrum)) * rate / size
+    power = np.abs(spectrum) ** 2
+    main = _main_rate(frequency, power, settings)
+    around = (frequency >= AROUND[0] * main) & (frequency <= AROUND[1] * main)
+    whole = (frequency >= WHOLE_BAND_HZ[0]) & (frequency <= WHOLE_BAND_HZ[1])
+    share = float(power[around & whole].sum() / power[whole].sum()) if power[whole].any() else 0.0
+    if share < settings.breath_share:
+        return None
+    analytic = np.zeros(size, dtype=np.complex128)
+    analytic[: len(spectrum)] = np.where(around, spectrum, 0)
+    wave = fft.ifft(analytic)[: len(values)]
+    size_there = np.abs(wave)
+    strong = size_there >= 0.3 * np.median(size_there[values != 0])
+    nearest = np.clip(np.rint(place).astype(np.int64) - first, 0, len(wave) - 1)
+    turned = wave[nearest] * np.exp(2j * np.pi * main * (place - first - nearest) / rate)
+    phase = np.where(strong[nearest], np.angle(turned), np.nan)
+    return Breath(name, main, share, phase)
+
+
+def _level(
+    values: NDArray[np.float64],
+    times: NDArray[np.int64],
+    hidden: Intervals,
+    bent: Intervals | None,
+    shortest: int,
+) -> NDArray[np.float64]:
+    """Take the trend off each visible stretch; everything else, and short ones, become 0."""
+    seen = np.isfinite(values) & ~contains(hidden, times)
+    if bent is not None and seen.any():
+        straight = seen & ~contains(bent, times)
+        if straight.any():
+            values = np.interp(times, times[straight], values[straight])
+    result = np.zeros(len(values))
+    for start, end in from_mask(seen):
+        if end - start < shortest:
+            continue
+        part = values[start:end]
+        clock = np.arange(end - start) - (end - start - 1) / 2
+        slope = (part * clock).sum() / (clock * clock).sum()
+        result[start:end] = part - part.mean() - slope * clock
+    return result
+
+
+def _main_rate(
+    frequency: NDArray[np.float64], power: NDArray[np.float64], settings: HiccupSettings
+) -> float:
+    """Return the rate in the breath's band around which most power lies, Hz."""
+    low, high = settings.breath_band_hz
+    total = np.concatenate(([0.0], np.cumsum(power)))
+    inside = frequency[(frequency >= low) & (frequency <= high)]
+    below = np.searchsorted(frequency, 0.9 * inside)
+    above = np.searchsorted(frequency, 1.1 * inside)
+    return float(inside[np.argmax(total[above] - total[below])])
+
+
+def phase_concentration(phase: NDArray[np.float64]) -> float:
+    """Return how closely pulses keep to phases of the breath, 0 to 1.
+
+    The resultant length of the phases (Rayleigh), or of two or three times the phases, for
+    pulses that come twice or three times a breath; the largest.
+
+    Parameters
+    ----------
+    phase : ndarray of float64, shape (n,)
+        Radians; NaN does not count.
+
+    Returns
+    -------
+    float
+        NaN if fewer than five count.
+    """
+    known = phase[np.isfinite(phase)]
+    if len(known) < 5:
+        return float("nan")
+    return float(
+        max(np.abs(np.exp(1j * multiple * known).mean()) for multiple in range(1, HARMONICS + 1))
+    )
