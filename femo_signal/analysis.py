@@ -109,6 +109,7 @@ def analyze_profile(
             hiccups.bouts,
             profile.core_detections.values(),
             length=profile.info.length_ticks,
+            settings=profile.settings.hiccups,
         )
     return Analysis(
         profile=profile,

@@ -134,6 +134,11 @@ class HiccupSettings(_Group):
     """So many pulses of a minute are looked at, the strongest: noise must not cost time."""
     snippet_seconds: Positive = 0.5
     """Of the wave form of a pulse that is compared."""
+    largest_norm: Positive = 40.0
+    """To which a wave form on one sensor is limited, so that none outvotes the rest; background
+    alone has the root of its samples, 6."""
+    least_signal: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of a wave form's energy that is taken to be the pulse's, however weak it is."""
     link_seconds: tuple[Positive, Positive] = (1.7, 12.5)
     """Between linked pulses: a short interval, and three long ones, two pulses missing."""
     fast_link_seconds: tuple[Positive, Positive] = (0.4, 2.2)
@@ -142,41 +147,62 @@ class HiccupSettings(_Group):
     """Least correlation of the wave forms of linked pulses."""
     cleared_likeness: Annotated[float, Field(ge=0, le=1)] = 0.7
     """The same with what the background adds to the wave forms allowed for."""
+    join_likeness: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """The same for the templates of two chains that are one, after a pause."""
+    missed_cost: NonNegative = 0.15
+    """What a link over a missed pulse is worth less, in units of correlation."""
+    uneven_cost: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Share that a link loses whose interval differs by half from the one before."""
+    end_unevenness: Positive = 0.4
+    """Pulses at a chain's ends whose interval differs by more than this are left out."""
     bridge_seconds: NonNegative = 30.0
     """Longest hidden time over which pulses are linked."""
     chain_pulses: Annotated[int, Field(ge=3)] = 8
     """A shorter chain is chance."""
     interval_seconds: tuple[Positive, Positive] = (1.9, 4.1)
     """A bout's median interval."""
-    interval_deviation: Positive = 0.3
-    """Largest median absolute deviation of a bout's intervals (x 1.48), relative to their median."""
+    interval_deviation: Positive = 0.35
+    """Largest median absolute deviation (x 1.48) of a bout's intervals, relative."""
     missed_share: NonNegative = 0.4
     """Largest share of a bout's pulses that are missed."""
-    stray_share: NonNegative = 0.5
+    stray_share: NonNegative = 0.3
     """Most pulses of the same wave form in between, relative to a bout's own."""
-    likeness: Annotated[float, Field(ge=0, le=1)] = 0.6
+    likeness: Annotated[float, Field(ge=0, le=1)] = 0.65
     """Least correlation of a bout's median pulse with the template of all."""
     minimum_seconds: Positive = 60.0
     minimum_pulses: Annotated[int, Field(ge=3)] = 14
     cut_seconds: Positive = 40.0
     """Shortest bout where the start or the end of a recording cuts it."""
-    site_likeness: Annotated[float, Field(ge=0, le=1)] = 0.25
+    site_likeness: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Least mean correlation of a sensor's pulses with its own template of the others."""
     minimum_sites: Annotated[int, Field(ge=1, le=6)] = 2
     """Sensors that must see a bout."""
     coincidence_seconds: Positive = 0.15
     """How far apart sensors may see a pulse."""
     breath_band_hz: BandHz = (0.12, 0.6)
+    """In which the breath's rate is sought."""
+    slow_band_hz: BandHz = (0.08, 1.2)
+    """With the whole of which its power is compared."""
+    breath_spread: tuple[Positive, Positive] = (0.65, 1.5)
+    """How far a breath's rate may lie from the main one, times it."""
     breath_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Least share of a slow signal's power around one rate for that to be the breath's."""
     breath_lock: Annotated[float, Field(gt=0, lt=1)] = 0.75
     """From which resultant length on of the pulses' breath phases they follow the breath."""
-    unseen_breath_interval_seconds: Positive = 3.1
-    """Where no breath shows, a bout's median interval must be shorter: breaths are longer."""
+    pulses_per_breath: Annotated[int, Field(ge=1, le=4)] = 3
+    """Up to so many pulses a breath are recognised: in, out, and one more."""
+    unseen_breath_interval_seconds: Positive = 3.6
+    """Where no breath shows, a bout's median interval must be shorter: most breaths are longer."""
+    unseen_breath_sites: Annotated[int, Field(ge=1, le=6)] = 3
+    """... and so many sensors must see it, or all where there are fewer."""
     regular_seconds: Positive = 30.0
     """Other regular pulses are told from this length on."""
     join_seconds: NonNegative = 10.0
     """Bouts at most so far apart are one."""
+    rise_seconds: NonNegative = 0.15
+    """From a pulse's start to its summit."""
+    fall_seconds: NonNegative = 0.45
+    """From its summit to its end."""
     margin_seconds: NonNegative = 2.0
     """What a bout takes along at each end when it is removed."""
 

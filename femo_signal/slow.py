@@ -7,6 +7,8 @@ quarter of a second while a file is read, which costs next to nothing, and keeps
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -55,8 +57,8 @@ class SlowTrack:
             ticks, rows = ticks[kept], chunk.piezo[kept]
         self._piezo.push(ticks, rows)
         kept = chunk.imu_ticks % MOTION_STRIDE < LOW_STEP
-        rows = chunk.imu[kept][:, MOTION_COLUMNS]
-        self._motion.push(chunk.imu_ticks[kept], self._sign.apply(rows))
+        motion = self._sign.apply(chunk.imu[kept][:, MOTION_COLUMNS])
+        self._motion.push(chunk.imu_ticks[kept], motion)
 
     def finish(self, trim_ticks: int, length_ticks: int) -> dict[str, Channel]:
         """Return the channels on the trimmed axis; those without samples are absent.
@@ -110,7 +112,7 @@ class _Means:
         self._sums: list[NDArray[np.int64]] = []
         self._counts: list[NDArray[np.int64]] = []
 
-    def push(self, ticks: NDArray[np.int64], rows: NDArray[np.integer]) -> None:  # type: ignore[type-arg]
+    def push(self, ticks: NDArray[np.int64], rows: NDArray[Any]) -> None:
         if not len(ticks):
             return
         bins = ticks // STEP_TICKS

@@ -23,10 +23,9 @@ __all__ = ["Breath", "find_breath", "phase_concentration"]
 
 MARGIN_SECONDS = 30.0  # looked at before and after the pulses
 SHORTEST_SECONDS = 10.0  # a visible stretch that holds two breaths
-AROUND = (0.65, 1.5)  # times the main rate: what counts as the same rate, as breath varies
-WHOLE_BAND_HZ = (0.08, 1.2)
+LARGEST = 3.0  # times the median size; a sine has 1.4
 PULSE_TICKS = (-TICKS_PER_SECOND // 4, TICKS_PER_SECOND * 3 // 4)  # what a pulse itself may bend
-HARMONICS = 3  # one click a breath, two (in and out), three
+FEWEST_PHASES = 5
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,10 @@ def _in_channel(
     frequency = np.arange(len(spectrum)) * rate / size
     power = np.abs(spectrum) ** 2
     main = _main_rate(frequency, power, settings)
-    around = (frequency >= AROUND[0] * main) & (frequency <= AROUND[1] * main)
-    whole = (frequency >= WHOLE_BAND_HZ[0]) & (frequency <= WHOLE_BAND_HZ[1])
+    around = (frequency >= settings.breath_spread[0] * main) & (
+        frequency <= settings.breath_spread[1] * main
+    )
+    whole = (frequency >= settings.slow_band_hz[0]) & (frequency <= settings.slow_band_hz[1])
     share = float(power[around & whole].sum() / power[whole].sum()) if power[whole].any() else 0.0
     if share < settings.breath_share:
         return None
@@ -124,7 +125,7 @@ def _level(
     bent: Intervals | None,
     shortest: int,
 ) -> NDArray[np.float64]:
-    """Take the trend off each visible stretch; everything else, and short ones, become 0."""
+    """Take the trend off each visible stretch, and limit its size; all else becomes 0."""
     seen = np.isfinite(values) & ~contains(hidden, times)
     if bent is not None and seen.any():
         straight = seen & ~contains(bent, times)
@@ -138,7 +139,9 @@ def _level(
         clock = np.arange(end - start) - (end - start - 1) / 2
         slope = (part * clock).sum() / (clock * clock).sum()
         result[start:end] = part - part.mean() - slope * clock
-    return result
+    # A movement that is not hidden would drown the breath, and pass for it.
+    limit = LARGEST * float(np.median(np.abs(result[result != 0]))) if result.any() else 0.0
+    return np.clip(result, -limit, limit)
 
 
 def _main_rate(
@@ -153,25 +156,25 @@ def _main_rate(
     return float(inside[np.argmax(total[above] - total[below])])
 
 
-def phase_concentration(phase: NDArray[np.float64]) -> float:
+def phase_concentration(phase: NDArray[np.float64], settings: HiccupSettings) -> float | None:
     """Return how closely pulses keep to phases of the breath, 0 to 1.
 
-    The resultant length of the phases (Rayleigh), or of two or three times the phases, for
-    pulses that come twice or three times a breath; the largest.
+    The resultant length of the phases (Rayleigh), or of multiples of the phases, for pulses that
+    come several times a breath; the largest.
 
     Parameters
     ----------
     phase : ndarray of float64, shape (n,)
         Radians; NaN does not count.
+    settings : HiccupSettings
 
     Returns
     -------
-    float
-        NaN if fewer than five count.
+    float or None
+        None if fewer than five count.
     """
     known = phase[np.isfinite(phase)]
-    if len(known) < 5:
-        return float("nan")
-    return float(
-        max(np.abs(np.exp(1j * multiple * known).mean()) for multiple in range(1, HARMONICS + 1))
-    )
+    if len(known) < FEWEST_PHASES:
+        return None
+    multiples = np.arange(1, settings.pulses_per_breath + 1)
+    return float(np.abs(np.exp(1j * multiples[:, None] * known).mean(axis=1)).max())

@@ -20,10 +20,7 @@ from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 __all__ = ["PulseChain", "align", "find_chains", "unseen_before"]
 
 BATCH = 2048  # pairs of pulses compared at a time
-LEAST_SIGNAL = 0.3  # share of a snippet that is taken to be the pulse
-JOIN_LIKENESS = 0.7  # of the templates of two chains that are one
-MISSED = 0.15  # what a link over a missed pulse is worth less
-UNEVEN = 0.4  # what a link of another interval than the one before is worth less, relative
+TEMPLATE_PULSES = 60  # enough to fix a template
 
 
 @dataclass(frozen=True)
@@ -133,7 +130,7 @@ def _similar(
     settings: HiccupSettings,
 ) -> NDArray[np.bool_]:
     """Tell which pairs are alike, for the noise that their wave forms carry, shape (pairs,)."""
-    allowance = signal_share(pulses)
+    allowance = signal_share(pulses, settings)
     cleared = alike / np.sqrt(allowance[later] * allowance[earlier])
     similar: NDArray[np.bool_] = (alike >= settings.link_likeness) & (
         cleared >= settings.cleared_likeness
@@ -141,12 +138,13 @@ def _similar(
     return similar
 
 
-def signal_share(pulses: Pulses) -> NDArray[np.float64]:
-    """Return how much of each snippet's energy is not the background's, 0.3 to 1, shape (n,)."""
+def signal_share(pulses: Pulses, settings: HiccupSettings) -> NDArray[np.float64]:
+    """Return how much of each snippet's energy is not the background's, shape (n,)."""
     inner = pulses.snippet[:, :, ALIGN:-ALIGN]
     energy = np.einsum("nks,nks->n", inner, inner)
     noise = pulses.on.sum(axis=1) * inner.shape[2]
-    return np.clip(1 - noise / np.maximum(energy, 1e-9), LEAST_SIGNAL, 1).astype(np.float64)
+    share: NDArray[np.float64] = 1 - noise / np.maximum(energy, 1e-9)
+    return np.maximum(share, settings.least_signal)
 
 
 def _best_paths(
@@ -171,9 +169,10 @@ def _best_paths(
         if rhythm > 0 and dark == 0:
             gap_steps = max(round(gap / rhythm), 1)
             uneven = abs(gap / gap_steps - rhythm) / rhythm
-            gain = gain * (1 - UNEVEN * min(2 * uneven, 1.0)) - MISSED * (gap_steps - 1)
+            gain *= 1 - settings.uneven_cost * min(2 * uneven, 1.0)
+            gain -= settings.missed_cost * (gap_steps - 1)
         elif dark > 0:
-            gain -= MISSED
+            gain -= settings.missed_cost
         if gain > 0 and score[j] + gain > score[i]:
             score[i], before[i] = score[j] + gain, j
             step[i] = rhythm if dark > 0 else gap / gap_steps
@@ -209,19 +208,23 @@ def align(
     likeness : ndarray of float64, shape (n,)
         Correlation there, 0 where a snippet or the template is empty.
     """
-    samples = template.shape[1]
-    on = (snippets != 0).any(axis=2)
-    weight = (template * template).sum(axis=1)
-    rows = []
+    count, sensors, width = snippets.shape
+    samples = width - 2 * ALIGN
+    if not count:
+        return np.zeros(0, dtype=np.int64), np.zeros(0)
+    square = np.cumsum(np.einsum("nks,nks->ns", snippets, snippets), axis=1, dtype=np.float64)
+    square = np.concatenate((np.zeros((count, 1)), square), axis=1)
+    energy = square[:, samples:] - square[:, : 2 * ALIGN + 1]  # (n, shifts)
+    on = (snippets[:, :, ALIGN:-ALIGN] != 0).any(axis=2)
+    norm = energy * (on @ (template * template).sum(axis=1))[:, None]
+    # One product with all shifted templates at once.
+    bank = np.zeros((sensors, width, 2 * ALIGN + 1), dtype=np.float32)
     for shift in range(2 * ALIGN + 1):
-        part = snippets[:, :, shift : shift + samples]
-        product = (part * template).sum(axis=(1, 2))
-        norm = (part * part).sum(axis=(1, 2)) * (on * weight).sum(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rows.append(np.where(norm > 0, product / np.sqrt(norm), 0))
-    table = np.stack(rows)
-    best = table.argmax(axis=0)
-    return best - ALIGN, table[best, np.arange(len(snippets))]
+        bank[:, shift : shift + samples, shift] = template
+    product = snippets.reshape(count, -1) @ bank.reshape(sensors * width, -1)
+    table = np.where(norm > 0, product / np.sqrt(np.maximum(norm, 1e-12)), 0)
+    best = table.argmax(axis=1)
+    return best - ALIGN, table[np.arange(count), best]
 
 
 def shifted(snippets: NDArray[np.float32], shift: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -236,11 +239,12 @@ def _compare(pulses: Pulses, index: NDArray[np.int64], settings: HiccupSettings)
     snippets = pulses.snippet[index]
     start = int(np.argmax(pulses.strength[index]))
     template = snippets[start][:, ALIGN:-ALIGN].astype(np.float64)
-    for _ in range(3):
-        shift, _ = align(snippets, template)
-        template = np.median(shifted(snippets, shift), axis=0).astype(np.float64)
+    some = snippets[:: max(1, len(snippets) // TEMPLATE_PULSES)]
+    for _ in range(2):
+        shift, _ = align(some, template)
+        template = np.median(shifted(some, shift), axis=0).astype(np.float64)
     shift, likeness = align(snippets, template)
-    cleared = likeness / np.sqrt(signal_share(pulses.take(index)))
+    cleared = likeness / np.sqrt(signal_share(pulses.take(index), settings))
     kept = (likeness >= settings.link_likeness) & (cleared >= settings.cleared_likeness)
     return PulseChain(index[kept], shift[kept], likeness[kept], template)
 
@@ -254,21 +258,20 @@ def _join(
 ) -> list[PulseChain]:
     """Join chains of one wave form that follow each other after a short pause."""
     pause = link_seconds[1] + settings.join_seconds
-    joined: list[PulseChain] = []
+    groups: list[list[PulseChain]] = []
     for chain in chains:
-        for place in range(len(joined) - 1, -1, -1):
-            other = joined[place]
-            gap = seen[chain.index[0]] - seen[other.index[-1]]
-            if not 0 < gap <= pause:
-                continue
-            _, likeness = align(
-                np.pad(chain.template, ((0, 0), (ALIGN, ALIGN)))[None].astype(np.float32),
-                other.template,
-            )
-            if likeness[0] >= JOIN_LIKENESS:
-                both = np.concatenate((other.index, chain.index))
-                joined[place] = _compare(pulses, both, settings)
+        template = np.pad(chain.template, ((0, 0), (ALIGN, ALIGN)))[None].astype(np.float32)
+        for group in reversed(groups):
+            last = group[-1]
+            gap = seen[chain.index[0]] - seen[last.index[-1]]
+            if 0 < gap <= pause and align(template, last.template)[1][0] >= settings.join_likeness:
+                group.append(chain)
                 break
         else:
-            joined.append(chain)
-    return joined
+            groups.append([chain])
+    return [
+        group[0]
+        if len(group) == 1
+        else _compare(pulses, np.concatenate([chain.index for chain in group]), settings)
+        for group in groups
+    ]

@@ -18,7 +18,14 @@ from femo_signal.intervals import Intervals, contains, from_mask, union
 from femo_signal.recording import Channel
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
-__all__ = ["SNIPPET_RATE", "PulseTrain", "Pulses", "find_pulses", "sensor_trains"]
+__all__ = [
+    "SNIPPET_RATE",
+    "Pulses",
+    "SensorTrack",
+    "find_pulses",
+    "sensor_level",
+    "sensor_pulses",
+]
 
 SNIPPET_RATE = 64  # Hz
 STEP_TICKS = TICKS_PER_SECOND // SNIPPET_RATE
@@ -27,7 +34,6 @@ HOP_TICKS = HOP * STEP_TICKS
 WINDOW = 8  # samples of one value: 1/8 s
 BLOCK_SECONDS = 10  # of one value of the background
 ALIGN = 6  # samples by which two pulses may be shifted against each other
-CAP = 40.0  # norm of a snippet on one sensor (noise has 6), so that none outvotes the rest
 
 
 @dataclass(frozen=True)
@@ -58,15 +64,15 @@ class Pulses:
 
 
 @dataclass(frozen=True)
-class PulseTrain:
-    """The pulses of one sensor."""
+class Background:
+    """A sensor's own noise: the median size of the minute around."""
 
-    sensor: str
-    level: float  # V, median over the recording of what |x| must reach for a pulse
-    onset: NDArray[np.int64]  # (n,) ticks of the trimmed axis
-    end: NDArray[np.int64]  # (n,)
-    peak: NDArray[np.float64]  # (n,) V
-    chain: NDArray[np.int64]  # (n,) index into the sensor's chains, -1 where in none
+    middle: NDArray[np.float64]  # (k,) index of the size in the middle of each block
+    level: NDArray[np.float64]  # (k,) V
+
+    def at(self, index: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the level at indices of the size, V."""
+        return np.interp(index, self.middle, self.level).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -74,11 +80,9 @@ class SensorTrack:
     """One sensor as the search for pulses sees it, at SNIPPET_RATE."""
 
     name: str
-    wave: NDArray[np.float32]  # (n,) V
-    start_tick: int  # of wave[0]
     size: NDArray[np.float32]  # (m,) every HOP samples, over background; 0 where hidden or off
     size_tick: int  # of size[0]
-    background: NDArray[np.float32]  # (m,) V
+    background: Background
 
 
 def pulse_wave(channel: Channel) -> tuple[NDArray[np.float32], int]:
@@ -134,7 +138,7 @@ def track_sensor(
     square = wave * wave
     parts = square[: len(square) // HOP * HOP].reshape(-1, HOP).sum(axis=1)
     reach = WINDOW // HOP
-    energy = parts[: count].copy()
+    energy = parts[:count].copy()
     for shift in range(1, reach):
         energy += parts[shift : shift + count]
     size = np.sqrt(energy / WINDOW)
@@ -143,33 +147,45 @@ def track_sensor(
     background = rolling_background(size, seen, settings=settings)
     if background is None:
         return None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(seen & (background > 0), size / background, 0).astype(np.float32)
-    return SensorTrack(name, wave, start, relative, first, background)
+    level = background.at(np.arange(count))
+    relative = np.zeros(count, dtype=np.float32)
+    np.divide(size, level, out=relative, where=seen & (level > 0))
+    return SensorTrack(name, relative, first, background)
 
 
 def rolling_background(
     size: NDArray[np.float32], seen: NDArray[np.bool_], *, settings: HiccupSettings
-) -> NDArray[np.float32] | None:
-    """Return the median size of the minute around, shape of ``size``; None if nothing is seen."""
+) -> Background | None:
+    """Take a sensor's own noise where it is seen.
+
+    Parameters
+    ----------
+    size : ndarray of float32, shape (m,)
+        V.
+    seen : ndarray of bool, shape (m,)
+    settings : HiccupSettings
+
+    Returns
+    -------
+    Background or None
+        None if nothing is seen, or all of it is 0.
+    """
     block = BLOCK_SECONDS * SNIPPET_RATE // HOP
     blocks = -(-len(size) // block)
-    padded = np.full(blocks * block, np.nan, dtype=np.float32)
-    padded[: len(size)] = np.where(seen, size, np.nan)
-    table = padded.reshape(blocks, block)
-    enough = np.isfinite(table).sum(axis=1) >= block // 4
-    if not enough.any():
-        enough = np.isfinite(table).any(axis=1)
+    table = np.full(blocks * block, np.inf, dtype=np.float32)
+    table[: len(size)][seen] = size[seen]
+    table = np.sort(table.reshape(blocks, block), axis=1)
+    count = np.isfinite(table).sum(axis=1)
+    enough = count >= min(block // 4, max(int(count.max(initial=0)), 1))
     if not enough.any():
         return None
-    medians = np.nanmedian(table[enough], axis=1)
+    medians = table[enough, (count[enough] - 1) // 2].astype(np.float64)
+    smooth: NDArray[np.float64]
     width = max(1, round(settings.background_seconds / BLOCK_SECONDS)) | 1
     smooth = median_filter(medians, width, mode="nearest")
     if not (smooth > 0).any():
         return None
-    middle = np.flatnonzero(enough) * block + block / 2
-    level = np.interp(np.arange(len(size)), middle, smooth)
-    return np.asarray(level, dtype=np.float32)
+    return Background(np.flatnonzero(enough) * block + block / 2, smooth)
 
 
 def find_pulses(
@@ -215,7 +231,7 @@ def find_pulses(
         return Pulses((), np.zeros(0, dtype=np.int64), none, none.astype(bool), nothing), ()
     sizes = np.stack([track.size for track in tracks])
     at = _summits(sizes, settings)
-    size = sizes[:, at].T
+    on = sizes[:, at].T > 0
     reach = round(settings.coincidence_seconds * SNIPPET_RATE / HOP)
     size = np.max(
         [
@@ -225,21 +241,33 @@ def find_pulses(
         axis=0,
         initial=0,
     )
-    # The window of a size begins at its sample; a pulse rises faster than it falls.
-    centre = at * HOP + WINDOW // 2
-    index = centre[:, None] + np.arange(samples) - (samples - 2 * ALIGN) * 3 // 8 - ALIGN
     snippets = np.zeros((len(at), len(tracks), samples), dtype=np.float32)
-    on = np.zeros((len(at), len(tracks)), dtype=bool)
     for number, track in enumerate(tracks):
-        on[:, number] = track.size[at] > 0
-        inside = np.clip(index, 0, len(track.wave) - 1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            rows = track.wave[inside] / track.background[at][:, None]
-        rows[~on[:, number] | (track.background[at] <= 0)] = 0
-        norm = np.sqrt((rows * rows).sum(axis=1, keepdims=True))
-        snippets[:, number] = rows * (CAP / np.maximum(norm, CAP))
+        snippets[:, number] = _snippets(track, sensors[track.name], at, samples, settings)
     tick = tracks[0].size_tick + at * HOP_TICKS
     return Pulses(names, tick, size * on, on, snippets), tracks
+
+
+def _snippets(
+    track: SensorTrack,
+    channel: Channel,
+    at: NDArray[np.int64],
+    samples: int,
+    settings: HiccupSettings,
+) -> NDArray[np.float32]:
+    """Cut out a sensor's wave form around places of its size, over its background."""
+    wave, _ = pulse_wave(channel)
+    # The window of a size begins at its sample; a pulse rises faster than it falls.
+    first = at * HOP + WINDOW // 2 - (samples - 2 * ALIGN) * 3 // 8 - ALIGN
+    index = np.clip(first[:, None] + np.arange(samples), 0, len(wave) - 1)
+    level = track.background.at(at)
+    rows = np.zeros((len(at), samples), dtype=np.float32)
+    on = ((track.size[at] > 0) & (level > 0))[:, None]
+    np.divide(wave[index], level[:, None], out=rows, where=on)
+    norm = np.sqrt(np.einsum("ns,ns->n", rows, rows))[:, None]
+    cap = settings.largest_norm
+    capped: NDArray[np.float32] = rows * (cap / np.maximum(norm, cap)).astype(np.float32)
+    return capped
 
 
 def _summits(sizes: NDArray[np.float32], settings: HiccupSettings) -> NDArray[np.int64]:
@@ -259,7 +287,7 @@ def _summits(sizes: NDArray[np.float32], settings: HiccupSettings) -> NDArray[np
     return kept
 
 
-def sensor_trains(
+def sensor_pulses(
     track: SensorTrack, channel: Channel, settings: HiccupSettings
 ) -> tuple[Intervals, NDArray[np.float64]]:
     """Find the runs of one sensor above its level.
@@ -280,9 +308,18 @@ def sensor_trains(
     last = np.concatenate((apart, [len(runs) - 1]))
     pulses = track.size_tick + np.column_stack((runs[first, 0], runs[last, 1])) * HOP_TICKS
     bounds = (pulses - channel.start_tick) // channel.step_ticks
-    bounds = np.clip(bounds + [0, 1], 0, len(channel.samples))
+    bounds = np.clip(bounds + np.array([0, 1]), 0, len(channel.samples))
     edges = bounds.copy()
     edges[:-1, 1] = np.minimum(edges[:-1, 1], edges[1:, 0])
     size = np.append(np.abs(channel.samples), np.float32(0))
     peaks = np.maximum.reduceat(size, edges.ravel())[::2].astype(np.float64)
     return pulses.astype(np.int64), peaks
+
+
+def sensor_level(track: SensorTrack, settings: HiccupSettings) -> float:
+    """Return what |x| reaches in a pulse that is just seen, V: the median over the recording.
+
+    The crest of a pulse is about 1.4 times the RMS over the window, and the pulse's wave is
+    larger than the signal by the gain of the filter at 7 Hz, 5.4.
+    """
+    return float(np.median(track.background.level)) * settings.pulse_level * 1.4 / 5.4
