@@ -188,7 +188,12 @@ class HiccupSettings(_Group):
     breath_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Least share of a slow signal's power around one rate for that to be the breath's."""
     breath_lock: Annotated[float, Field(gt=0, lt=1)] = 0.75
-    """From which resultant length on of the pulses' breath phases they follow the breath."""
+    """From which resultant length on of the pulses' breath phases they follow the breath, unless
+    they wander through its phases."""
+    breath_wander: NonNegative = 0.7
+    """... which is so where the mean square step from pulse to pulse is less, over variance."""
+    breath_lock_sure: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """From which resultant length on they follow the breath in any case."""
     pulses_per_breath: Annotated[int, Field(ge=1, le=4)] = 3
     """Up to so many pulses a breath are recognised: in, out, and one more."""
     unseen_breath_interval_seconds: Positive = 3.6

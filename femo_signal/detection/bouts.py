@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.detection.breath import find_breath, phase_concentration
+from femo_signal.detection.breath import PhaseLock, find_breath, phase_lock
 from femo_signal.detection.chains import PulseChain, align, find_chains, shifted, unseen_before
 from femo_signal.detection.pulses import Pulses, SensorTrack, find_pulses
 from femo_signal.intervals import Intervals, as_intervals, close_gaps
@@ -120,16 +120,16 @@ def find_rhythms(
         if not _is_regular(rhythm, settings) or not (lasts or _long_enough(rhythm, settings)):
             continue
         breath = find_breath(signals.slow, rhythm.pulses, hidden=hidden, settings=settings)
-        concentration = None if breath is None else phase_concentration(breath.phase, settings)
-        reason = _other_origin(rhythm, concentration, len(tracks), settings)
+        lock = None if breath is None else phase_lock(breath.phase, settings)
+        reason = _other_origin(rhythm, lock, len(tracks), settings)
         if reason is not None:
-            regular.append(_named(rhythm, reason, concentration is not None, concentration))
+            regular.append(_named(rhythm, reason, lock is not None, lock))
         elif lasts:
             bouts.append(
                 Bout(
                     **vars(rhythm),
-                    breath_known=concentration is not None,
-                    breath_concentration=concentration,
+                    breath_known=lock is not None,
+                    breath_concentration=None if lock is None else lock.concentration,
                 )
             )
     bouts.sort(key=lambda bout: bout.start)
@@ -144,10 +144,13 @@ def bout_intervals(bouts: tuple[Bout, ...], settings: HiccupSettings) -> Interva
 
 
 def _named(
-    rhythm: Rhythm, reason: Reason, known: bool | None, concentration: float | None
+    rhythm: Rhythm, reason: Reason, known: bool | None, lock: PhaseLock | None
 ) -> RegularPulses:
     return RegularPulses(
-        **vars(rhythm), breath_known=known, breath_concentration=concentration, reason=reason
+        **vars(rhythm),
+        breath_known=known,
+        breath_concentration=None if lock is None else lock.concentration,
+        reason=reason,
     )
 
 
@@ -226,7 +229,10 @@ def _is_regular(rhythm: Rhythm, settings: HiccupSettings) -> bool:
 
 def _long_enough(rhythm: Rhythm, settings: HiccupSettings) -> bool:
     """Tell whether pulses that are no hiccups go on long enough to be named."""
-    return rhythm.end - rhythm.start >= settings.regular_seconds * TICKS_PER_SECOND
+    return (
+        rhythm.end - rhythm.start >= settings.regular_seconds * TICKS_PER_SECOND
+        and len(rhythm.pulses) >= settings.minimum_pulses
+    )
 
 
 def _lasts(rhythm: Rhythm, length: int, settings: HiccupSettings) -> bool:
@@ -239,17 +245,17 @@ def _lasts(rhythm: Rhythm, length: int, settings: HiccupSettings) -> bool:
 
 
 def _other_origin(
-    rhythm: Rhythm, concentration: float | None, sensors: int, settings: HiccupSettings
+    rhythm: Rhythm, lock: PhaseLock | None, sensors: int, settings: HiccupSettings
 ) -> Reason | None:
     """Return why regular pulses are no hiccups; None if nothing speaks against it."""
     low, high = settings.interval_seconds
-    if concentration is not None and concentration >= settings.breath_lock:
+    if lock is not None and lock.follows:
         return "breath"
     if len(rhythm.sites) < settings.minimum_sites:
         return "one_sensor"
     if not low <= rhythm.interval_seconds <= high:
         return "rate"
-    if concentration is None and (
+    if lock is None and (
         rhythm.interval_seconds > settings.unseen_breath_interval_seconds
         or len(rhythm.sites) < min(settings.unseen_breath_sites, sensors)
     ):

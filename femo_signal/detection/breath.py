@@ -19,7 +19,7 @@ from femo_signal.intervals import Intervals, contains, from_mask
 from femo_signal.recording import Channel
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
-__all__ = ["Breath", "find_breath", "phase_concentration"]
+__all__ = ["Breath", "PhaseLock", "find_breath", "phase_lock"]
 
 MARGIN_SECONDS = 30.0  # looked at before and after the pulses
 SHORTEST_SECONDS = 10.0  # a visible stretch that holds two breaths
@@ -156,11 +156,21 @@ def _main_rate(
     return float(inside[np.argmax(total[above] - total[below])])
 
 
-def phase_concentration(phase: NDArray[np.float64], settings: HiccupSettings) -> float | None:
-    """Return how closely pulses keep to phases of the breath, 0 to 1.
+@dataclass(frozen=True)
+class PhaseLock:
+    """How pulses lie in the breath."""
 
-    The resultant length of the phases (Rayleigh), or of multiples of the phases, for pulses that
-    come several times a breath; the largest.
+    concentration: float  # 0 to 1: resultant length of the phases (Rayleigh)
+    wander: float  # mean square step from pulse to pulse over variance: 2 if each is independent
+    follows: bool  # the breath
+
+
+def phase_lock(phase: NDArray[np.float64], settings: HiccupSettings) -> PhaseLock | None:
+    """Tell whether pulses follow the breath.
+
+    Pulses of a rhythm of their own, even one as quick as the breath, wander slowly through its
+    phases; pulses that the breath makes scatter around one phase. Multiples of the phases serve
+    for pulses that come several times a breath; the most concentrated counts.
 
     Parameters
     ----------
@@ -170,11 +180,21 @@ def phase_concentration(phase: NDArray[np.float64], settings: HiccupSettings) ->
 
     Returns
     -------
-    float or None
-        None if fewer than five count.
+    PhaseLock or None
+        None if fewer than five phases count.
     """
     known = phase[np.isfinite(phase)]
     if len(known) < FEWEST_PHASES:
         return None
     multiples = np.arange(1, settings.pulses_per_breath + 1)
-    return float(np.abs(np.exp(1j * multiples[:, None] * known).mean(axis=1)).max())
+    points = np.exp(1j * multiples[:, None] * known)
+    means = points.mean(axis=1)
+    best = int(np.argmax(np.abs(means)))
+    concentration = float(np.abs(means[best]))
+    spread = np.angle(points[best] * np.conj(means[best]))
+    variance = float(np.mean(spread**2))
+    wander = float(np.mean(np.diff(spread) ** 2)) / variance if variance > 0 else 2.0
+    follows = concentration >= settings.breath_lock_sure or (
+        concentration >= settings.breath_lock and wander >= settings.breath_wander
+    )
+    return PhaseLock(concentration, wander, follows)

@@ -180,12 +180,12 @@ def rolling_background(
     if not enough.any():
         return None
     medians = table[enough, (count[enough] - 1) // 2].astype(np.float64)
-    smooth: NDArray[np.float64]
     width = max(1, round(settings.background_seconds / BLOCK_SECONDS)) | 1
     smooth = median_filter(medians, width, mode="nearest")
     if not (smooth > 0).any():
         return None
-    return Background(np.flatnonzero(enough) * block + block / 2, smooth)
+    middle = np.flatnonzero(enough).astype(np.float64) * block + block / 2
+    return Background(middle, smooth)
 
 
 def find_pulses(
