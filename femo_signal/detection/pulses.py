@@ -8,7 +8,7 @@ of one origin are told from others.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,6 +230,8 @@ def find_pulses(
         nothing = np.zeros((0, 0, samples), dtype=np.float32)
         return Pulses((), np.zeros(0, dtype=np.int64), none, none.astype(bool), nothing), ()
     sizes = np.stack([track.size for track in tracks])
+    tracks = tuple(replace(track, size=row) for track, row in zip(tracks, sizes, strict=True))
+    del found
     at = _summits(sizes, settings)
     on = sizes[:, at].T > 0
     reach = round(settings.coincidence_seconds * SNIPPET_RATE / HOP)
@@ -273,7 +275,10 @@ def _snippets(
 def _summits(sizes: NDArray[np.float32], settings: HiccupSettings) -> NDArray[np.int64]:
     """Return where the sensors' sizes, shape (sensors, m), have a pulse's summit; sorted."""
     on = (sizes > 0).sum(axis=0)
-    joint = np.sqrt((sizes * sizes).sum(axis=0) / np.maximum(on, 1))
+    energy = np.zeros(sizes.shape[1], dtype=np.float32)
+    for row in sizes:  # one after the other: a night is long
+        energy += row * row
+    joint = np.sqrt(energy / np.maximum(on, 1).astype(np.float32))
     loudest = sizes.max(axis=0)
     height = np.maximum(loudest / settings.pulse_level, joint / settings.joint_level)
     reach = round(settings.pulse_spacing_seconds * SNIPPET_RATE / HOP)
