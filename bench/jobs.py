@@ -574,7 +574,7 @@ class Run:
                 except ApiError as error:
                     yield f"{one.job_id}: GET was answered {error.status}"
                     continue
-                result = digest(job["result"]) if "result" in job else None
+                result = digest(job["result"]) if job.get("result") else None
                 if (job["status"], result) != (one.status, one.result):
                     yield f"{one.job_id}: GET answers {job['status']}, or another result"
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 from tenacity import (
+    RetryCallState,
     Retrying,
     retry_if_exception,
     stop_after_attempt,
@@ -20,10 +26,24 @@ from tenacity import (
 )
 
 TERMINAL = frozenset({"Completed", "Failed", "Expired"})
+JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+HASHED_BYTES = 32 * 1024 * 1024  # of each hash of POST /uploads
 _TOKEN_MARGIN_SECONDS = 30.0
 _PARALLEL_PARTS = 4
 _FIRST_RETRY_SECONDS = 0.2
 _FIRST_POLL_SECONDS = 0.25
+# A service that asks for more than that has no short trouble: the caller is told.
+_LONGEST_PAUSE_SECONDS = 20.0
+_PATIENCE_SECONDS = 60.0
+_PASSING_STATUSES = frozenset({429, 502, 503, 504})
+_PASSING_S3_CODES = frozenset({"InternalError", "RequestTimeout", "ConditionalRequestConflict"})
+# S3's own, where a URL has run out, and ours and S3's, where an upload was given up.
+_BEGIN_AGAIN = frozenset({403, 404})
+_PRECONDITION_FAILED = 412
+
+
+class UnusableInputError(ValueError):
+    """What was given cannot be sent; nothing was."""
 
 
 class ApiError(Exception):
@@ -35,12 +55,26 @@ class ApiError(Exception):
         HTTP status; 0 where no answer came.
     code : str
         The error body's code.
+    field : str or None
+        The field at fault, where the service names one.
+    retry_after : float or None
+        Time after which the service wants to be asked again (s), where it says so.
     """
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        field: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.field = field
+        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -97,7 +131,7 @@ class JobsApi:
         Raises
         ------
         ApiError
-            The token endpoint refused the client.
+            The token endpoint refused the client, or its answer holds no token.
         """
         if time.monotonic() > self._token_expires - _TOKEN_MARGIN_SECONDS:
             answer = self._send(
@@ -108,55 +142,81 @@ class JobsApi:
                     "scope": " ".join(self._credentials.scopes),
                 },
                 auth=(self._credentials.client_id, self._credentials.client_secret),
-            ).json()
-            self._token = str(answer["access_token"])
-            self._token_expires = time.monotonic() + float(answer["expires_in"])
+            )
+            try:
+                granted = answer.json()
+                self._token = str(granted["access_token"])
+                self._token_expires = time.monotonic() + float(granted["expires_in"])
+            except (ValueError, KeyError, TypeError) as error:
+                host = httpx.URL(self._credentials.token_url).host
+                raise ApiError(0, "bad_answer", f"{host} answered without a token") from error
         return self._token
 
-    def upload(
-        self,
-        path: Path,
-        *,
-        file_name: str | None = None,
-        on_bytes: Callable[[int], object] | None = None,
-    ) -> str:
+    def upload(self, path: Path, *, on_bytes: Callable[[int], object] | None = None) -> str:
         """Upload a recording and return the key under which it can be submitted.
+
+        The key follows from the content: what is there already is not sent again, and an upload
+        that was interrupted goes on where it ended. The file's name goes nowhere.
 
         Parameters
         ----------
         path
             The recording.
-        file_name
-            Last part of the key, where it shall not be the file's own name.
         on_bytes
             Called with the number of bytes of each piece that has arrived.
 
         Raises
         ------
+        UnusableInputError
+            The file is empty.
         ApiError
             The API or S3 refused the upload.
         """
+        hashes = _hashes(path)
         size = path.stat().st_size
-        begun = self._call(
-            "POST", "/uploads", json={"fileName": file_name or path.name, "sizeBytes": size}
-        )
-        if begun["kind"] == "single":
-            pieces = [{"offsetBytes": 0, "sizeBytes": size, "url": begun["url"]}]
-        else:
-            pieces = begun["parts"]
+        if not hashes:
+            raise UnusableInputError(f"{path} is empty")
+        told = 0
 
-        def send(piece: dict[str, Any]) -> None:
+        def arrived(count: int) -> None:
+            nonlocal told
+            told += count
+            if on_bytes and count:
+                on_bytes(count)
+
+        for may_begin_again in (True, False):
+            begun = self._call("POST", "/uploads", json={"sizeBytes": size, "sha256": hashes})
+            whole = [{**begun, "offsetBytes": 0, "sizeBytes": size}]
+            pieces = {"present": [], "single": whole}.get(begun["kind"], begun.get("parts", []))
+            arrived(max(0, size - told - sum(piece["sizeBytes"] for piece in pieces)))
+            try:
+                self._send_pieces(path, pieces, arrived)
+                if begun["kind"] == "multipart":
+                    self._call("POST", f"/uploads/{quote(begun['uploadId'], safe='')}/complete")
+                break
+            except ApiError as error:
+                if error.status not in _BEGIN_AGAIN or not may_begin_again:
+                    raise
+        return str(begun["s3Key"])
+
+    def _send_pieces(
+        self, path: Path, pieces: list[dict[str, Any]], arrived: Callable[[int], object]
+    ) -> None:
+        def send(piece: dict[str, Any]) -> int:
             with path.open("rb") as file:
                 file.seek(piece["offsetBytes"])
-                self._send("PUT", piece["url"], content=file.read(piece["sizeBytes"]))
-            if on_bytes:
-                on_bytes(piece["sizeBytes"])
+                content = file.read(piece["sizeBytes"])
+            try:
+                self._send("PUT", piece["url"], content=content, headers=piece["headers"])
+            except ApiError as error:
+                # The same content has come from elsewhere meanwhile.
+                if error.status != _PRECONDITION_FAILED:
+                    raise
+            return int(piece["sizeBytes"])
 
         with ThreadPoolExecutor(max_workers=_PARALLEL_PARTS) as pool:
-            list(pool.map(send, pieces))
-        if begun["kind"] != "single":
-            self._call("POST", f"/uploads/{begun['uploadId']}/complete")
-        return str(begun["s3Key"])
+            for count in pool.map(send, pieces):
+                arrived(count)
 
     def submit(self, job: dict[str, Any]) -> dict[str, Any]:
         """Submit a job; the same job again answers with the job that exists.
@@ -169,8 +229,16 @@ class JobsApi:
         return self._call("POST", "/jobs", json=job)
 
     def status(self, job_id: str) -> dict[str, Any]:
-        """Return a job with its status and, once it is completed, its result."""
-        return self._call("GET", f"/jobs/{job_id}")
+        """Return a job with its status and, once it is completed, its result.
+
+        Raises
+        ------
+        UnusableInputError
+            The id is not one that a job can have.
+        ApiError
+            There is no such job, or the service is not available.
+        """
+        return self._call("GET", f"/jobs/{quote(check_job_id(job_id), safe='')}")
 
     def jobs(
         self, *, status: str | None = None, limit: int = 20, next_token: str | None = None
@@ -212,24 +280,30 @@ class JobsApi:
             pause = min(pause * 1.5, 5.0)
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {self.token()}"}
-        answer = self._send(method, self._url + path, headers=headers, **request).json()
-        if not isinstance(answer, dict):
+        known = self._token
+        token = self.token()
+        try:
+            answer = self._send(method, self._url + path, headers=_bearer(token), **request)
+        except ApiError as error:
+            # An older token may have been revoked, or have run out while the machine slept.
+            if error.status != httpx.codes.UNAUTHORIZED or token != known:
+                raise
+            self._token_expires = 0.0
+            answer = self._send(method, self._url + path, headers=_bearer(self.token()), **request)
+        try:
+            body = answer.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
             raise ApiError(0, "bad_answer", f"{method} {path} did not answer with a JSON object")
-        return answer
+        return body
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
-        def passing(error: BaseException) -> bool:
-            return isinstance(error, httpx.TransportError) or (
-                isinstance(error, ApiError) and error.status in {429, 502, 504}
-            )
-
         attempts = Retrying(
-            retry=retry_if_exception(passing),
-            wait=wait_exponential_jitter(
-                multiplier=_FIRST_RETRY_SECONDS, max=5.0, jitter=_FIRST_RETRY_SECONDS
-            ),
-            stop=stop_after_attempt(5) | stop_after_delay(60),
+            retry=retry_if_exception(_is_passing),
+            wait=_pause,
+            stop=stop_after_attempt(5) | stop_after_delay(_PATIENCE_SECONDS),
+            sleep=lambda seconds: time.sleep(seconds),
             reraise=True,
         )
         try:
@@ -243,12 +317,91 @@ class JobsApi:
         response = self._http.request(method, url, **request)
         if response.is_success:
             return response
-        try:
-            error = response.json()["error"]
-            raise ApiError(response.status_code, str(error["code"]), str(error["message"]))
-        except (ValueError, KeyError, TypeError) as unreadable:
-            raise ApiError(
-                response.status_code,
-                "http_error",
-                f"{method} {httpx.URL(url).path} answered {response.status_code}",
-            ) from unreadable
+        raise _error(method, response)
+
+
+def check_job_id(text: str) -> str:
+    """Return a job's id as it is.
+
+    Raises
+    ------
+    UnusableInputError
+        It is not one that a job can have.
+    """
+    if not JOB_ID.fullmatch(text):
+        raise UnusableInputError(
+            "a job's id is 1 to 64 of A-Z a-z 0-9 . _ -, first a letter or digit"
+        )
+    return text
+
+
+def _hashes(path: Path) -> list[str]:
+    """Return the SHA-256 of each `HASHED_BYTES` of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        pieces = iter(lambda: file.read(HASHED_BYTES), b"")
+        return [hashlib.sha256(piece).hexdigest() for piece in pieces]
+
+
+def _bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether the same request may fare better soon."""
+    if isinstance(error, httpx.TransportError):
+        return True
+    return (
+        isinstance(error, ApiError)
+        and (error.status in _PASSING_STATUSES or error.code in _PASSING_S3_CODES)
+        and (error.retry_after or 0.0) <= _LONGEST_PAUSE_SECONDS
+    )
+
+
+def _pause(state: RetryCallState) -> float:
+    """Return the time until the next attempt (s): what the service asks for, or our own."""
+    own = wait_exponential_jitter(
+        multiplier=_FIRST_RETRY_SECONDS, max=5.0, jitter=_FIRST_RETRY_SECONDS
+    )(state)
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after if isinstance(error, ApiError) else None
+    return max(own, asked or 0.0)
+
+
+def _error(method: str, response: httpx.Response) -> ApiError:
+    """Return what an answer says: our own error body, an OAuth error, or S3's."""
+    status, retry_after = response.status_code, _retry_after(response)
+    try:
+        error = response.json()["error"]
+        if isinstance(error, str):
+            return ApiError(status, error, f"{response.url.host} refused the sign-in: {error}")
+        return ApiError(
+            status,
+            str(error["code"]),
+            str(error["message"]),
+            field=error.get("field"),
+            retry_after=retry_after,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        found = re.search(r"<Code>(\w{1,64})</Code>", response.text)
+        code = found[1] if found else "http_error"
+        return ApiError(
+            status,
+            code,
+            f"{method} {response.url.path} answered {status}"
+            + (": the file has changed while it was uploaded" if code == "BadDigest" else ""),
+            retry_after=retry_after,
+        )
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    """Return the time that the header Retry-After asks for (s), as a number or until a date."""
+    text = response.headers.get("Retry-After", "")
+    if text.isascii() and text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(
+        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from femo_client.api import ApiError, Credentials, JobsApi
+from femo_client.api import ApiError, Credentials, JobsApi, UnusableInputError, check_job_id
 
 
 def _stack_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,9 +37,21 @@ def _signed_in(
         with JobsApi(api_url, Credentials(token_url, client_id, client_secret)) as api:
             yield api
     except ApiError as error:
-        click.echo(f"femo: error: {error} ({error.code})", err=True)
+        field = f", field {error.field}" if error.field else ""
+        click.echo(f"femo: error: {error} ({error.code}{field})", err=True)
         refused = 400 <= error.status < 500
         sys.exit(2 if refused else 1)
+    except (UnusableInputError, OSError) as error:
+        click.echo(f"femo: error: {error}", err=True)
+        sys.exit(2)
+
+
+def _job_id(_context: click.Context, _parameter: click.Parameter, text: str | None) -> str | None:
+    """Refuse what cannot be a job's id before anything is sent."""
+    try:
+        return text if text is None else check_job_id(text)
+    except UnusableInputError as error:
+        raise click.BadParameter(str(error)) from error
 
 
 def _print(value: dict[str, Any]) -> None:
@@ -48,7 +60,11 @@ def _print(value: dict[str, Any]) -> None:
 
 @click.command()
 @click.argument("recording")
-@click.option("--job-id", help="Default: a new one. The same id and recording again is no new job.")
+@click.option(
+    "--job-id",
+    callback=_job_id,
+    help="Default: a new one. The same id, options and recording again is no new job.",
+)
 @click.option("--remove-hiccups", is_flag=True, help="Take hiccup bouts out of the movements.")
 @click.option("--metadata", is_flag=True, help="Ask for the summary in place of the events.")
 @click.option("--include-full-intervals", is_flag=True, help="List the onset intervals too.")
@@ -69,11 +85,14 @@ def submit(
     if uploads and not path.is_file():
         click.echo(f"femo: error: {recording} is neither a file nor an s3:// URI", err=True)
         sys.exit(2)
+    job_id = job_id or f"femo-{uuid.uuid4()}"
     with _signed_in(**stack) as api:
         key = _upload(api, path) if uploads else recording
+        # Told before it is sent: whoever gets no answer can ask for it, or send it again.
+        click.echo(f"Submitting as {job_id}", err=True)
         job = api.submit(
             {
-                "jobId": job_id or f"femo-{uuid.uuid4()}",
+                "jobId": job_id,
                 "s3Key": key,
                 "removeHiccups": remove_hiccups,
                 "includeFullIntervals": include_full_intervals,
@@ -84,7 +103,7 @@ def submit(
             with tqdm(desc="Waiting for the analysis", bar_format="{desc} {elapsed}") as clock:
                 job = api.wait(job["jobId"], on_poll=lambda _job: clock.refresh())
         _print(job)
-        if job["status"] in {"Failed", "Expired"}:
+        if "error" in job:
             sys.exit(1)
 
 
@@ -95,7 +114,7 @@ def _upload(api: JobsApi, path: Path) -> str:
 
 
 @click.command()
-@click.argument("job_id")
+@click.argument("job_id", callback=_job_id)
 @_stack_options
 def status(job_id: str, **stack: str) -> None:
     """Print a job with its status and, once it is completed, its result."""

@@ -7,6 +7,7 @@ __all__ = [
     "LabelError",
     "ManifestError",
     "ModelError",
+    "OutputError",
     "RecordingError",
     "SettingsError",
 ]
@@ -53,6 +54,15 @@ class ModelError(FemoError):
     """A model cannot be loaded, or does not fit the features it was given."""
 
     code = "invalid_model"
+
+
+class OutputError(FemoError):
+    """What was asked for cannot be written, or would replace what is there.
+
+    Codes: ``output_exists``, ``output_unwritable``.
+    """
+
+    code = "output_unwritable"
 
 
 class SettingsError(FemoError):

@@ -6,7 +6,6 @@ sensor which of its pulses belong to which chain (docs/method.md, "Hiccups").
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +20,7 @@ from femo_signal.detection.bouts import (
     find_rhythms,
 )
 from femo_signal.detection.pulses import SensorTrack, sensor_level, sensor_pulses
-from femo_signal.intervals import (
-    Intervals,
-    contains,
-    difference,
-    dilate,
-    overlapping,
-    union,
-)
+from femo_signal.intervals import Intervals, at_least, complement, contains, dilate, total, union
 from femo_signal.recording import Channel, Profile
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
@@ -40,7 +32,7 @@ __all__ = [
     "RegularPulses",
     "background_level",
     "find_hiccups",
-    "remove_hiccups",
+    "taken_out",
 ]
 
 
@@ -81,6 +73,7 @@ class HiccupAnalysis:
     trains: tuple[PulseTrain, ...]
     chains: tuple[tuple[Chain, ...], ...]  # per train
     bouts: Intervals  # ticks of the trimmed axis; bouts close to each other are one
+    could_be_seen: bool  # enough sensors showed enough time for the shortest bout
     bout_facts: tuple[Bout, ...] = ()  # each bout, with its pulses
     regular_pulses: tuple[RegularPulses, ...] = ()
 
@@ -147,6 +140,7 @@ def find_hiccups(profile: Profile) -> HiccupAnalysis:
         trains=tuple(train for train, _ in parts),
         chains=tuple(chains for _, chains in parts),
         bouts=bout_intervals(rhythms.bouts, settings),
+        could_be_seen=_could_be_seen(profile),
         bout_facts=rhythms.bouts,
         regular_pulses=rhythms.regular_pulses,
     )
@@ -218,32 +212,30 @@ def _sensor_chain(
     )
 
 
-def remove_hiccups(
-    movements: Intervals,
-    bouts: Intervals,
-    cores: Iterable[Intervals],
-    *,
-    length: int,
-    settings: HiccupSettings | None = None,
+def taken_out(
+    bouts: Intervals, *, length: int, settings: HiccupSettings | None = None
 ) -> Intervals:
-    """Take hiccup bouts out of a movement map.
-
-    What remains of a movement at the edge of a bout stays only if something there was above a
-    sensor's threshold: a left-over of pure dilation is not a movement.
+    """Return the time that goes with the bouts where hiccups are taken out.
 
     Parameters
     ----------
-    movements : Intervals
     bouts : Intervals
-    cores : iterable of Intervals
-        Undilated detections per sensor.
     length : int
         Length of the trimmed axis, ticks.
     settings : HiccupSettings, optional
         How much a bout takes along at each end.
     """
-    if not len(bouts):
-        return movements.copy()
-    margin = 2 * round((settings or HiccupSettings()).margin_seconds * TICKS_PER_SECOND)
-    rest = difference(movements, dilate(bouts, margin, length))
-    return rest[overlapping(rest, union(*cores))]
+    margin = round((settings or HiccupSettings()).margin_seconds * TICKS_PER_SECOND)
+    return dilate(bouts, 2 * margin + 1, length)
+
+
+def _could_be_seen(profile: Profile) -> bool:
+    """Tell whether as many sensors as a bout needs showed the time of the shortest one."""
+    settings, length = profile.settings.hiccups, profile.info.length_ticks
+    shown = [
+        complement(profile.hidden(name), length)
+        for name in profile.signals.sensors
+        if name in profile.signals.live
+    ]
+    together = total(at_least(settings.minimum_sites, *shown))
+    return together >= settings.minimum_seconds * TICKS_PER_SECOND

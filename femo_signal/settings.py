@@ -30,13 +30,20 @@ TICKS_PER_SECOND = 1024
 SENSOR_NAMES = ("sensor_1", "sensor_2", "sensor_3", "sensor_4", "sensor_5", "sensor_6")
 
 SensorName = Literal["sensor_1", "sensor_2", "sensor_3", "sensor_4", "sensor_5", "sensor_6"]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-BandHz = tuple[Positive, Positive]
+# Bounds far beyond what makes sense of a belt, and far from where arithmetic overflows
+Hertz = Annotated[float, Field(gt=0, le=512)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+LongSeconds = Annotated[float, Field(gt=0, le=172_800)]
+PositiveSeconds = Annotated[float, Field(ge=0.001, le=3600)]
+Level = Annotated[float, Field(gt=0, le=1000)]
+Share = Annotated[float, Field(ge=0, le=1000)]
+Volts = Annotated[float, Field(ge=0, le=10)]
+PositiveVolts = Annotated[float, Field(gt=0, le=10)]
+BandHz = tuple[Hertz, Hertz]
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PreprocessingSettings(_Group):
@@ -46,11 +53,11 @@ class PreprocessingSettings(_Group):
     motion_band_hz: BandHz = (1.0, 10.0)
     filter_order: Annotated[int, Field(ge=1, le=8)] = 5
     """Butterworth order per edge."""
-    trim_seconds: Positive = 30.0
+    trim_seconds: PositiveSeconds = 30.0
     """Cut at each end of a recording longer than ``long_recording_seconds``."""
-    short_trim_seconds: Positive = 5.0
-    long_recording_seconds: Positive = 300.0
-    press_gap_ticks: Annotated[int, Field(ge=0)] = 100
+    short_trim_seconds: PositiveSeconds = 5.0
+    long_recording_seconds: LongSeconds = 300.0
+    press_gap_ticks: Annotated[int, Field(ge=0, le=3600 * TICKS_PER_SECOND)] = 100
     """Presses with fewer ticks than this between them are one press."""
 
     @model_validator(mode="after")
@@ -74,12 +81,12 @@ def _reference_levels() -> dict[SensorName, float]:
 class MovementSettings(_Group):
     """When the mother moves (the body-movement map)."""
 
-    acceleration_level: Positive = 0.675
+    acceleration_level: Level = 0.675
     """|IMU acceleration|, units of counts/1000."""
-    angle_level_degrees: Positive = 1.75
-    sensor_levels_volts: dict[SensorName, Positive] = Field(default_factory=_reference_levels)
+    angle_level_degrees: Level = 1.75
+    sensor_levels_volts: dict[SensorName, PositiveVolts] = Field(default_factory=_reference_levels)
     minimum_sensors: Annotated[int, Field(ge=1, le=6)] = 2
-    dilation_seconds: NonNegative = 5.5
+    dilation_seconds: Seconds = 5.5
 
 
 class DetectionSettings(_Group):
@@ -87,9 +94,9 @@ class DetectionSettings(_Group):
 
     sensors: tuple[SensorName, ...] = ("sensor_3", "sensor_6")
     noise_quantile: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    noise_multiplier: Positive = 40.0
-    minimum_noise_volts: NonNegative = 0.0001
-    dilation_seconds: NonNegative = 3.0
+    noise_multiplier: Annotated[float, Field(gt=0, le=1_000_000)] = 40.0
+    minimum_noise_volts: Volts = 0.0001
+    dilation_seconds: Seconds = 3.0
     minimum_sensors: Annotated[int, Field(ge=1, le=6)] = 1
 
     @model_validator(mode="after")
@@ -104,15 +111,21 @@ class DetectionSettings(_Group):
 class SensationSettings(_Group):
     """How far around a press the mother's sensation may lie."""
 
-    window_seconds: Positive = 5.0
+    window_seconds: PositiveSeconds = 5.0
 
 
 class MatchSettings(_Group):
     """How presses and movements are compared."""
 
-    window_seconds: Positive = 10.0
+    window_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
     """Length of the windows into which time without sensation is cut."""
-    minimum_movement_seconds: Positive = 1.5
+    minimum_movement_seconds: PositiveSeconds = 1.5
+
+    @model_validator(mode="after")
+    def _check(self) -> MatchSettings:
+        if self.minimum_movement_seconds > self.window_seconds:
+            raise ValueError("minimum_movement_seconds exceeds window_seconds: no window could")
+        return self
 
 
 class HiccupSettings(_Group):
@@ -122,26 +135,26 @@ class HiccupSettings(_Group):
     one minute, so that a bout cut by the end of the recording is found as well.
     """
 
-    background_seconds: Positive = 60.0
+    background_seconds: Annotated[float, Field(ge=10, le=3600)] = 60.0
     """Over which a sensor's own noise is taken (a median)."""
-    pulse_level: Positive = 3.0
+    pulse_level: Level = 3.0
     """From which on one sensor sees a pulse: RMS over 1/8 s, times the median of that RMS."""
-    joint_level: Positive = 1.8
+    joint_level: Level = 1.8
     """From which on all sensors together do: root of the mean square over those that are on."""
-    pulse_spacing_seconds: Positive = 0.35
+    pulse_spacing_seconds: Annotated[float, Field(ge=0.05, le=10)] = 0.35
     """Pulses closer than this are one: the ripples of a pulse."""
-    pulses_per_minute: Annotated[int, Field(ge=1)] = 90
+    pulses_per_minute: Annotated[int, Field(ge=1, le=1000)] = 90
     """So many pulses of a minute are looked at, the strongest: noise must not cost time."""
-    snippet_seconds: Positive = 0.5
+    snippet_seconds: Annotated[float, Field(ge=0.1, le=5)] = 0.5
     """Of the wave form of a pulse that is compared."""
-    largest_norm: Positive = 40.0
+    largest_norm: Level = 40.0
     """To which a wave form on one sensor is limited, so that none outvotes the rest; background
     alone has the root of its samples, 6."""
     least_signal: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Share of a wave form's energy that is taken to be the pulse's, however weak it is."""
-    link_seconds: tuple[Positive, Positive] = (1.7, 12.5)
+    link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (1.7, 12.5)
     """Between linked pulses: a short interval, and three long ones, two pulses missing."""
-    fast_link_seconds: tuple[Positive, Positive] = (0.4, 2.2)
+    fast_link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (0.4, 2.2)
     """The same for the maternal pulse and for steps."""
     link_likeness: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Least correlation of the wave forms of linked pulses."""
@@ -149,67 +162,86 @@ class HiccupSettings(_Group):
     """The same with what the background adds to the wave forms allowed for."""
     join_likeness: Annotated[float, Field(ge=0, le=1)] = 0.7
     """The same for the templates of two chains that are one, after a pause."""
-    missed_cost: NonNegative = 0.15
+    missed_cost: Share = 0.15
     """What a link over a missed pulse is worth less, in units of correlation."""
     uneven_cost: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Share that a link loses whose interval differs by half from the one before."""
-    end_unevenness: Positive = 0.4
+    end_unevenness: Level = 0.4
     """Pulses at a chain's ends whose interval differs by more than this are left out."""
-    bridge_seconds: NonNegative = 30.0
+    bridge_seconds: Seconds = 30.0
     """Longest hidden time over which pulses are linked."""
-    chain_pulses: Annotated[int, Field(ge=3)] = 8
+    chain_pulses: Annotated[int, Field(ge=3, le=10_000)] = 8
     """A shorter chain is chance."""
-    interval_seconds: tuple[Positive, Positive] = (1.9, 4.1)
+    interval_seconds: tuple[PositiveSeconds, PositiveSeconds] = (1.9, 4.1)
     """A bout's median interval."""
-    interval_deviation: Positive = 0.35
+    interval_deviation: Level = 0.35
     """Largest median absolute deviation (x 1.48) of a bout's intervals, relative."""
-    missed_share: NonNegative = 0.4
+    missed_share: Share = 0.4
     """Largest share of a bout's pulses that are missed."""
-    stray_share: NonNegative = 0.3
+    stray_share: Share = 0.3
     """Most pulses of the same wave form in between, relative to a bout's own."""
     likeness: Annotated[float, Field(ge=0, le=1)] = 0.65
     """Least correlation of a bout's median pulse with the template of all."""
-    minimum_seconds: Positive = 60.0
-    minimum_pulses: Annotated[int, Field(ge=3)] = 14
-    cut_seconds: Positive = 40.0
+    minimum_seconds: PositiveSeconds = 60.0
+    minimum_pulses: Annotated[int, Field(ge=3, le=10_000)] = 14
+    cut_seconds: PositiveSeconds = 40.0
     """Shortest bout where the start or the end of a recording cuts it."""
     site_likeness: Annotated[float, Field(ge=0, le=1)] = 0.4
     """Least mean correlation of a sensor's pulses with its own template of the others."""
     minimum_sites: Annotated[int, Field(ge=1, le=6)] = 2
     """Sensors that must see a bout."""
-    coincidence_seconds: Positive = 0.15
+    coincidence_seconds: PositiveSeconds = 0.15
     """How far apart sensors may see a pulse."""
     breath_band_hz: BandHz = (0.12, 0.6)
     """In which the breath's rate is sought."""
     slow_band_hz: BandHz = (0.08, 1.2)
     """With the whole of which its power is compared."""
-    breath_spread: tuple[Positive, Positive] = (0.65, 1.5)
+    breath_spread: tuple[Level, Level] = (0.65, 1.5)
     """How far a breath's rate may lie from the main one, times it."""
     breath_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Least share of a slow signal's power around one rate for that to be the breath's."""
     breath_lock: Annotated[float, Field(gt=0, lt=1)] = 0.75
     """From which resultant length on of the pulses' breath phases they follow the breath, unless
     they wander through its phases."""
-    breath_wander: NonNegative = 0.7
+    breath_wander: Share = 0.7
     """... which is so where the mean square step from pulse to pulse is less, over variance."""
     breath_lock_sure: Annotated[float, Field(gt=0, le=1)] = 0.9
     """From which resultant length on they follow the breath in any case."""
     pulses_per_breath: Annotated[int, Field(ge=1, le=4)] = 3
     """Up to so many pulses a breath are recognised: in, out, and one more."""
-    unseen_breath_interval_seconds: Positive = 3.6
+    unseen_breath_interval_seconds: PositiveSeconds = 3.6
     """Where no breath shows, a bout's median interval must be shorter: most breaths are longer."""
     unseen_breath_sites: Annotated[int, Field(ge=1, le=6)] = 3
     """... and so many sensors must see it, or all where there are fewer."""
-    regular_seconds: Positive = 30.0
+    regular_seconds: PositiveSeconds = 30.0
     """Other regular pulses are told from this length on."""
-    join_seconds: NonNegative = 10.0
+    join_seconds: Seconds = 10.0
     """Bouts at most so far apart are one."""
-    rise_seconds: NonNegative = 0.15
+    rise_seconds: Seconds = 0.15
     """From a pulse's start to its summit."""
-    fall_seconds: NonNegative = 0.45
+    fall_seconds: Seconds = 0.45
     """From its summit to its end."""
-    margin_seconds: NonNegative = 2.0
+    margin_seconds: Seconds = 2.0
     """What a bout takes along at each end when it is removed."""
+
+    @model_validator(mode="after")
+    def _check(self) -> HiccupSettings:
+        for name in (
+            "link_seconds",
+            "fast_link_seconds",
+            "interval_seconds",
+            "breath_band_hz",
+            "slow_band_hz",
+            "breath_spread",
+        ):
+            low, high = getattr(self, name)
+            if low >= high:
+                raise ValueError(f"{name}: needs the lower bound first")
+        if self.breath_band_hz[1] > 2 or self.slow_band_hz[1] > 2:
+            raise ValueError(
+                "breath_band_hz, slow_band_hz: nothing above 2 Hz is in the slow track"
+            )
+        return self
 
 
 class AnalysisSettings(_Group):

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.breath import PhaseLock, find_breath, phase_lock
-from femo_signal.detection.chains import PulseChain, align, find_chains, shifted, unseen_before
+from femo_signal.detection.chains import PulseChain, align, find_chains, shifted
 from femo_signal.detection.pulses import Pulses, SensorTrack, find_pulses
-from femo_signal.intervals import Intervals, as_intervals, close_gaps
+from femo_signal.intervals import Intervals, as_intervals, close_gaps, total_before
 from femo_signal.recording import Signals
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
@@ -158,7 +158,7 @@ def _describe(
     chain: PulseChain, pulses: Pulses, hidden: Intervals, settings: HiccupSettings
 ) -> Rhythm:
     tick = pulses.tick[chain.index]
-    unseen = unseen_before(tick, hidden)
+    unseen = total_before(hidden, tick)
     steps = np.diff(tick - unseen) / TICKS_PER_SECOND
     direct = (np.diff(unseen) == 0) & (steps > SHORTEST_STEP_SECONDS)
     steps = steps[direct] if direct.any() else np.maximum(steps, SHORTEST_STEP_SECONDS)
@@ -190,7 +190,7 @@ def _without_loose_ends(
 ) -> PulseChain:
     """Leave out pulses at the ends that are off the rhythm: they belong to it by chance."""
     tick = pulses.tick[chain.index]
-    steps = np.diff(tick - unseen_before(tick, hidden))
+    steps = np.diff(tick - total_before(hidden, tick))
     interval = np.median(steps)
     regular = np.flatnonzero(np.abs(steps - interval) <= settings.end_unevenness * interval)
     if len(regular) < settings.chain_pulses:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.pulses import ALIGN, Pulses
-from femo_signal.intervals import Intervals
+from femo_signal.intervals import Intervals, total_before
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
-__all__ = ["PulseChain", "align", "find_chains", "unseen_before"]
+__all__ = ["PulseChain", "align", "find_chains"]
 
 BATCH = 2048  # pairs of pulses compared at a time
 TEMPLATE_PULSES = 60  # enough to fix a template
@@ -31,12 +31,6 @@ class PulseChain:
     shift: NDArray[np.int64]  # (n,) samples by which each pulse is moved to lie on the others
     likeness: NDArray[np.float64]  # (n,) correlation with the template of all
     template: NDArray[np.float64]  # (sensors, samples)
-
-
-def unseen_before(ticks: NDArray[np.int64], hidden: Intervals) -> NDArray[np.int64]:
-    """Return how much hidden time lies before each tick (none of them in hidden time)."""
-    lengths = np.concatenate(([0], np.cumsum(hidden[:, 1] - hidden[:, 0])))
-    return lengths[np.searchsorted(hidden[:, 0], ticks)].astype(np.int64)
 
 
 def find_chains(
@@ -64,7 +58,7 @@ def find_chains(
     """
     if len(pulses.tick) < settings.chain_pulses:
         return []
-    unseen = unseen_before(pulses.tick, hidden) / TICKS_PER_SECOND
+    unseen = total_before(hidden, pulses.tick) / TICKS_PER_SECOND
     seen = pulses.tick / TICKS_PER_SECOND - unseen
     later, earlier = _pairs(seen, unseen, link_seconds, settings)
     alike = _likeness(pulses, later, earlier)

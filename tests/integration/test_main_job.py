@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import random
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
-from femo_client.api import JobsApi
+from femo_client.api import HASHED_BYTES, ApiError, JobsApi
+from femo_client.commands import submit
 
 from .conftest import Stack, run_cli
 
@@ -80,8 +84,76 @@ def test_the_same_request_again_is_the_same_job_and_another_one_a_conflict(
     assert first.status_code == 202
     assert first.headers["Location"].endswith(job_id)
     assert post(deployed, "/jobs", json=body).status_code == 200
+    later = {**body, "requestTime": "2025-06-04T14:30:00.000Z"}
+    assert post(deployed, "/jobs", json=later).status_code == 200
     conflict = post(deployed, "/jobs", json={**body, "removeHiccups": True})
     assert (conflict.status_code, conflict.json()["error"]["code"]) == (409, "job_id_conflict")
+
+
+def test_a_file_submitted_again_under_its_id_is_the_same_job_whatever_it_is_called(
+    deployed: Stack, job_id: str, recording: Path, tmp_path: Path
+) -> None:
+    credentials = deployed.credentials()
+    environment = {
+        "FEMO_API_URL": deployed.outputs["ApiUrl"],
+        "FEMO_TOKEN_URL": credentials.token_url,
+        "FEMO_CLIENT_ID": credentials.client_id,
+        "FEMO_CLIENT_SECRET": credentials.client_secret,
+    }
+    copy = tmp_path / "Möller 2. Nacht.dat"
+    shutil.copy(recording, copy)
+    jobs = []
+    for path in (recording, copy):
+        done = CliRunner().invoke(submit, [str(path), "--job-id", job_id], env=environment)
+        assert done.exit_code == 0, done.output
+        jobs.append(json.loads(done.stdout))
+    assert jobs[0]["createdAt"] == jobs[1]["createdAt"]
+    assert jobs[0]["result"] == jobs[1]["result"]
+    different = tmp_path / "other.dat"
+    different.write_bytes(recording.read_bytes() + bytes(1))
+    done = CliRunner().invoke(submit, [str(different), "--job-id", job_id], env=environment)
+    assert (done.exit_code, "job_id_conflict" in done.stderr) == (2, True)
+
+
+def test_an_interrupted_upload_in_parts_goes_on_and_is_there_once(
+    deployed: Stack, api: JobsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.dat"
+    path.write_bytes(random.Random(7).randbytes(2 * HASHED_BYTES + 1000))
+    send = JobsApi._send_pieces
+    sent: list[int] = []
+
+    def break_off(self: JobsApi, path: Path, pieces: list[dict[str, Any]], arrived: Any) -> None:
+        sent.append(len(pieces))
+        send(self, path, pieces[:1], arrived)
+        raise ApiError(0, "no_answer", "the network is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JobsApi, "_send_pieces", break_off)
+        with pytest.raises(ApiError):
+            api.upload(path)
+    arrived: list[int] = []
+    key = api.upload(path, on_bytes=arrived.append)
+    assert sent == [3]
+    assert arrived == [HASHED_BYTES, HASHED_BYTES, 1000]
+    s3, bucket = deployed.client("s3"), deployed.outputs["RecordingsBucketName"]
+    stored = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    assert stored == path.read_bytes()
+    assert api.upload(path) == key
+    assert len(s3.list_object_versions(Bucket=bucket, Prefix=key)["Versions"]) == 1
+
+
+def test_a_job_whose_result_is_gone_is_told_with_a_reason(
+    deployed: Stack, api: JobsApi, recording_key: str, job_id: str
+) -> None:
+    api.submit({"jobId": job_id, "s3Key": recording_key})
+    location = api.wait(job_id)["resultLocation"]
+    bucket, _, name = location.removeprefix("s3://").partition("/")
+    deployed.client("s3").delete_object(Bucket=bucket, Key=name)
+    job = api.status(job_id)
+    assert (job["status"], job["result"]) == ("Completed", None)
+    assert job["error"]["code"] == "result_unavailable"
+    assert "resultUrl" not in job
 
 
 def test_twenty_jobs_at_once_all_complete_and_are_listed_newest_first(

@@ -97,7 +97,7 @@ def test_a_job_is_not_accepted_without(
     with without(deployed, grant):
         with pytest.raises(ApiError) as refused:
             api.submit({"jobId": job_id, "s3Key": key})
-        assert refused.value.status == (404 if grant.sid == "ReadRecordings" else 500)
+        assert refused.value.status == 500
         assert not row(deployed, job_id)
     api.submit({"jobId": job_id, "s3Key": key})
     assert api.wait(job_id)["status"] == "Completed"
@@ -130,9 +130,8 @@ def test_the_row_of_a_refused_job_stays_without(
 @takes_away(
     "ApiFunctionRole KeepJobs dynamodb:GetItem *",
     "ApiFunctionRole ListJobs dynamodb:Query *",
-    "ApiFunctionRole ReadResults s3:GetObject *",
 )
-def test_jobs_and_results_cannot_be_read_without(
+def test_jobs_cannot_be_read_without(
     deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
 ) -> None:
     path = "/jobs" if grant.sid == "ListJobs" else f"/jobs/{jobs['completed']['jobId']['S']}"
@@ -142,16 +141,27 @@ def test_jobs_and_results_cannot_be_read_without(
     assert call(deployed, "GET", path).status_code == 200
 
 
+@takes_away("ApiFunctionRole ReadResults s3:GetObject *")
+def test_results_cannot_be_read_without(
+    deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
+) -> None:
+    path = f"/jobs/{jobs['completed']['jobId']['S']}"
+    with without(deployed, grant):
+        assert call(deployed, "GET", path).json()["error"]["code"] == "result_unreachable"
+    assert call(deployed, "GET", path).json()["result"]
+
+
 @takes_away("ApiFunctionRole FindResults s3:ListBucket *")
-def test_a_job_whose_result_is_gone_cannot_be_read_without(
+def test_a_result_that_is_gone_is_not_known_as_such_without(
     deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
 ) -> None:
     api.submit({"jobId": job_id, "s3Key": key})
     bucket, _, name = api.wait(job_id)["resultLocation"].removeprefix("s3://").partition("/")
     deployed.client("s3").delete_object(Bucket=bucket, Key=name)
     with without(deployed, grant):
-        assert call(deployed, "GET", f"/jobs/{job_id}").status_code == 500
-    assert "result" not in call(deployed, "GET", f"/jobs/{job_id}").json()
+        denied = call(deployed, "GET", f"/jobs/{job_id}").json()
+        assert denied["error"]["code"] == "result_unreachable"
+    assert call(deployed, "GET", f"/jobs/{job_id}").json()["error"]["code"] == "result_unavailable"
 
 
 @takes_away(

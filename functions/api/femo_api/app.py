@@ -2,19 +2,57 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from femo_api import contract, documentation, errors, paging, submitting, uploads, views
+from femo_api.errors import Code
 from femo_jobs.configuration import configuration
+from femo_jobs.errors import UnreadableRowError
 from femo_jobs.jobs import JobStatus, job_table
 from femo_jobs.observability import count, logger
+
+
+async def _refuse_what_would_be_overlooked(request: Request) -> None:
+    """Refuse query parameters and body fields that would otherwise be dropped without a word.
+
+    Raises
+    ------
+    ApiError
+        422 if a parameter is not one of the route's, or a parameter or field is repeated.
+    """
+    known = [field.alias for field in request.scope["route"].dependant.query_params]
+    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
+        if name not in known:
+            raise errors.unknown_parameter(_shown(name), known)
+        if times > 1:
+            raise errors.repeated_parameter(name)
+    if request.scope["route"].body_field is not None:
+        # What is no JSON is refused by its content type, after this.
+        with suppress(ValueError, RecursionError):
+            json.loads(await request.body() or b"null", object_pairs_hook=_each_once)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for name, times in Counter(name for name, _ in pairs).items():
+        if times > 1:
+            raise errors.repeated_field(_shown(name))
+    return dict(pairs)
+
+
+def _shown(name: str) -> str | None:
+    """Return a name that is the caller's own text, where it is harmless and short."""
+    return name if contract.is_field_name(name) else None
+
 
 app = FastAPI(
     title="FeMo Cloud",
@@ -25,10 +63,11 @@ app = FastAPI(
     docs_url=None,
     redoc_url=None,
     redirect_slashes=False,
+    dependencies=[Depends(_refuse_what_would_be_overlooked)],
 )
 
 
-@app.get("/health", tags=["service"])
+@app.get("/health", responses=documentation.responses(token=False), tags=["service"])
 async def health() -> contract.Health:
     """Say that the API answers. Needs no token."""
     return contract.Health()
@@ -44,12 +83,28 @@ async def openapi_document(request: Request) -> JSONResponse:
     "/jobs",
     status_code=HTTPStatus.ACCEPTED,
     response_model=contract.JobView,
-    responses=documentation.SUBMITTED | documentation.responses(400, 404, 409, 413, 422, 503),
+    responses=documentation.SUBMITTED
+    | documentation.responses(
+        *documentation.BODY,
+        Code.INVALID_S3_KEY,
+        Code.EMPTY_RECORDING,
+        Code.RECORDING_NOT_FOUND,
+        Code.RECORDING_TOO_LARGE,
+        Code.JOB_ID_CONFLICT,
+        Code.MODEL_NOT_DEPLOYED,
+        Code.SERVICE_BUSY,
+        Code.SUBMISSION_UNCERTAIN,
+        Code.UNREADABLE_JOB,
+    ),
     openapi_extra=documentation.needs("jobs/write"),
     tags=["jobs"],
 )
 async def submit_job(submission: contract.JobSubmission) -> JSONResponse:
-    """Submit a recording for analysis. Scope jobs/write. Safe to repeat."""
+    """Submit a recording for analysis. Scope jobs/write. Safe to repeat.
+
+    A repeat has the same jobId, s3Key and options, and the recording the same content (its ETag);
+    requestTime is no part of it. Anything else under a jobId that is taken is a conflict.
+    """
     accepted = submitting.accept(submission, job_table(), configuration())
     count("JobsAccepted" if accepted.is_new else "JobsRepeated")
     logger.info(
@@ -58,7 +113,7 @@ async def submit_job(submission: contract.JobSubmission) -> JSONResponse:
         size_bytes=accepted.job.recording_bytes,
     )
     if not accepted.is_new:
-        return JSONResponse(views.full(accepted.job))
+        return JSONResponse(views.full(accepted.job, configuration()))
     # Relative, and so right under any stage name or domain.
     return JSONResponse(
         views.summary(accepted.job),
@@ -70,7 +125,9 @@ async def submit_job(submission: contract.JobSubmission) -> JSONResponse:
 @app.get(
     "/jobs",
     response_model=contract.JobList,
-    responses=documentation.responses(400, 422),
+    responses=documentation.responses(
+        Code.INVALID_NEXT_TOKEN, Code.INVALID_FIELD, Code.REPEATED_PARAMETER
+    ),
     openapi_extra=documentation.needs("jobs/read"),
     tags=["jobs"],
 )
@@ -81,10 +138,13 @@ async def list_jobs(
         str | None, Query(alias="nextToken", description="From the page before")
     ] = None,
 ) -> JSONResponse:
-    """List jobs, newest first. Scope jobs/read."""
+    """List jobs, newest first. Scope jobs/read.
+
+    The listing follows the jobs with a short delay; GET /jobs/{jobId} does not.
+    """
     before = paging.decode(next_token, status) if next_token is not None else None
     found = job_table().newest(status=status, limit=limit + 1, before=before)
-    page: dict[str, Any] = {"jobs": [views.summary(job) for job in found[:limit]]}
+    page: dict[str, Any] = {"jobs": [views.listed(job) for job in found[:limit]]}
     if len(found) > limit:
         page["nextToken"] = paging.encode(found[limit - 1].listing_key, status)
     return JSONResponse(page)
@@ -93,7 +153,7 @@ async def list_jobs(
 @app.get(
     "/jobs/{jobId}",
     response_model=contract.JobView,
-    responses=documentation.responses(404),
+    responses=documentation.responses(Code.JOB_NOT_FOUND, Code.UNREADABLE_JOB),
     openapi_extra=documentation.needs("jobs/read"),
     tags=["jobs"],
 )
@@ -102,30 +162,36 @@ async def get_job(jobId: str) -> JSONResponse:  # noqa: N803 - the contract's ow
     job = job_table().get(jobId) if contract.is_job_id(jobId) else None
     if job is None:
         raise errors.job_not_found()
-    return JSONResponse(views.full(job))
+    return JSONResponse(views.full(job, configuration()))
 
 
 @app.post(
     "/uploads",
     status_code=HTTPStatus.CREATED,
     response_model=contract.UploadView,
-    responses=documentation.responses(400, 413, 422),
+    responses=documentation.UPLOAD
+    | documentation.responses(*documentation.BODY, Code.RECORDING_TOO_LARGE),
     openapi_extra=documentation.needs("jobs/write"),
     tags=["uploads"],
 )
 async def create_upload(request: contract.UploadRequest) -> JSONResponse:
-    """Ask where to send a new recording. Scope jobs/write."""
+    """Ask where to send a recording. Scope jobs/write.
+
+    With sha256, the recording's key follows from its content: the same content again is the same
+    recording and need not be sent, and an interrupted upload goes on where it ended.
+    """
     view = uploads.begin(request, configuration())
-    logger.info(
-        "upload begun", size_bytes=request.sizeBytes, parts=len(view.get("parts") or [None])
-    )
+    if view["kind"] == contract.UploadKind.PRESENT:
+        logger.info("upload not needed", size_bytes=request.sizeBytes)
+        return JSONResponse(view)
+    logger.info("upload begun", size_bytes=request.sizeBytes, parts=len(view.get("parts", [None])))
     return JSONResponse(view, HTTPStatus.CREATED)
 
 
 @app.post(
     "/uploads/{uploadId}/complete",
     response_model=contract.CompletedUpload,
-    responses=documentation.responses(404, 409),
+    responses=documentation.responses(Code.UPLOAD_NOT_FOUND, Code.UPLOAD_INCOMPLETE),
     openapi_extra=documentation.needs("jobs/write"),
     tags=["uploads"],
 )
@@ -150,7 +216,7 @@ class _FailureGuard:
         except Exception as error:
             count("RequestsFailed")
             logger.exception("request failed", error_type=type(error).__name__)
-            await internal_error()(scope, receive, send)
+            await _answer(errors.internal_error())(scope, receive, send)
 
 
 app.add_middleware(_FailureGuard)
@@ -166,39 +232,38 @@ def base_path(request: Request) -> str:
 @app.exception_handler(errors.ApiError)
 async def _answer_api_error(_request: Request, error: errors.ApiError) -> JSONResponse:
     logger.info("request refused", code=error.code, http_status=error.status.value)
-    return JSONResponse(error.body(), error.status, error.headers)
+    return _answer(error)
+
+
+@app.exception_handler(UnreadableRowError)
+async def _answer_unreadable_row(_request: Request, error: UnreadableRowError) -> JSONResponse:
+    count("UnreadableRows")
+    logger.error("row cannot be read", job_id=error.job_id)
+    return _answer(errors.unreadable_job())
 
 
 @app.exception_handler(RequestValidationError)
 async def _answer_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
     refusal = _refusal(error)
     logger.info("request refused", code=refusal.code, http_status=refusal.status.value)
-    return JSONResponse(refusal.body(), refusal.status)
+    return _answer(refusal)
 
 
 @app.exception_handler(HTTPException)
 async def _answer_http_error(_request: Request, error: HTTPException) -> JSONResponse:
     code, message = {
-        HTTPStatus.BAD_REQUEST: ("malformed_json", "The body is not valid JSON."),
-        HTTPStatus.NOT_FOUND: ("no_such_route", "There is no such route."),
+        HTTPStatus.BAD_REQUEST: (Code.MALFORMED_JSON, "The body is not valid JSON."),
+        HTTPStatus.NOT_FOUND: (Code.NO_SUCH_ROUTE, "There is no such route."),
         HTTPStatus.METHOD_NOT_ALLOWED: (
-            "method_not_allowed",
+            Code.METHOD_NOT_ALLOWED,
             "This route does not have that method.",
         ),
-    }.get(HTTPStatus(error.status_code), ("bad_request", "The request cannot be served."))
+    }.get(HTTPStatus(error.status_code), (Code.BAD_REQUEST, "The request cannot be served."))
     return JSONResponse(errors.error_body(code, message), error.status_code, error.headers)
 
 
-def internal_error() -> JSONResponse:
-    """Return the answer to a request that we have failed."""
-    return JSONResponse(
-        errors.error_body(
-            "internal_error",
-            "The service failed. Send the same request again; if it stays, tell the operator "
-            "the time of this request.",
-        ),
-        HTTPStatus.INTERNAL_SERVER_ERROR,
-    )
+def _answer(error: errors.ApiError) -> JSONResponse:
+    return JSONResponse(error.body(), error.status, error.headers)
 
 
 def _refusal(error: RequestValidationError) -> errors.ApiError:
@@ -208,31 +273,22 @@ def _refusal(error: RequestValidationError) -> errors.ApiError:
     field = ".".join(where[1:]) or None
     if kind == "json_invalid":
         return errors.ApiError(
-            HTTPStatus.BAD_REQUEST, "malformed_json", "The body is not valid JSON."
+            HTTPStatus.BAD_REQUEST, Code.MALFORMED_JSON, "The body is not valid JSON."
         )
     if where == ["body"]:
         if kind == "missing":
             return errors.ApiError(
-                HTTPStatus.BAD_REQUEST, "missing_body", "The request needs a JSON body."
+                HTTPStatus.BAD_REQUEST, Code.MISSING_BODY, "The request needs a JSON body."
             )
         return errors.ApiError(
             HTTPStatus.BAD_REQUEST,
-            "not_an_object",
+            Code.NOT_AN_OBJECT,
             "The body must be a JSON object, sent as Content-Type: application/json.",
         )
     if kind == "extra_forbidden":
-        # The name is the caller's own text: shown back only where it is harmless and short.
-        known_shape = field is not None and contract.is_field_name(field)
-        return errors.ApiError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "unknown_field",
-            "This field is not known.",
-            field=field if known_shape else None,
-        )
+        return errors.unknown_field(_shown(field) if field else None)
     if kind == "missing":
-        return errors.ApiError(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "missing_field", "This field is needed.", field=field
-        )
-    return errors.ApiError(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "invalid_field", f"{first['msg']}.", field=field
-    )
+        return errors.missing_field(field)
+    if kind == "string_pattern_mismatch":
+        return errors.invalid_field(field, contract.PATTERNS_IN_WORDS[first["ctx"]["pattern"]])
+    return errors.invalid_field(field, first["msg"])

@@ -14,11 +14,27 @@ from femo_jobs.jobs import JobStatus, timestamp
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+SHA256_PATTERN = r"^[0-9a-f]{64}$"
+PATTERNS_IN_WORDS = {
+    JOB_ID_PATTERN: "must be 1 to 64 of A-Z a-z 0-9 . _ -, first a letter or digit",
+    FILE_NAME_PATTERN: "must be 1 to 128 of A-Z a-z 0-9 . _ -, first a letter or digit; "
+    "it only names the copy that is kept, and need not be the file's own name",
+    SHA256_PATTERN: "must be 64 hexadecimal digits in lower case",
+}
+# No belt is older, and what lies outside is a clock that was never set.
+EARLIEST_REQUEST = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST_REQUEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+PART_BYTES = 32 * 1024 * 1024
+MAX_PARTS = 160  # 5 GiB, the largest recording that the template's parameter admits
 
 
 def _instant(text: str) -> str:
     """Return an ISO 8601 time as UTC with milliseconds, so that equal instants are equal texts."""
     try:
+        # Beyond these it overlooks a NUL and what follows.
+        if not re.fullmatch(r"[0-9A-Za-z:.,+-]+", text):
+            raise ValueError
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise PydanticCustomError(
@@ -28,10 +44,11 @@ def _instant(text: str) -> str:
         raise PydanticCustomError("time_format", "must be an ISO 8601 date and time, with a T")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    try:
-        return timestamp(moment)
-    except (OverflowError, ValueError):
-        raise PydanticCustomError("time_format", "must be a time in the years 1 to 9999") from None
+    if not EARLIEST_REQUEST <= moment < LATEST_REQUEST:
+        raise PydanticCustomError(
+            "time_range", "must lie in the years 2000 to 2099; leave it out if the clock is not set"
+        )
+    return timestamp(moment)
 
 
 class Body(BaseModel):
@@ -65,7 +82,8 @@ class JobSubmission(Body):
         str | None,
         Field(
             max_length=40,
-            description="ISO 8601; UTC where it names no zone",
+            description="ISO 8601, years 2000 to 2099; UTC where it names no zone. Kept with the "
+            "job, and no part of what makes a request a repeat",
             json_schema_extra={"format": "date-time"},
         ),
         AfterValidator(lambda text: None if text is None else _instant(text)),
@@ -107,30 +125,60 @@ class JobView(BaseModel):
     processing_time_seconds: float | None = None
     output_type: Literal["events", "metadata"] | None = None
     result: dict[str, Any] | None = Field(
-        default=None, description="The result, where it is small enough to be sent here"
+        default=None,
+        description="The result. Absent while there is none yet, and where it is too large to be "
+        "sent here; null where it was made but cannot be read: then error says why",
     )
     resultLocation: str | None = Field(default=None, description="The result, as an s3:// URI")
     resultUrl: str | None = Field(
-        default=None, description="Where the whole response can be fetched without a token"
+        default=None,
+        description="Where the whole response can be fetched without a token; absent where it "
+        "cannot be read",
     )
     resultUrlExpiresAt: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
-    error: JobErrorView | None = Field(default=None, description="Of a failed or expired job")
+    error: JobErrorView | None = Field(
+        default=None,
+        description="Of a failed or expired job; of a completed one whose result is gone or "
+        "damaged (result_unavailable) or cannot be read at the moment (result_unreachable)",
+    )
+
+
+class UnreadableJobView(BaseModel):
+    """A job that this version of the service cannot read, in its place in a listing."""
+
+    jobId: str
+    status: JobStatus
+    error: JobErrorView = Field(description="Its code is unreadable_job")
 
 
 class JobList(BaseModel):
     """A page of jobs, newest first, without their results."""
 
-    jobs: list[JobView]
+    jobs: list[JobView | UnreadableJobView]
     nextToken: str | None = Field(default=None, description="For the next page; absent on the last")
 
 
 class UploadRequest(Body):
-    """What is asked for with POST /uploads."""
+    """What is asked for with POST /uploads: a new key of that name, or the key of that content."""
 
-    fileName: Annotated[str, StringConstraints(pattern=FILE_NAME_PATTERN)] = Field(
-        description="Last part of the recording's key", examples=["recording.dat"]
+    fileName: Annotated[str, StringConstraints(pattern=FILE_NAME_PATTERN)] | None = Field(
+        default=None,
+        description="Last part of a new key. Needed without sha256, and not taken with it",
+        examples=["recording.dat"],
     )
     sizeBytes: int = Field(ge=1, description="Exact size of the file", examples=[45555230])
+    sha256: (
+        Annotated[
+            list[Annotated[str, StringConstraints(pattern=SHA256_PATTERN)]],
+            Field(min_length=1, max_length=MAX_PARTS),
+        ]
+        | None
+    ) = Field(
+        default=None,
+        description=f"SHA-256, in hexadecimal, of each {PART_BYTES} bytes of the file in their "
+        "order; the last may be shorter. The key follows from them, S3 holds the bytes to them, "
+        "and what is there under this key is never overwritten",
+    )
 
 
 class UploadKind(StrEnum):
@@ -138,6 +186,7 @@ class UploadKind(StrEnum):
 
     SINGLE = "single"
     MULTIPART = "multipart"
+    PRESENT = "present"
 
 
 class UploadPart(BaseModel):
@@ -147,6 +196,7 @@ class UploadPart(BaseModel):
     offsetBytes: int
     sizeBytes: int
     url: str = Field(description="Send the part's bytes here with PUT, without a token")
+    headers: dict[str, str] = Field(description="Headers to send with them")
 
 
 class UploadView(BaseModel):
@@ -154,15 +204,25 @@ class UploadView(BaseModel):
 
     uploadId: str
     s3Key: str = Field(description="What to submit as s3Key once the upload is done")
-    kind: UploadKind
+    kind: UploadKind = Field(description="present: the content is there, nothing is to be sent")
     url: str | None = Field(
         default=None, description="single: send the file here with PUT, without a token"
     )
+    headers: dict[str, str] | None = Field(
+        default=None,
+        description="single: headers to send with the file. With If-None-Match among them, S3 "
+        "answers 412 where the same content has come meanwhile: then all is well",
+    )
     parts: list[UploadPart] | None = Field(
         default=None,
-        description="multipart: send each part, then POST /uploads/{uploadId}/complete",
+        description="multipart: send each part, then POST /uploads/{uploadId}/complete. Parts of "
+        "an interrupted upload that have arrived are left out",
     )
-    expiresAt: str = Field(json_schema_extra={"format": "date-time"})
+    expiresAt: str | None = Field(
+        default=None,
+        description="When the URLs end",
+        json_schema_extra={"format": "date-time"},
+    )
 
 
 class CompletedUpload(BaseModel):

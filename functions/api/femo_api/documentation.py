@@ -2,34 +2,98 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI
 
 from femo_api import contract
+from femo_api.errors import Code
 
 _DESCRIPTIONS = {
-    400: "Malformed: not JSON, empty, or a nextToken of another listing",
-    401: "No valid access token",
-    403: "The token lacks the scope of this route",
+    400: "Malformed: not a JSON object, or a nextToken of another listing",
+    401: "No valid access token, or one without the scope of this route",
+    403: "Refused by API Gateway, which answers so where a route does not exist",
     404: "There is no such thing",
     409: "In conflict with what is there",
     413: "Too large",
-    422: "A field is wrong, or unknown",
-    429: "Too many requests",
-    500: "The service failed",
+    422: "A field or parameter is wrong, missing, unknown or repeated",
+    429: "Too many requests; see Retry-After",
+    500: "The service failed, or cannot read what it holds",
     503: "No model is in service, or the service is busy; see Retry-After",
+    504: "No answer in time",
 }
+_STATUSES = {
+    Code.MALFORMED_JSON: 400,
+    Code.MISSING_BODY: 400,
+    Code.NOT_AN_OBJECT: 400,
+    Code.INVALID_NEXT_TOKEN: 400,
+    Code.UNAUTHORIZED: 401,
+    Code.TOKEN_EXPIRED: 401,
+    Code.FORBIDDEN: 403,
+    Code.REQUEST_REFUSED: 403,
+    Code.RECORDING_NOT_FOUND: 404,
+    Code.JOB_NOT_FOUND: 404,
+    Code.UPLOAD_NOT_FOUND: 404,
+    Code.JOB_ID_CONFLICT: 409,
+    Code.UPLOAD_INCOMPLETE: 409,
+    Code.REQUEST_TOO_LARGE: 413,
+    Code.RECORDING_TOO_LARGE: 413,
+    Code.MISSING_FIELD: 422,
+    Code.INVALID_FIELD: 422,
+    Code.UNKNOWN_FIELD: 422,
+    Code.REPEATED_FIELD: 422,
+    Code.UNKNOWN_PARAMETER: 422,
+    Code.REPEATED_PARAMETER: 422,
+    Code.INVALID_S3_KEY: 422,
+    Code.EMPTY_RECORDING: 422,
+    Code.TOO_MANY_REQUESTS: 429,
+    Code.UNREADABLE_JOB: 500,
+    Code.INTERNAL_ERROR: 500,
+    Code.MODEL_NOT_DEPLOYED: 503,
+    Code.SERVICE_BUSY: 503,
+    Code.SUBMISSION_UNCERTAIN: 503,
+    Code.TIMEOUT: 504,
+}
+# What the function answers on any route, and what API Gateway answers on any that needs a token.
+_EVERYWHERE = (
+    Code.REQUEST_REFUSED,
+    Code.REQUEST_TOO_LARGE,
+    Code.UNKNOWN_PARAMETER,
+    Code.TOO_MANY_REQUESTS,
+    Code.INTERNAL_ERROR,
+    Code.TIMEOUT,
+)
+_WITH_TOKEN = (Code.UNAUTHORIZED, Code.TOKEN_EXPIRED, Code.FORBIDDEN)
+BODY = (
+    Code.MALFORMED_JSON,
+    Code.MISSING_BODY,
+    Code.NOT_AN_OBJECT,
+    Code.MISSING_FIELD,
+    Code.INVALID_FIELD,
+    Code.UNKNOWN_FIELD,
+    Code.REPEATED_FIELD,
+)
 
 
-def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def responses(*codes: Code, token: bool = True) -> dict[int | str, dict[str, Any]]:
     """Return the documentation of a route's errors: its own, and those of every route."""
     documented: dict[int | str, dict[str, Any]] = {}
-    for status in sorted({*statuses, 401, 403, 429, 500}):
-        documented[status] = {"model": contract.ErrorView, "description": _DESCRIPTIONS[status]}
-    for status in (429, 503):
-        if status in documented:
-            documented[status]["headers"] = {
+    found: Iterable[Code] = {*codes, *_EVERYWHERE, *(_WITH_TOKEN if token else ())}
+    for code in sorted(found, key=lambda code: (_STATUSES[code], code)):
+        status = _STATUSES[code]
+        answer = documented.setdefault(
+            status,
+            {
+                "model": contract.ErrorView,
+                "description": _DESCRIPTIONS[status],
+                "content": {"application/json": {"examples": {}}},
+            },
+        )
+        example = {"error": {"code": str(code), "message": "..."}}
+        answer["content"]["application/json"]["examples"][str(code)] = {"value": example}
+        if status in (429, 503):
+            answer["headers"] = {
                 "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}
             }
     return documented
@@ -43,6 +107,12 @@ SUBMITTED: dict[int | str, dict[str, Any]] = {
     202: {
         "description": "Accepted",
         "headers": {"Location": {"description": "The job", "schema": {"type": "string"}}},
+    },
+}
+UPLOAD: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": contract.UploadView,
+        "description": "The same content is there already: nothing to send",
     },
 }
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mangum import Mangum
 
 from femo_api import errors
-from femo_api.app import app, internal_error
+from femo_api.app import app
 from femo_jobs import clients
 from femo_jobs.observability import instrumented, logger
 
@@ -29,24 +29,17 @@ if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway."""
     if len(event.get("body") or "") > MAX_BODY_CHARACTERS:
-        return {
-            "statusCode": 413,
-            "headers": {"Content-Type": "application/json"},
-            "body": json.dumps(
-                errors.error_body(
-                    "request_too_large",
-                    f"The body is larger than {MAX_BODY_CHARACTERS // 1024} KiB. "
-                    "Recordings are sent to the URLs of POST /uploads.",
-                )
-            ),
-        }
+        return _answer(errors.request_too_large(MAX_BODY_CHARACTERS))
     try:
         return _adapter(event, context)  # type: ignore[arg-type]
     except Exception:
         logger.exception("request failed", route=event.get("resource"))
-        answer = internal_error()
-        return {
-            "statusCode": answer.status_code,
-            "headers": {"Content-Type": "application/json"},
-            "body": bytes(answer.body).decode(),
-        }
+        return _answer(errors.internal_error())
+
+
+def _answer(error: errors.ApiError) -> dict[str, Any]:
+    return {
+        "statusCode": error.status.value,
+        "headers": {"Content-Type": "application/json"},
+        "body": json.dumps(error.body()),
+    }

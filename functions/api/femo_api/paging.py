@@ -5,13 +5,18 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 from http import HTTPStatus
 
-from femo_api.errors import ApiError
+from femo_api.errors import ApiError, Code
 from femo_jobs.jobs import JobStatus
 
 _CHECK_BYTES = 9
 _MAX_LENGTH = 400
+# A job's time of creation and id, as Job.listing_key has them.
+_LISTING_KEY = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{12}Z#[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII
+)
 
 
 def encode(listing_key: str, status: JobStatus | None) -> str:
@@ -39,12 +44,14 @@ def decode(token: str, status: JobStatus | None) -> str:
         version, of_status, listing_key = payload.decode().split("|", 2)
         if check != _check(payload) or version != "1" or of_status != (status or ""):
             raise ValueError("changed")
+        if not _LISTING_KEY.fullmatch(listing_key):
+            raise ValueError("no place in a listing")
         if encode(listing_key, status) != token:
             raise ValueError("not canonical")
     except (ValueError, binascii.Error) as error:
         raise ApiError(
             HTTPStatus.BAD_REQUEST,
-            "invalid_next_token",
+            Code.INVALID_NEXT_TOKEN,
             "nextToken is not one that this listing has given. Start again without it.",
             field="nextToken",
         ) from error

@@ -41,7 +41,7 @@ def locate(text: str, settings: Configuration) -> Location:
     except LocationError as error:
         raise errors.ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid_s3_key",
+            errors.Code.INVALID_S3_KEY,
             f"s3Key cannot be used: {error}.",
             field="s3Key",
         ) from error
@@ -58,15 +58,18 @@ def find(location: Location, settings: Configuration) -> Recording:
     try:
         head = clients.s3().head_object(Bucket=location.bucket, Key=location.key)
     except ClientError as error:
-        # 403: a bucket that was admitted, but whose owner does not let us read.
-        if error.response["Error"]["Code"] in ("404", "NoSuchKey", "403", "AccessDenied"):
+        code = error.response["Error"]["Code"]
+        # 403: a bucket that was admitted, but whose owner does not let us read. Of our own bucket
+        # it is a fault of ours, and the recording may well be there.
+        denied = code in ("403", "AccessDenied") and location.bucket != settings.recordings_bucket
+        if denied or code in ("404", "NoSuchKey"):
             raise errors.recording_not_found() from error
         raise
     size = head["ContentLength"]
     if size == 0:
         raise errors.ApiError(
             HTTPStatus.UNPROCESSABLE_ENTITY,
-            "empty_recording",
+            errors.Code.EMPTY_RECORDING,
             "The recording is empty.",
             field="s3Key",
         )

@@ -56,7 +56,7 @@ def accept(submission: JobSubmission, table: JobTable, settings: Configuration) 
         existing = table.get(submission.jobId)
         if existing is None:
             raise
-        _refuse_conflict(existing, request)
+        _refuse_conflict(existing, request, etag=None)
         if existing.is_queued_for_inference or existing.status is not JobStatus.QUEUED:
             return Accepted(existing, is_new=False)
         raise
@@ -72,7 +72,7 @@ def accept(submission: JobSubmission, table: JobTable, settings: Configuration) 
         )
         if table.add(job):
             return Accepted(_queue(job, table, settings), is_new=True)
-        other = _after_its_attempt(submission.jobId, request, table, own=job.submission_id)
+        other = _after_its_attempt(job, table)
         if other is None:
             continue  # the other attempt was refused and has taken its row back
         if other.submission_id == job.submission_id:
@@ -85,19 +85,17 @@ def accept(submission: JobSubmission, table: JobTable, settings: Configuration) 
     raise errors.submission_uncertain()
 
 
-def _after_its_attempt(
-    job_id: str, request: JobRequest, table: JobTable, *, own: str
-) -> Job | None:
+def _after_its_attempt(own: Job, table: JobTable) -> Job | None:
     """Return the existing job once the attempt that is queueing it has had time to end."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
-        job = table.get(job_id)
+        job = table.get(own.job_id)
         if job is None:
             return None
-        _refuse_conflict(job, request)
+        _refuse_conflict(job, own.request, etag=own.recording_etag)
         if job.is_queued_for_inference or job.status is not JobStatus.QUEUED:
             return job
-        if job.submission_id == own:
+        if job.submission_id == own.submission_id:
             return job
         left_behind = time.time() - job.submission_at > ATTEMPT_SECONDS
         if left_behind or time.monotonic() > give_up:
@@ -105,9 +103,16 @@ def _after_its_attempt(
         time.sleep(LOOK_EVERY_SECONDS)
 
 
-def _refuse_conflict(job: Job, request: JobRequest) -> None:
+def _refuse_conflict(job: Job, request: JobRequest, *, etag: str | None) -> None:
+    """Refuse a request that is not the job's own.
+
+    ``etag`` is that of the recording's content as it is now; None where there is none. The same
+    content under another version of the object is the same recording.
+    """
     if job.request.digest() != request.digest():
         raise errors.job_conflict()
+    if etag is not None and job.recording_etag is not None and job.recording_etag != etag:
+        raise errors.recording_conflict()
 
 
 def _queue(job: Job, table: JobTable, settings: Configuration) -> Job:

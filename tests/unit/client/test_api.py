@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from femo_client.api import ApiError, Credentials, JobsApi
+from femo_client.api import ApiError, Credentials, JobsApi, UnusableInputError
 
 URL = "https://api.example/dev"
 CREDENTIALS = Credentials("https://auth.example/oauth2/token", "id", "secret")
@@ -110,8 +111,8 @@ def test_every_byte_of_a_large_recording_is_sent_to_its_part(tmp_path: Path) -> 
     path = tmp_path / "night.dat"
     path.write_bytes(content)
     parts = [
-        {"offsetBytes": 0, "sizeBytes": 1000, "url": "https://s3.example/1"},
-        {"offsetBytes": 1000, "sizeBytes": 1560, "url": "https://s3.example/2"},
+        {"offsetBytes": 0, "sizeBytes": 1000, "url": "https://s3.example/1", "headers": {"a": "1"}},
+        {"offsetBytes": 1000, "sizeBytes": 1560, "url": "https://s3.example/2", "headers": {}},
     ]
     begun = {"uploadId": "u", "s3Key": "uploads/u/night.dat", "kind": "multipart", "parts": parts}
     service = Service(
@@ -128,11 +129,224 @@ def test_every_byte_of_a_large_recording_is_sent_to_its_part(tmp_path: Path) -> 
     assert service.asked("/1")[0].content + service.asked("/2")[0].content == content
     assert sum(arrived) == len(content)
     assert json.loads(service.asked("/dev/uploads")[0].content) == {
-        "fileName": "night.dat",
         "sizeBytes": 2560,
+        "sha256": [hashlib.sha256(content).hexdigest()],
     }
     assert "Authorization" not in service.asked("/1")[0].headers
+    assert service.asked("/1")[0].headers["a"] == "1"
     assert service.requests[-1].url.path.endswith("/complete")
+
+
+SINGLE = {
+    "uploadId": "u",
+    "s3Key": "uploads/u/recording.dat",
+    "kind": "single",
+    "url": "https://s3.example/put?signed",
+    "headers": {"If-None-Match": "*"},
+}
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    path = tmp_path / "Möller 2. Nacht.dat"
+    path.write_bytes(b"a recording")
+    return path
+
+
+def test_a_file_of_any_name_is_uploaded_and_its_name_goes_nowhere(recording: Path) -> None:
+    service = Service({"POST /dev/uploads": answering(201, SINGLE), "PUT /put": answering(200, {})})
+    with service.client() as api:
+        assert api.upload(recording) == SINGLE["s3Key"]
+    assert service.asked("/put")[0].headers["If-None-Match"] == "*"
+    assert service.asked("/put")[0].content == b"a recording"
+    for request in service.requests:
+        assert b"Nacht" not in request.content + str(request.url).encode()
+
+
+def test_what_is_there_already_is_not_sent_again_and_counts_as_arrived(recording: Path) -> None:
+    present = {"uploadId": "u", "s3Key": "k", "kind": "present"}
+    service = Service({"POST /dev/uploads": answering(200, present)})
+    arrived: list[int] = []
+    with service.client() as api:
+        assert api.upload(recording, on_bytes=arrived.append) == "k"
+    assert sum(arrived) == 11
+
+
+def test_a_content_that_came_from_elsewhere_meanwhile_is_a_success(recording: Path) -> None:
+    service = Service({"POST /dev/uploads": answering(201, SINGLE), "PUT /put": answering(412, {})})
+    with service.client() as api:
+        assert api.upload(recording) == SINGLE["s3Key"]
+
+
+def test_an_interrupted_upload_sends_what_is_missing_alone(recording: Path) -> None:
+    part = {"offsetBytes": 2, "sizeBytes": 9, "url": "https://s3.example/put", "headers": {}}
+    begun = {"uploadId": "u", "s3Key": "k", "kind": "multipart", "parts": [part]}
+    service = Service(
+        {
+            "POST /dev/uploads": answering(201, begun),
+            "PUT /put": answering(200, {}),
+            "POST /dev/uploads/u/complete": answering(200, {}),
+        }
+    )
+    arrived: list[int] = []
+    with service.client() as api:
+        api.upload(recording, on_bytes=arrived.append)
+    assert service.asked("/put")[0].content == b"recording"
+    assert arrived == [2, 9]
+
+
+def test_an_upload_whose_urls_have_run_out_is_begun_again(recording: Path) -> None:
+    statuses = iter([403, 200])
+    service = Service(
+        {
+            "POST /dev/uploads": answering(201, SINGLE),
+            "PUT /put": lambda _request: httpx.Response(next(statuses)),
+        }
+    )
+    with service.client() as api:
+        assert api.upload(recording) == SINGLE["s3Key"]
+    assert len(service.asked("/dev/uploads")) == 2
+
+
+def test_an_upload_that_is_refused_for_good_is_not_begun_for_ever(recording: Path) -> None:
+    refusal = "<Error><Code>AccessDenied</Code></Error>"
+    service = Service(
+        {
+            "POST /dev/uploads": answering(201, SINGLE),
+            "PUT /put": lambda _request: httpx.Response(403, text=refusal),
+        }
+    )
+    with service.client() as api, pytest.raises(ApiError) as error:
+        api.upload(recording)
+    assert (error.value.status, error.value.code) == (403, "AccessDenied")
+    assert len(service.asked("/dev/uploads")) == 2
+
+
+def test_an_empty_file_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    (tmp_path / "empty.dat").touch()
+    service = Service({})
+    with service.client() as api, pytest.raises(UnusableInputError, match="empty"):
+        api.upload(tmp_path / "empty.dat")
+    assert not service.requests
+
+
+@pytest.mark.parametrize("job_id", ["../jobs", "", "a/b", "a?limit=1", "a#b", "..", "a" * 65, "ä"])
+def test_an_id_never_becomes_another_address(job_id: str) -> None:
+    service = Service({})
+    with service.client() as api, pytest.raises(UnusableInputError, match="1 to 64"):
+        api.status(job_id)
+    assert not service.requests
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Make no pauses, but note how long they would have been (s)."""
+    noted: list[float] = []
+    monkeypatch.setattr("femo_client.api.time.sleep", noted.append)
+    return noted
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("asked", ["5", "Wed, 01 Jan 2200 00:00:00 GMT", "nonsense", ""])
+def test_a_service_that_asks_for_time_is_given_it(
+    pauses: list[float], status: int, asked: str
+) -> None:
+    answers = iter([status, 200])
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        body = {"error": {"code": "service_busy", "message": "x"}, "status": "Queued"}
+        return httpx.Response(next(answers), json=body, headers={"Retry-After": asked})
+
+    service = Service({"GET /dev/jobs/a": answer})
+    with service.client() as api:
+        if "2200" in asked:
+            # longer than a caller would want to sit through
+            with pytest.raises(ApiError) as error:
+                api.status("a")
+            assert error.value.retry_after
+            assert error.value.retry_after > 1e6
+            assert not pauses
+        else:
+            assert api.status("a")["status"] == "Queued"
+            assert pauses == [5.0 if asked == "5" else 0.0]
+
+
+def test_a_stack_without_a_model_is_told_at_once(pauses: list[float]) -> None:
+    refusal = {"error": {"code": "model_not_deployed", "message": "No model."}}
+    service = Service(
+        {
+            "POST /dev/jobs": lambda _request: httpx.Response(
+                503, json=refusal, headers={"Retry-After": "60"}
+            )
+        }
+    )
+    with service.client() as api, pytest.raises(ApiError) as error:
+        api.submit({"jobId": "a", "s3Key": "k"})
+    assert (error.value.code, error.value.retry_after) == ("model_not_deployed", 60.0)
+    assert len(service.asked("/dev/jobs")) == 1
+
+
+def test_a_token_that_was_revoked_is_renewed_once() -> None:
+    statuses = iter([200, 401, 200, 401])
+    service = Service(
+        {
+            "GET /dev/jobs/a": lambda _request: httpx.Response(
+                next(statuses),
+                json={"status": "Queued", "error": {"code": "unauthorized", "message": "x"}},
+            )
+        }
+    )
+    with service.client() as api:
+        api.status("a")
+        api.status("a")
+    assert service.requests[-1].headers["Authorization"] == "Bearer token-2"
+
+
+def test_a_token_without_the_scope_is_not_renewed_for_ever() -> None:
+    refusal = {"error": {"code": "unauthorized", "message": "x"}}
+    service = Service({"POST /dev/jobs": answering(401, refusal)})
+    with service.client() as api, pytest.raises(ApiError) as error:
+        api.submit({"jobId": "a", "s3Key": "k"})
+    assert error.value.status == 401
+    assert len(service.asked("/dev/jobs")) == 1
+
+
+def test_a_refused_sign_in_is_told_as_such() -> None:
+    def refuse(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(400, json={"error": "invalid_client"})
+
+    with (
+        JobsApi(URL, CREDENTIALS, transport=httpx.MockTransport(refuse)) as api,
+        pytest.raises(ApiError, match="refused the sign-in") as error,
+    ):
+        api.status("a")
+    assert error.value.code == "invalid_client"
+
+
+@pytest.mark.parametrize("body", ["", "[]", "<html>", '"x"', '{"expires_in": 5}', "{"])
+def test_an_answer_that_is_none_of_ours_is_an_error_and_no_traceback(body: str) -> None:
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=body)
+
+    with (
+        JobsApi(URL, CREDENTIALS, transport=httpx.MockTransport(answer)) as api,
+        pytest.raises(ApiError) as error,
+    ):
+        api.status("a")
+    assert error.value.code == "bad_answer"
+    service = Service({"GET /dev/jobs/a": answer})
+    if body != '{"expires_in": 5}':
+        with service.client() as api, pytest.raises(ApiError) as error:
+            api.status("a")
+        assert error.value.code == "bad_answer"
+
+
+def test_an_error_names_the_field_at_fault() -> None:
+    refusal = {"error": {"code": "invalid_field", "message": "x", "field": "requestTime"}}
+    service = Service({"POST /dev/jobs": answering(422, refusal)})
+    with service.client() as api, pytest.raises(ApiError) as error:
+        api.submit({"jobId": "a", "s3Key": "k"})
+    assert error.value.field == "requestTime"
 
 
 def test_waiting_ends_with_the_job_and_not_before() -> None:

@@ -242,19 +242,24 @@ def call() -> Callable[..., Answer]:
         path: str,
         body: Any = None,
         *,
-        query: dict[str, str] | None = None,
+        query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
     ) -> Answer:
         request = copy.deepcopy(event("api_submit_job"))
+        several = {
+            name: value if isinstance(value, list) else [value]
+            for name, value in (query or {}).items()
+        }
         request |= {
             "httpMethod": method,
             "path": path,
             "resource": path,
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
-            "queryStringParameters": query,
-            "multiValueQueryStringParameters": (
-                {name: [value] for name, value in query.items()} if query else None
+            # API Gateway gives of a repeated parameter the last here, and all there.
+            "queryStringParameters": (
+                {name: values[-1] for name, values in several.items()} if several else None
             ),
+            "multiValueQueryStringParameters": several or None,
         }
         request["requestContext"] |= {"path": f"/dev{path}", "httpMethod": method}
         for name, value in (headers or {}).items():

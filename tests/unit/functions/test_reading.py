@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from femo_jobs import clients, outcomes
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import Job, JobError, JobRequest, JobStatus, JobTable, Outcome, new_job
 
-from .conftest import RECORDINGS, REQUESTS, Answer, failure_uri, output_uri, put, result_of
+from .conftest import RECORDINGS, REQUESTS, TABLE, Answer, failure_uri, output_uri, put, result_of
 
 Call = Callable[..., Answer]
 
@@ -76,7 +77,149 @@ def test_a_result_that_has_been_deleted_leaves_the_job_readable(
     clients.s3().delete_object(Bucket=REQUESTS, Key="results/a.out")
     answer = call("GET", "/jobs/a")
     assert (answer.status, answer.body["status"]) == (200, "Completed")
-    assert "result" not in answer.body
+    assert_without_result(answer, "result_unavailable")
+
+
+def assert_without_result(answer: Answer, code: str) -> None:
+    """The job is told as completed, with a reason, and no address that leads nowhere."""
+    assert (answer.status, answer.body["status"]) == (200, "Completed")
+    assert answer.body["result"] is None
+    assert answer.body["error"]["code"] == code
+    assert answer.body["error"]["message"]
+    assert "resultUrl" not in answer.body
+    assert "resultUrlExpiresAt" not in answer.body
+
+
+def test_a_large_result_that_has_been_deleted_has_no_dead_address(
+    call: Call, completed: Callable[..., None]
+) -> None:
+    completed("a", result_of("a", result={"events": ["x" * 1000] * 1100}))
+    clients.s3().delete_object(Bucket=REQUESTS, Key="results/a.out")
+    assert_without_result(call("GET", "/jobs/a"), "result_unavailable")
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe\x00",
+        b"[" * 100_000,
+        b'{"jobId": "a"}',
+        b'{"result": null}',
+        b'{"result": "text"}',
+        b'{"result": {"rate": NaN}}',
+        b'{"result": {"text": "\\ud800"}}',
+        b'{"result": {"rate": Infinity}}',
+    ],
+)
+def test_a_damaged_result_leaves_the_job_readable(
+    call: Call, completed: Callable[..., None], damaged: bytes
+) -> None:
+    completed("a", result_of("a"))
+    put(output_uri("a"), damaged)
+    assert_without_result(call("GET", "/jobs/a"), "result_unavailable")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "SlowDown", "InternalError"])
+def test_a_result_that_s3_does_not_give_at_the_moment_is_not_told_as_gone(
+    call: Call, completed: Callable[..., None], code: str
+) -> None:
+    completed("a", result_of("a"))
+    with Stubber(clients.s3()) as s3:
+        s3.add_client_error("get_object", code, http_status_code=403)
+        assert_without_result(call("GET", "/jobs/a"), "result_unreachable")
+    assert call("GET", "/jobs/a").body["result"] == result_of("a")["result"]
+
+
+@pytest.mark.parametrize(
+    "location", ["nowhere", "s3://", f"s3://{RECORDINGS}/a.dat", f"s3://{REQUESTS}/requests/a.json"]
+)
+def test_no_address_is_signed_for_what_is_no_result(
+    call: Call, completed: Callable[..., None], location: str
+) -> None:
+    completed("a", result_of("a"))
+    overwrite("a", outputLocation={"S": location})
+    assert_without_result(call("GET", "/jobs/a"), "result_unavailable")
+
+
+def overwrite(job_id: str, **attributes: dict[str, Any] | None) -> None:
+    """Change attributes of a row by other means than our code; None takes one away."""
+    client = clients.dynamodb()
+    item = client.get_item(TableName=TABLE, Key={"jobId": {"S": job_id}})["Item"]
+    changed: dict[str, Any] = {**item, **attributes}
+    client.put_item(TableName=TABLE, Item={k: v for k, v in changed.items() if v is not None})
+
+
+UNREADABLE = [
+    {"recordingUri": None},
+    {"submissionId": None},
+    {"deadline": {"S": "tomorrow"}},
+    {"extractEvents": {"NULL": True}},
+    {"recordingUri": {"M": {"key": {"S": "a"}}}},
+]
+
+
+@pytest.mark.parametrize("change", UNREADABLE)
+def test_a_row_that_cannot_be_read_hides_no_other_job_and_is_told(
+    call: Call, table: JobTable, change: dict[str, Any]
+) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        table.add(row(name, f"2025-06-04T14:30:0{number}.000Z"))
+    overwrite("b", **change)
+    answer = call("GET", "/jobs")
+    assert answer.status == 200
+    assert [job["jobId"] for job in answer.body["jobs"]] == ["c", "b", "a"]
+    unreadable = answer.body["jobs"][1]
+    assert (unreadable["status"], unreadable["error"]["code"]) == ("Queued", "unreadable_job")
+    alone = call("GET", "/jobs/b")
+    assert (alone.status, alone.code) == (500, "unreadable_job")
+
+
+def test_a_page_that_ends_with_an_unreadable_row_leads_on_to_the_next(
+    call: Call, table: JobTable
+) -> None:
+    for number, name in enumerate(("a", "b", "c")):
+        table.add(row(name, f"2025-06-04T14:30:0{number}.000Z"))
+    overwrite("b", deadline=None)
+    page = call("GET", "/jobs", query={"limit": "2"}).body
+    page = call("GET", "/jobs", query={"limit": "2", "nextToken": page["nextToken"]}).body
+    assert [job["jobId"] for job in page["jobs"]] == ["a"]
+
+
+def test_a_job_of_an_unknown_status_is_told_as_unreadable(call: Call, table: JobTable) -> None:
+    table.add(row("a"))
+    overwrite("a", status={"S": "Cancelled"})
+    answer = call("GET", "/jobs/a")
+    assert (answer.status, answer.code) == (500, "unreadable_job")
+    assert call("GET", "/jobs").status == 200
+
+
+def test_a_job_that_settles_while_it_is_listed_is_shown_once_and_as_settled(
+    call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(5):
+        table.add(row(f"job-{number}", f"2025-06-04T14:30:0{number}.000Z"))
+    newest_of = JobTable._newest_of
+
+    def and_then_it_settles(self: JobTable, status: JobStatus, *rest: Any) -> Any:
+        found = newest_of(self, status, *rest)
+        if status is JobStatus.QUEUED:
+            for number in range(5):
+                self.settle(
+                    f"job-{number}", Outcome(JobStatus.EXPIRED, "x", error=outcomes.EXPIRED)
+                )
+        return found
+
+    monkeypatch.setattr(JobTable, "_newest_of", and_then_it_settles)
+    page = call("GET", "/jobs", query={"limit": "3"}).body
+    assert [(job["jobId"], job["status"]) for job in page["jobs"]] == [
+        (f"job-{number}", "Expired") for number in (4, 3, 2)
+    ]
+    page = call("GET", "/jobs", query={"limit": "3", "nextToken": page["nextToken"]}).body
+    assert [job["jobId"] for job in page["jobs"]] == ["job-1", "job-0"]
 
 
 def test_a_failed_job_says_why(call: Call, table: JobTable) -> None:
@@ -143,6 +286,51 @@ def test_a_listing_of_one_status_shows_no_other(call: Call, table: JobTable) -> 
 def test_an_empty_listing_is_a_listing(call: Call) -> None:
     answer = call("GET", "/jobs")
     assert (answer.status, answer.body) == (200, {"jobs": []})
+
+
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/jobs", {"nexttoken": "x"}),
+        ("/jobs", {"nextToken ": "x"}),
+        ("/jobs", {"Status": "Queued"}),
+        ("/jobs", {"limit": "3", "page": "2"}),
+        ("/jobs/a", {"verbose": "1"}),
+        ("/health", {"x": ""}),
+        ("/openapi.json", {"x": "y"}),
+    ],
+)
+def test_a_misspelt_parameter_is_not_overlooked(
+    call: Call, table: JobTable, path: str, query: dict[str, str]
+) -> None:
+    table.add(row("a"))
+    answer = call("GET", path, query=query)
+    assert (answer.status, answer.code) == (422, "unknown_parameter")
+    wrong = list(query)[-1]
+    assert answer.body["error"].get("field") == (wrong if wrong.strip() == wrong else None)
+
+
+def test_a_strange_parameter_is_not_shown_back(call: Call) -> None:
+    answer = call("GET", "/jobs", query={"<script>": "1"})
+    assert (answer.status, answer.code) == (422, "unknown_parameter")
+    assert "script" not in json.dumps(answer.body)
+
+
+def test_a_parameter_given_twice_is_refused(call: Call) -> None:
+    answer = call("GET", "/jobs", query={"limit": ["1", "2"]})
+    assert (answer.status, answer.code) == (422, "repeated_parameter")
+    assert answer.body["error"]["field"] == "limit"
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["", "#", "x", "2025-06-04T14:30:00.000Z", "2025-06-04T14:30:00.000Z#", "\x00", "a" * 200, "é"],
+)
+def test_a_forged_token_is_refused_where_it_names_no_place(call: Call, place: str) -> None:
+    from femo_api import paging
+
+    answer = call("GET", "/jobs", query={"nextToken": paging.encode(place, None)})
+    assert (answer.status, answer.code) == (400, "invalid_next_token")
 
 
 @pytest.mark.parametrize(

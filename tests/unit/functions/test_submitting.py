@@ -14,7 +14,7 @@ from femo_jobs import clients
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import Job, JobStatus, JobTable, Outcome
 
-from .conftest import ADDITIONAL, RECORDINGS, REQUESTS, Answer, put
+from .conftest import ADDITIONAL, RECORDINGS, REQUESTS, TABLE, Answer, put
 
 Call = Callable[..., Answer]
 Queued = Callable[[str], None]
@@ -91,7 +91,13 @@ def test_a_repeat_is_known_when_its_recording_has_been_deleted(
 
 
 @pytest.mark.parametrize(
-    "change", [{"extractEvents": False}, {"requestTime": "2025-01-01T00:00:00Z"}, {"s3Key": "gone"}]
+    "change",
+    [
+        {"extractEvents": False},
+        {"removeHiccups": True},
+        {"includeFullIntervals": True},
+        {"s3Key": "gone"},
+    ],
 )
 def test_an_id_is_not_given_to_another_request(
     call: Call, queued: Queued, recording: str, change: dict[str, Any]
@@ -100,6 +106,118 @@ def test_an_id_is_not_given_to_another_request(
     call("POST", "/jobs", body_of("a-1", recording))
     answer = call("POST", "/jobs", body_of("a-1", recording) | change)
     assert (answer.status, answer.code) == (409, "job_id_conflict")
+
+
+@pytest.mark.parametrize("time", [None, "2025-06-04T14:30:05Z", "2030-01-01T00:00:00Z"])
+def test_a_repeat_that_tells_its_own_time_is_a_repeat(
+    call: Call, queued: Queued, recording: str, time: str | None
+) -> None:
+    queued("a-1")
+    first = call("POST", "/jobs", body_of("a-1", recording, requestTime="2025-06-04T14:30:00Z"))
+    again = call("POST", "/jobs", body_of("a-1", recording, requestTime=time))
+    assert (first.status, again.status) == (202, 200)
+    assert again.body == first.body
+
+
+def test_a_row_whose_stored_fingerprint_held_the_time_is_known_by_a_repeat(
+    call: Call, queued: Queued, recording: str
+) -> None:
+    queued("a-1")
+    call("POST", "/jobs", body_of("a-1", recording, requestTime="2025-06-04T14:30:00Z"))
+    clients.dynamodb().update_item(
+        TableName=TABLE,
+        Key={"jobId": {"S": "a-1"}},
+        UpdateExpression="SET requestDigest = :old REMOVE recordingETag",
+        ExpressionAttributeValues={":old": {"S": "0" * 64}},
+    )
+    assert call("POST", "/jobs", body_of("a-1", recording)).status == 200
+    changed = call("POST", "/jobs", body_of("a-1", recording, removeHiccups=True))
+    assert changed.status == 409
+
+
+def test_an_id_is_not_given_to_another_content_under_the_same_key(
+    call: Call, queued: Queued, recording: str
+) -> None:
+    queued("a-1")
+    call("POST", "/jobs", body_of("a-1", recording))
+    put(f"s3://{RECORDINGS}/{recording}", b"another recording")
+    answer = call("POST", "/jobs", body_of("a-1", recording))
+    assert (answer.status, answer.code) == (409, "job_id_conflict")
+    assert "overwritten" in answer.body["error"]["message"]
+
+
+def test_the_same_content_uploaded_again_is_the_same_recording(
+    call: Call, queued: Queued, recording: str, table: JobTable
+) -> None:
+    clients.s3().put_bucket_versioning(
+        Bucket=RECORDINGS, VersioningConfiguration={"Status": "Enabled"}
+    )
+    queued("a-1")
+    first = call("POST", "/jobs", body_of("a-1", recording))
+    put(f"s3://{RECORDINGS}/{recording}", b"a recording")
+    again = call("POST", "/jobs", body_of("a-1", recording))
+    assert (again.status, again.body) == (200, first.body)
+    versions = clients.s3().list_object_versions(Bucket=RECORDINGS)["Versions"]
+    assert len(versions) == 2
+
+
+def test_another_body_is_refused_while_the_first_is_still_being_queued(
+    call: Call, queued: Queued, recording: str, table: JobTable
+) -> None:
+    queued("a-1")
+    call("POST", "/jobs", body_of("a-1", recording))
+    under_way = replace(the(table.get("a-1")), output_location=None, failure_location=None)
+    clients.dynamodb().put_item(TableName=TABLE, Item=under_way.to_item())
+    answer = call("POST", "/jobs", body_of("a-1", recording, extractEvents=False))
+    assert (answer.status, answer.code) == (409, "job_id_conflict")
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [({}, "submission_uncertain"), ({"extractEvents": False}, "job_id_conflict")],
+)
+def test_of_two_requests_at_once_with_one_id_one_alone_is_queued(
+    recording: str,
+    table: JobTable,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+    refusal: str,
+) -> None:
+    from femo_api import contract, errors, submitting
+    from femo_jobs.submission import Submission
+
+    def accept(**changes: Any) -> submitting.Accepted:
+        body = contract.JobSubmission.model_validate(body_of("a-1", recording, **changes))
+        return submitting.accept(body, table, configuration())
+
+    queued: list[str] = []
+
+    def queue(job: Job, settings: object) -> Submission:
+        queued.append(job.submission_id)
+        if len(queued) == 1:  # the second comes while the first is here
+            with pytest.raises(errors.ApiError) as refused:
+                accept(**change)
+            assert refused.value.code == refusal
+        return Submission(f"s3://{REQUESTS}/results/a-1.out", None)
+
+    monkeypatch.setattr("femo_api.submitting.submit", queue)
+    monkeypatch.setattr("femo_api.submitting.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(JobTable, "take_over", lambda _self, _job: None)
+    assert accept().is_new
+    assert len(queued) == 1
+    assert not accept().is_new
+
+
+def test_an_id_whose_row_cannot_be_read_is_not_given_away(
+    call: Call, queued: Queued, recording: str
+) -> None:
+    queued("a-1")
+    call("POST", "/jobs", body_of("a-1", recording))
+    clients.dynamodb().update_item(
+        TableName=TABLE, Key={"jobId": {"S": "a-1"}}, UpdateExpression="REMOVE deadline"
+    )
+    answer = call("POST", "/jobs", body_of("a-1", recording))
+    assert (answer.status, answer.code) == (500, "unreadable_job")
 
 
 def test_without_a_model_the_caller_is_sent_away_and_may_come_again(
@@ -232,6 +350,16 @@ def test_a_missing_recording_is_not_found(call: Call, sagemaker: Stubber) -> Non
     assert answer.body["error"]["field"] == "s3Key"
 
 
+@pytest.mark.parametrize(("bucket", "status"), [(RECORDINGS, 500), (ADDITIONAL, 404)])
+def test_a_denied_recording_is_told_as_missing_only_where_its_owner_denies_it(
+    call: Call, recording: str, bucket: str, status: int
+) -> None:
+    with Stubber(clients.s3()) as s3:
+        s3.add_client_error("head_object", "403", http_status_code=403)
+        answer = call("POST", "/jobs", body_of("a-1", f"s3://{bucket}/{recording}"))
+    assert answer.status == status
+
+
 def test_an_empty_recording_is_refused(call: Call) -> None:
     put(f"s3://{RECORDINGS}/empty.dat", b"")
     answer = call("POST", "/jobs", body_of("a-1", "empty.dat"))
@@ -300,9 +428,22 @@ def test_an_id_out_of_bounds_is_refused(call: Call, recording: str, job_id: obje
         ("requestTime", "2025-06-04"),
         ("requestTime", "2025-13-04T14:30:00Z"),
         ("requestTime", "0001-01-01T00:00:00+23:59"),
+        ("requestTime", "0001-01-01T00:00:00Z"),
+        ("requestTime", "1999-12-31T23:59:59.999Z"),
+        ("requestTime", "2000-01-01T00:30:00+01:00"),
+        ("requestTime", "2100-01-01T00:00:00Z"),
+        ("requestTime", "9999-12-31T23:59:59-23:59"),
+        ("requestTime", "2025-06-04T14:30:00\x00"),
+        ("requestTime", "２０２５-06-04T14:30:00Z"),
+        ("requestTime", ""),
         ("requestTime", "9" * 60),
         ("s3Key", ""),
         ("s3Key", 3),
+        ("s3Key", {"key": "a"}),
+        ("s3Key", ["a"]),
+        ("s3Key", "a" * 60_000),
+        ("extractEvents", [True]),
+        ("removeHiccups", {}),
     ],
 )
 def test_a_field_of_the_wrong_kind_is_named(
@@ -325,6 +466,25 @@ def test_an_unknown_field_with_a_strange_name_is_not_shown_back(call: Call, reco
     assert "script" not in json.dumps(answer.body)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"jobId": "a", "jobId": "b", "s3Key": "k"}',
+        '{"jobId": "a", "s3Key": "k", "removeHiccups": true, "removeHiccups": false}',
+    ],
+)
+def test_a_field_given_twice_is_refused_and_neither_value_taken(call: Call, text: str) -> None:
+    answer = call("POST", "/jobs", text)
+    assert (answer.status, answer.code) == (422, "repeated_field")
+    assert answer.body["error"]["field"] in {"jobId", "removeHiccups"}
+
+
+def test_an_id_out_of_bounds_is_told_in_words(call: Call, recording: str) -> None:
+    answer = call("POST", "/jobs", body_of("a b", recording))
+    assert "1 to 64" in answer.body["error"]["message"]
+    assert "^[" not in answer.body["error"]["message"]
+
+
 @pytest.mark.parametrize("missing", ["jobId", "s3Key"])
 def test_a_missing_field_is_named(call: Call, missing: str) -> None:
     body = {"jobId": "a", "s3Key": "b"}
@@ -342,6 +502,9 @@ def test_a_missing_field_is_named(call: Call, missing: str) -> None:
         ("{", "malformed_json"),
         ("[" * 60_000, "malformed_json"),
         ("[]", "not_an_object"),
+        ("7", "not_an_object"),
+        ('{"jobId": ' + "9" * 5000 + "}", "malformed_json"),
+        ('{"jobId": "a", "s3Key": "k"} {}', "malformed_json"),
         ('"text"', "not_an_object"),
         ("null", "not_an_object"),
     ],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -9,8 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from femo_jobs import clients
+from tests.unit.template.documents import template
 
-from .conftest import RECORDINGS, Answer
+from .conftest import RECORDINGS, Answer, put
 
 Call = Callable[..., Answer]
 MEGABYTE = 1024 * 1024
@@ -33,6 +37,144 @@ def test_a_small_recording_is_sent_with_one_put_of_just_its_size(call: Call) -> 
     assert url.hostname == f"{RECORDINGS}.s3.eu-central-1.amazonaws.com"
     assert "content-length" in signed
     assert answer.body["s3Key"] in url.path
+
+
+def test_a_plain_upload_needs_no_headers_but_those_that_every_client_sends(call: Call) -> None:
+    for size in (1234, 11 * MEGABYTE):
+        upload = begin(call, size)
+        assert all(not piece["headers"] for piece in upload.get("parts", [upload]))
+
+
+# Keyed by content
+
+
+def hashes(content: bytes) -> list[str]:
+    step = 5 * MEGABYTE
+    return [
+        hashlib.sha256(content[at : at + step]).hexdigest() for at in range(0, len(content), step)
+    ]
+
+
+def begin_content(call: Call, content: bytes, status: int = 201) -> dict[str, Any]:
+    answer = call("POST", "/uploads", {"sizeBytes": len(content), "sha256": hashes(content)})
+    assert answer.status == status
+    body: dict[str, Any] = answer.body
+    return body
+
+
+def signed_headers(url: str) -> set[str]:
+    return set(parse_qs(urlsplit(url).query)["X-Amz-SignedHeaders"][0].split(";"))
+
+
+def send_content(upload: dict[str, Any], content: bytes, *numbers: int) -> None:
+    for part in upload["parts"]:
+        if not numbers or part["partNumber"] in numbers:
+            at = part["offsetBytes"]
+            clients.s3().upload_part(
+                Bucket=RECORDINGS,
+                Key=upload["s3Key"],
+                UploadId=parse_qs(urlsplit(part["url"]).query)["uploadId"][0],
+                PartNumber=part["partNumber"],
+                Body=content[at : at + part["sizeBytes"]],
+            )
+
+
+def test_one_content_has_one_key_and_another_content_another(call: Call) -> None:
+    keys = [begin_content(call, content)["s3Key"] for content in (b"a", b"a", b"b", b"ab")]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    assert keys[0] == f"uploads/{begin_content(call, b'a')['uploadId']}/recording.dat"
+
+
+def test_the_key_of_a_content_takes_that_content_alone_and_once(call: Call) -> None:
+    upload = begin_content(call, b"a recording")
+    checksum = base64.b64encode(hashlib.sha256(b"a recording").digest()).decode()
+    assert upload["headers"] == {"x-amz-checksum-sha256": checksum, "If-None-Match": "*"}
+    assert signed_headers(upload["url"]) >= {
+        "content-length",
+        "if-none-match",
+        "x-amz-checksum-sha256",
+    }
+
+
+def test_each_part_of_a_content_takes_its_own_bytes_alone(call: Call) -> None:
+    content = bytes(11 * MEGABYTE)
+    upload = begin_content(call, content)
+    for part, digest in zip(upload["parts"], hashes(content), strict=True):
+        checksum = base64.b64encode(bytes.fromhex(digest)).decode()
+        assert part["headers"] == {"x-amz-checksum-sha256": checksum}
+        assert "x-amz-checksum-sha256" in signed_headers(part["url"])
+
+
+def test_what_is_there_already_is_not_uploaded_again(call: Call) -> None:
+    upload = begin_content(call, b"a recording")
+    put(f"s3://{RECORDINGS}/{upload['s3Key']}", b"a recording")
+    again = begin_content(call, b"a recording", status=200)
+    assert again == {
+        "uploadId": upload["uploadId"],
+        "s3Key": upload["s3Key"],
+        "kind": "present",
+    }
+
+
+def test_an_interrupted_upload_goes_on_where_it_ended(call: Call) -> None:
+    content = b"x" * (12 * MEGABYTE)
+    first = begin_content(call, content)
+    send_content(first, content, 1, 3)
+    second = begin_content(call, content)
+    assert second["uploadId"] == first["uploadId"]
+    assert [part["partNumber"] for part in second["parts"]] == [2]
+    send_content(second, content)
+    assert begin_content(call, content)["parts"] == []
+    done = call("POST", f"/uploads/{first['uploadId']}/complete")
+    assert (done.status, done.body["s3Key"]) == (200, first["s3Key"])
+    stored = clients.s3().get_object(Bucket=RECORDINGS, Key=first["s3Key"])["Body"].read()
+    assert stored == content
+    assert begin_content(call, content, status=200)["kind"] == "present"
+
+
+def test_two_who_send_one_content_at_once_both_succeed(call: Call) -> None:
+    content = b"y" * (11 * MEGABYTE)
+    first = begin_content(call, content)
+    other = clients.s3().create_multipart_upload(Bucket=RECORDINGS, Key=first["s3Key"])["UploadId"]
+    send_content(first, content)
+    path = f"/uploads/{first['uploadId']}/complete"
+    assert [call("POST", path).status, call("POST", path).status] == [200, 200]
+    still_open = clients.s3().list_multipart_uploads(Bucket=RECORDINGS)["Uploads"]
+    assert [upload["UploadId"] for upload in still_open] == [other]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"sizeBytes": 1}, "fileName"),
+        ({"sizeBytes": 1, "fileName": "r.dat", "sha256": ["0" * 64]}, "fileName"),
+        ({"sizeBytes": 1, "sha256": []}, "sha256"),
+        ({"sizeBytes": 1, "sha256": "0" * 64}, "sha256"),
+        ({"sizeBytes": 1, "sha256": ["0" * 63]}, "sha256.0"),
+        ({"sizeBytes": 1, "sha256": ["A" * 64]}, "sha256.0"),
+        ({"sizeBytes": 1, "sha256": ["../" + "0" * 61]}, "sha256.0"),
+        ({"sizeBytes": 1, "sha256": [None]}, "sha256.0"),
+        ({"sizeBytes": 1, "sha256": ["0" * 64] * 2}, "sha256"),
+        ({"sizeBytes": 6 * MEGABYTE, "sha256": ["0" * 64]}, "sha256"),
+        ({"sizeBytes": 1, "sha256": ["0" * 64] * 161}, "sha256"),
+    ],
+)
+def test_a_content_that_is_wrongly_described_is_refused(
+    call: Call, body: dict[str, Any], field: str
+) -> None:
+    answer = call("POST", "/uploads", body)
+    assert answer.status == 422
+    assert answer.body["error"]["field"] == field
+
+
+def test_the_largest_recording_can_be_described_within_a_request() -> None:
+    from femo_api import contract, handler
+
+    largest = template()["Parameters"]["MaxRecordingMegabytes"]["MaxValue"] * MEGABYTE
+    assert largest <= contract.MAX_PARTS * contract.PART_BYTES
+    body = json.dumps({"sizeBytes": largest, "sha256": ["0" * 64] * contract.MAX_PARTS})
+    assert len(body) < handler.MAX_BODY_CHARACTERS
 
 
 def test_two_uploads_of_one_name_do_not_meet(call: Call) -> None:
@@ -104,7 +246,18 @@ def test_an_upload_with_a_part_missing_is_not_cut_short(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "upload_id", ["x", "A" * 22 + ".5", "..", "A" * 22 + ".0", "A" * 22, "%2e%2e"]
+    "upload_id",
+    [
+        "x",
+        "A" * 22 + ".5",
+        "..",
+        "A" * 22 + ".0",
+        "A" * 22,
+        "%2e%2e",
+        "A" * 43 + ".5",
+        "A" * 30 + ".5",
+        "A" * 22 + ".٥",
+    ],
 )
 def test_an_unknown_upload_is_not_found(call: Call, upload_id: str) -> None:
     answer = call("POST", f"/uploads/{upload_id}/complete")

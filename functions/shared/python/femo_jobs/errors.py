@@ -25,5 +25,13 @@ class SubmissionUncertainError(JobsError):
     """The request for inference may or may not have been queued."""
 
 
+class UnreadableRowError(JobsError):
+    """A row of the table is not one that this version of the code can read."""
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__("a row of the job table cannot be read")
+        self.job_id = job_id
+
+
 class NotificationError(JobsError):
     """A message is not one that SageMaker publishes about an inference."""

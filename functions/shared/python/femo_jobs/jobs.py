@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from femo_jobs import clients
 from femo_jobs.configuration import Configuration, configuration
+from femo_jobs.errors import UnreadableRowError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -50,9 +51,13 @@ class JobRequest:
     extract_events: bool
 
     def digest(self) -> str:
-        """Return the fingerprint by which a repeated request is known."""
+        """Return the fingerprint by which a repeated request is known.
+
+        The time of the request is no part of it: whoever sends a request again, sends it later.
+        It is computed anew where two requests are compared, so that rows whose stored fingerprint
+        held more are known as well.
+        """
         values = [
-            self.request_time,
             self.recording_uri,
             self.remove_hiccups,
             self.include_full_intervals,
@@ -134,7 +139,20 @@ class Job:
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Self:
-        """Read a row."""
+        """Read a row.
+
+        Raises
+        ------
+        UnreadableRowError
+            If a field is missing, or is not what this version of the code writes.
+        """
+        try:
+            return cls._from_item(item)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise UnreadableRowError(item["jobId"]["S"]) from error
+
+    @classmethod
+    def _from_item(cls, item: Mapping[str, Any]) -> Self:
         row = {name: _unmarshal_value(value) for name, value in item.items()}
 
         def whole(name: str) -> int | None:
@@ -173,6 +191,15 @@ class Job:
                 else None
             ),
         )
+
+
+@dataclass(frozen=True)
+class UnreadableRow:
+    """A row that a listing comes across and cannot read: what its keys alone tell."""
+
+    job_id: str
+    status: JobStatus
+    listing_key: str
 
 
 @dataclass(frozen=True)
@@ -382,8 +409,13 @@ class JobTable:
                 return
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
-    def newest(self, *, status: JobStatus | None, limit: int, before: str | None) -> list[Job]:
-        """Return jobs, newest first.
+    def newest(
+        self, *, status: JobStatus | None, limit: int, before: str | None
+    ) -> list[Job | UnreadableRow]:
+        """Return jobs, each once, newest first. Rows that cannot be read stay in their place.
+
+        The index follows the table with a delay: a job that has just changed may be shown as it
+        was, or be missing for a moment.
 
         Parameters
         ----------
@@ -394,17 +426,24 @@ class JobTable:
         before
             Only jobs whose ``listing_key`` sorts below this one.
         """
-        found: list[Job] = []
-        for wanted in [status] if status else list(JobStatus):
-            found += self._newest_of(wanted, limit, before)
-        return sorted(found, key=lambda job: job.listing_key, reverse=True)[:limit]
+        found: dict[str, Job | UnreadableRow] = {}
+        # Open jobs are asked for first. One that settles in between is then found twice rather
+        # than not at all, and stands as settled.
+        for wanted in [status] if status else sorted(JobStatus, key=_is_final):
+            for job in self._newest_of(wanted, limit, before):
+                known = found.get(job.job_id)
+                if known is None or (_is_final(job.status) and not _is_final(known.status)):
+                    found[job.job_id] = job
+        return sorted(found.values(), key=lambda job: job.listing_key, reverse=True)[:limit]
 
-    def _newest_of(self, status: JobStatus, limit: int, before: str | None) -> list[Job]:
+    def _newest_of(
+        self, status: JobStatus, limit: int, before: str | None
+    ) -> list[Job | UnreadableRow]:
         condition, values = "#status = :status", {":status": str(status)}
         if before is not None:
             condition += " AND listingKey < :before"
             values[":before"] = before
-        found: list[Job] = []
+        found: list[Job | UnreadableRow] = []
         start: dict[str, Any] = {}
         while len(found) < limit:
             page = self._client.query(
@@ -417,7 +456,7 @@ class JobTable:
                 Limit=limit - len(found),
                 **start,
             )
-            found += [Job.from_item(item) for item in page["Items"]]
+            found += [_listed(item, status) for item in page["Items"]]
             if "LastEvaluatedKey" not in page:
                 break
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -461,6 +500,17 @@ class _Condition:
 def job_table() -> JobTable:
     """Return this function's job table."""
     return JobTable(clients.dynamodb(), configuration().jobs_table_name)
+
+
+def _is_final(status: JobStatus) -> bool:
+    return status is not JobStatus.QUEUED
+
+
+def _listed(item: Mapping[str, Any], status: JobStatus) -> Job | UnreadableRow:
+    try:
+        return Job.from_item(item)
+    except UnreadableRowError as error:
+        return UnreadableRow(error.job_id, status, item["listingKey"]["S"])
 
 
 def _outcome_values(source: Job | Outcome) -> dict[str, Any]:

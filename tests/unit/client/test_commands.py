@@ -1,0 +1,117 @@
+"""`femo submit`, `status` and `jobs`: what is refused, and what a person is told."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from click.testing import CliRunner, Result
+
+from femo_client import commands
+from femo_client.api import JobsApi
+
+from .test_api import CREDENTIALS, SINGLE, URL, Service, answering
+
+STACK = {
+    "FEMO_API_URL": URL,
+    "FEMO_TOKEN_URL": CREDENTIALS.token_url,
+    "FEMO_CLIENT_ID": "id",
+    "FEMO_CLIENT_SECRET": "secret",
+}
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command of `femo` against a service."""
+
+    def invoke(service: Service, command: str, *arguments: str) -> Result:
+        reached = functools.partial(JobsApi, transport=httpx.MockTransport(service))
+        monkeypatch.setattr(commands, "JobsApi", reached)
+        return CliRunner().invoke(getattr(commands, command), arguments, env=STACK)
+
+    return invoke
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> str:
+    path = tmp_path / "recording.dat"
+    path.write_bytes(b"a recording")
+    return str(path)
+
+
+def taking(**job: Any) -> Service:
+    """A service that takes an upload and answers a job."""
+    return Service(
+        {
+            "POST /dev/uploads": answering(201, SINGLE),
+            "PUT /put": answering(200, {}),
+            "POST /dev/jobs": answering(202, {"jobId": "x", "status": "Queued", **job}),
+            "GET /dev/jobs/x": answering(200, {"jobId": "x", "status": "Completed", **job}),
+        }
+    )
+
+
+@pytest.mark.parametrize("job_id", ["../jobs", "a b", "-a", "a" * 65])
+def test_an_id_that_is_none_is_refused_before_anything_is_uploaded(
+    run: Run, recording: str, job_id: str
+) -> None:
+    service = taking()
+    for command in (["submit", recording, f"--job-id={job_id}"], ["status", "--", job_id]):
+        done = run(service, *command)
+        assert done.exit_code == 2
+        assert "1 to 64" in done.stderr
+    assert not service.requests
+
+
+def test_a_file_is_submitted_under_the_key_of_its_content(run: Run, recording: str) -> None:
+    service = taking()
+    done = run(service, "submit", recording, "--job-id", "x", "--no-wait")
+    assert done.exit_code == 0, done.output
+    body = json.loads(service.asked("/dev/jobs")[0].content)
+    assert (body["jobId"], body["s3Key"]) == ("x", SINGLE["s3Key"])
+    assert json.loads(done.stdout)["jobId"] == "x"
+
+
+def test_the_id_is_told_before_an_answer_can_be_lost(run: Run, recording: str) -> None:
+    service = taking()
+    service._answers["POST /dev/jobs"] = answering(
+        500, {"error": {"code": "internal_error", "message": "x"}}
+    )
+    done = run(service, "submit", recording)
+    assert done.exit_code == 1
+    sent = json.loads(service.asked("/dev/jobs")[0].content)["jobId"]
+    assert f"Submitting as {sent}" in done.stderr
+
+
+def test_a_completed_job_without_a_result_is_no_success(run: Run, recording: str) -> None:
+    error = {"code": "result_unavailable", "message": "gone"}
+    done = run(taking(result=None, error=error), "submit", recording, "--job-id", "x")
+    assert done.exit_code == 1
+    assert "result_unavailable" in done.stdout
+
+
+def test_a_refusal_names_the_field(run: Run) -> None:
+    refusal = {"error": {"code": "invalid_next_token", "message": "No.", "field": "nextToken"}}
+    service = Service({"GET /dev/jobs": answering(400, refusal)})
+    done = run(service, "jobs", "--next-token", "x")
+    assert done.exit_code == 2
+    assert "femo: error: No. (invalid_next_token, field nextToken)" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["missing.dat", ""])
+def test_what_is_no_file_is_said_so(run: Run, tmp_path: Path, name: str) -> None:
+    service = taking()
+    done = run(service, "submit", str(tmp_path / name))
+    assert done.exit_code == 2
+    assert "neither a file" in done.stderr
+    (tmp_path / "empty.dat").touch()
+    done = run(service, "submit", str(tmp_path / "empty.dat"))
+    assert done.exit_code == 2
+    assert "is empty" in done.stderr
+    assert not service.requests

@@ -1,0 +1,232 @@
+"""The OpenAPI document and the answers: a client that is made from the one is not surprised."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from tests.unit.template.documents import resources
+
+from .conftest import ROOT, Answer
+
+Call = Callable[..., Answer]
+
+
+@pytest.fixture
+def described(call: Call) -> dict[str, Any]:
+    document: dict[str, Any] = call("GET", "/openapi.json").body
+    return document
+
+
+@pytest.fixture
+def queueing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that takes every job."""
+    from femo_jobs.submission import Submission
+
+    monkeypatch.setattr(
+        "femo_api.submitting.submit",
+        lambda job, _settings: Submission(f"s3://femo-requests/results/{job.job_id}.out", None),
+    )
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield path, method.upper(), operation
+
+
+def codes(answer: dict[str, Any]) -> set[str]:
+    """The codes that the description names for a status."""
+    return set(answer["content"]["application/json"]["examples"])
+
+
+def disagreement(described: dict[str, Any], path: str, method: str, answer: Answer) -> str | None:
+    """Say where an answer is not one that the description names."""
+    operation = described["paths"][path][method.lower()]
+    documented = operation["responses"].get(str(int(answer.status)))
+    if documented is None:
+        return f"{method} {path}: {answer.status} is not described"
+    if answer.status >= 400 and answer.code not in codes(documented):
+        return f"{method} {path}: {answer.code} is not described with {answer.status}"
+    schema = documented["content"]["application/json"]["schema"]
+    whole = {**schema, "components": described["components"]}
+    fault = next(Draft202012Validator(whole).iter_errors(answer.body), None)
+    return f"{method} {path}: {fault.message}" if fault else None
+
+
+SCALARS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(10**30), 10**30),
+    st.floats(),
+    st.text(max_size=20),
+    st.sampled_from(
+        ["", "\x00", "\ud800", "𝟙", "a/../b", "%2e%2e%2f", "a//b", "s3://", "s3:///", "٣", "\u202e",
+         "2025-06-04T14:30:00Z", "0001-01-01T00:00:00Z", "a" * 5000, "unique-job-id", "0" * 64,
+         "input-data/recording.dat", "true", "1e400", "{}"]
+    ),
+)  # fmt: skip
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(
+    ["jobId", "s3Key", "requestTime", "removeHiccups", "includeFullIntervals", "extractEvents",
+     "fileName", "sizeBytes", "sha256", "limit", "status", "nextToken", "JobId", "", "x" * 100]
+)  # fmt: skip
+SOUND = st.sampled_from(
+    [
+        {"jobId": "unique-job-id", "s3Key": "input-data/recording.dat"},
+        {"jobId": "another", "s3Key": "input-data/recording.dat", "extractEvents": False},
+        {"fileName": "r.dat", "sizeBytes": 1000},
+        {"sha256": ["0" * 64], "sizeBytes": 1000},
+        {},
+    ]
+)
+BODIES = st.one_of(
+    st.tuples(SOUND, st.dictionaries(NAMES, VALUES, max_size=2)).map(
+        lambda pair: json.dumps(pair[0] | pair[1])
+    ),
+    VALUES.map(json.dumps),
+    st.text(max_size=50),
+    st.sampled_from(["", "{", "[" * 3000, '{"a":' * 3000, "\ufeff{}", "NaN", "1" * 5000]),
+    st.none(),
+)
+QUERIES = st.one_of(
+    st.none(),
+    st.dictionaries(NAMES, st.text(max_size=30) | st.sampled_from(["1", "Queued", "-1", "1.0"])),
+    st.dictionaries(NAMES, st.lists(st.text(max_size=5), min_size=2, max_size=2), max_size=1),
+)
+PARTS = st.text(
+    st.characters(codec="utf-8", exclude_characters="/?#"), min_size=1, max_size=80
+) | st.sampled_from(["unique-job-id", "a" * 64, "%00", "%2e%2e", "A" * 43 + ".7", "A" * 22 + ".7"])
+TYPES = st.sampled_from(
+    ["application/json"] * 4
+    + ["application/json; charset=utf-8", "text/plain", "application/xml", "", "a/b/c", "é"]
+)
+ROUTES = st.sampled_from(
+    [
+        ("GET", "/health"),
+        ("GET", "/jobs"),
+        ("POST", "/jobs"),
+        ("GET", "/jobs/{jobId}"),
+        ("POST", "/uploads"),
+        ("POST", "/uploads/{uploadId}/complete"),
+    ]
+)
+
+
+@settings(
+    max_examples=150,
+    derandomize=True,
+    deadline=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(route=ROUTES, part=PARTS, body=BODIES, query=QUERIES, content_type=TYPES)
+def test_whatever_is_sent_is_answered_as_described_and_breaks_nothing(
+    call: Call,
+    queueing: None,
+    described: dict[str, Any],
+    recording: str,
+    route: tuple[str, str],
+    part: str,
+    body: str | None,
+    query: dict[str, Any] | None,
+    content_type: str,
+) -> None:
+    method, path = route
+    answer = call(
+        method,
+        re.sub(r"\{\w+\}", lambda _: part, path),
+        body,
+        query=query,
+        headers={"Content-Type": content_type},
+    )
+    assert answer.status < 500, answer.body
+    assert disagreement(described, path, method, answer) is None
+
+
+def test_an_answer_that_is_not_described_would_be_noticed(described: dict[str, Any]) -> None:
+    for answer in (
+        Answer(418, {}, {"error": {"code": "teapot", "message": "x"}}),
+        Answer(404, {}, {"error": {"code": "unheard_of", "message": "x"}}),
+        Answer(404, {}, {"error": {"code": "job_not_found"}}),
+        Answer(200, {}, {"jobId": "a", "status": "Lost"}),
+    ):
+        assert disagreement(described, "/jobs/{jobId}", "GET", answer)
+
+
+def test_every_code_of_the_api_is_described_on_some_route(described: dict[str, Any]) -> None:
+    from femo_api.errors import Code
+
+    named = {
+        code
+        for _path, _method, operation in operations(described)
+        for status, answer in operation["responses"].items()
+        if int(status) >= 400
+        for code in codes(answer)
+    }
+    # Of an address that is none, and so of no route; the template's gateway answers first.
+    elsewhere = {Code.NO_SUCH_ROUTE, Code.METHOD_NOT_ALLOWED, Code.BAD_REQUEST}
+    assert named == {str(code) for code in Code} - {str(code) for code in elsewhere}
+
+
+def test_what_the_gateway_says_before_the_function_is_asked_is_described(
+    described: dict[str, Any],
+) -> None:
+    ((_, api),) = resources("AWS::Serverless::Api")
+    open_routes = {"/health"}
+    by_kind = {
+        kind: json.loads(answer["ResponseTemplates"]["application/json"])["error"]["code"]
+        for kind, answer in api["GatewayResponses"].items()
+    }
+    for path, method, operation in operations(described):
+        for kind, code in by_kind.items():
+            if kind == "MISSING_AUTHENTICATION_TOKEN":  # of an address that is none
+                continue
+            if path in open_routes and kind in {"UNAUTHORIZED", "EXPIRED_TOKEN", "ACCESS_DENIED"}:
+                continue
+            default = {"DEFAULT_4XX": 403, "DEFAULT_5XX": 500}.get(kind)
+            status = api["GatewayResponses"][kind].get("StatusCode", default)
+            assert code in codes(operation["responses"][str(status)]), (path, method, kind)
+
+
+def test_a_token_without_the_scope_is_described_as_the_gateway_answers_it(
+    described: dict[str, Any],
+) -> None:
+    ((_, api),) = resources("AWS::Serverless::Api")
+    assert api["GatewayResponses"]["UNAUTHORIZED"]["StatusCode"] == 401
+    for path, method, operation in operations(described):
+        if operation.get("security"):
+            assert "scope" in operation["responses"]["401"]["description"], (path, method)
+            assert "scope" not in operation["responses"]["403"]["description"], (path, method)
+
+
+def test_every_code_with_a_time_to_wait_tells_it() -> None:
+    from femo_api import errors
+
+    for refusal in (errors.model_not_deployed, errors.service_busy, errors.submission_uncertain):
+        assert int(refusal().headers["Retry-After"]) > 0
+    ((_, api),) = resources("AWS::Serverless::Api")
+    throttled = api["GatewayResponses"]["THROTTLED"]
+    assert throttled["ResponseParameters"]["Headers"]["Retry-After"].strip("'").isdecimal()
+
+
+def test_the_readme_tells_of_every_status_that_is_described(described: dict[str, Any]) -> None:
+    readme = (Path(ROOT) / "README.md").read_text()
+    table = readme.split("| status | meaning |")[1].split("\n\n")[0]
+    told = set(re.findall(r"\b[1-5]\d\d\b", table))
+    answered = {
+        status for _, _, operation in operations(described) for status in operation["responses"]
+    }
+    assert answered - {"201"} <= told
