@@ -17,7 +17,7 @@ from femo_signal.analysis import judge_movements, report
 from femo_signal.calibration import fit_calibration
 from femo_signal.evaluation import RecordingOutcome, summarize_outcomes
 from femo_signal.features import extract_features, feature_names
-from femo_signal.hiccups import BoutRules, HiccupAnalysis, find_hiccups
+from femo_signal.hiccups import HiccupAnalysis, find_hiccups
 from femo_signal.intervals import (
     complement,
     difference,
@@ -39,7 +39,7 @@ SECOND = 1024
 TRIM = 30
 LENGTH = 3600  # s, trimmed
 HIDDEN = (1200, 1800)  # s of the trimmed axis
-MARGIN = BoutRules().margin_seconds
+MARGIN = AnalysisSettings().hiccups.margin_seconds
 SETTINGS = AnalysisSettings()
 INNER_REASONS = [reason for reason in REASONS if reason != "ends"]
 
@@ -424,7 +424,7 @@ def test_time_that_a_sensor_does_not_show_is_no_background(hidden):
     (train,) = find_hiccups(
         replace(profile, signals=replace(profile.signals, sensors=sensors))
     ).trains
-    assert train.level == pytest.approx(7 * 0.6745 * 0.001, rel=0.05)
+    assert train.level == pytest.approx(find_hiccups(night()).trains[0].level, rel=0.05)
 
 
 @pytest.mark.parametrize("hidden", ["gap", "sensor_off", "body_movement"])
@@ -562,7 +562,8 @@ def test_hiccups_that_nobody_could_see_are_not_none():
     assert any("could not be looked for" in text.get_text() for text in figure(analysis).texts)
 
 
-def test_hiccups_are_looked_for_only_where_a_sensor_shows_a_minute():
+def test_hiccups_are_looked_for_only_where_two_sensors_show_a_minute():
+    assert not find_hiccups(night(sensors=1)).could_be_seen
     assert find_hiccups(night(length=60)).could_be_seen
     assert not find_hiccups(night(length=59)).could_be_seen
     for hidden in ("gap", "sensor_off", "body_movement"):
