@@ -18,6 +18,7 @@ from femo_signal.calibration import fit_calibration
 from femo_signal.evaluation import RecordingOutcome, summarize_outcomes
 from femo_signal.features import extract_features, feature_names
 from femo_signal.hiccups import HiccupAnalysis, find_hiccups
+from femo_signal.hyperparameters import Hyperparameters
 from femo_signal.intervals import (
     complement,
     difference,
@@ -29,7 +30,8 @@ from femo_signal.intervals import (
 )
 from femo_signal.judged import REASONS
 from femo_signal.labels import label_profile
-from femo_signal.model import ModelCard, MovementModel
+from femo_signal.method_version import METHOD_VERSION
+from femo_signal.model import ModelCard, MovementModel, trees_digest, version_of
 from femo_signal.plots import draw_analysis
 from femo_signal.presses import match_presses, sensation_map
 from femo_signal.recording import Channel, Gap, Profile, RecordingInfo, SensorOff, Signals
@@ -103,13 +105,16 @@ def analysis_of(profile, *, hidden="", bouts=None, could_be_seen=True, removed=N
         inner = (HIDDEN[0] + MARGIN, HIDDEN[1] - MARGIN)
         bouts = seconds(inner) if hidden == "hiccups" else empty()
     identity = fit_calibration(np.array([0.0, 1.0]), np.array([1, 1], dtype=np.int8))
+    digest = SETTINGS.digest()
     card = ModelCard(
-        version="made-up",
+        version=version_of(trees_digest(""), digest, METHOD_VERSION, identity, 0.5),
+        trees_sha256=trees_digest(""),
         feature_names=feature_names,
         threshold=0.5,
         calibration=identity,
         settings=SETTINGS,
-        settings_digest=SETTINGS.digest(),
+        settings_digest=digest,
+        hyperparameters=Hyperparameters(),
     )
     return judge_movements(
         profile,
