@@ -20,11 +20,11 @@ from femo_signal.recording import Channel, Gap, RecordingInfo, SensorOff, Signal
 from femo_signal.sensors import (
     NOTHING,
     AccelerometerTrack,
-    FinishedChannel,
     PiezoTrack,
     SensorTrack,
 )
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, PreprocessingSettings
+from femo_signal.slow import SlowTrack
 from femo_signal.usable import (
     MARGIN_TICKS,
     notice_of_lost,
@@ -85,8 +85,9 @@ def preprocess(
     if reader.header.accelerometer_names:
         names = reader.header.accelerometer_names
         sensors.append(AccelerometerTrack(names, options, rails=False))
+    slow = SlowTrack(reader.header.piezo_names)
     try:
-        ticks, presses = _run(reader, [*sensors, motion], progress)
+        ticks, presses = _run(reader, [*sensors, motion, slow], progress)
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}", code=error.code) from error
     except OSError as error:
@@ -135,6 +136,7 @@ def preprocess(
             yaw=channels.get("yaw"),
             live=frozenset(channel.name for channel in finished if channel.live),
             off=off,
+            slow=slow.finish(trim, length),
         ),
         untrimmed=untrimmed,
         lead=trim // TICKS_PER_LOW_SAMPLE,
@@ -218,7 +220,7 @@ def _notices(
 
 def _run(
     reader: Reader,
-    tracks: Sequence[_Track],
+    tracks: Sequence[_Sink],
     progress: Callable[[float], None] | None,
 ) -> tuple[int, Intervals]:
     """Feed the chunks to the tracks; return the recording's ticks and its presses."""
@@ -264,9 +266,7 @@ def _trimming(name: str, ticks: int, settings: PreprocessingSettings) -> tuple[i
     return trim, length
 
 
-class _Track(Protocol):
-    """Turns the chunks' counts into band-passed channels."""
+class _Sink(Protocol):
+    """Takes chunks."""
 
     def push(self, chunk: Chunk) -> None: ...
-
-    def finish(self, ticks: int) -> list[FinishedChannel]: ...

@@ -94,6 +94,9 @@ class Signals:
     Off time with a margin for the filter, of every channel that the format has: one without any
     block is off throughout.
     """
+    slow: Mapping[str, Channel] = field(default_factory=dict)
+    """What lies below 1 Hz, at 4 Hz (`femo_signal.slow`): piezos by name (V), quaternion_r to
+    quaternion_k, acceleration_x to acceleration_z (counts/1000); NaN where there is no sample."""
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Finds what happens in a recording: evidence, candidates, body movement, hiccups."""
+"""What is found in the signals of a recording: pulses, chains of them, bouts of hiccups."""

@@ -471,7 +471,7 @@ class _Timeline:
     def _learn_rate(self, rate: float) -> None:
         """Take what two stamps say a record lasts; the median rules, and only where it is sure."""
         self._rates.append(rate)
-        if len(self._rates) < 2:
+        if len(self._rates) < 2 or (self._primed and self.stamps % PRIMING_STAMPS):
             return
         middle = statistics.median(self._rates)
         self._spread = statistics.median(abs(rate - middle) for rate in self._rates)

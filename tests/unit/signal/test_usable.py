@@ -236,32 +236,29 @@ def test_off_time_in_a_gap_of_the_file_is_not_told_twice(analyse):
     assert len(intersection(profile.signals.off["sensor_3"], clip(profile.gaps, 0, 10**9))) == 0
 
 
-def packets_hours_apart(belt: Belt, hours: int) -> list[bytes]:
-    packets = v2_packets(belt)
-    late = hours * 3600 * 16
-    moved = [
-        p[:2]
-        + bytes([(p[2] + late) % 256])
-        + int(int.from_bytes(p[3:7], "little") + hours * 3_600_000).to_bytes(4, "little")
-        + p[7:]
-        for p in packets
-    ]
-    return packets + moved
+def packets_minutes_apart(belt: Belt, *minutes: int) -> bytes:
+    """A belt's packets, and again after each of the pauses."""
+
+    def later(packet: bytes, by: int) -> bytes:
+        sequence = (packet[2] + by * 60 * 16) % 256
+        time = int.from_bytes(packet[3:7], "little") + by * 60_000
+        return packet[:2] + bytes([sequence]) + time.to_bytes(4, "little") + packet[7:]
+
+    return b"".join(later(packet, by) for by in (0, *minutes) for packet in v2_packets(belt))
 
 
-def test_a_file_that_claims_two_days_and_holds_seconds_is_refused(tmp_path: Path):
-    belt = make_calm_belt(1)
+def test_a_file_that_claims_hours_and_holds_seconds_is_refused(tmp_path: Path):
     path = tmp_path / "claim.bin"
-    ticks = 47 * 3600 * RATE
-    path.write_bytes(v2_header(ticks) + b"".join(packets_hours_apart(belt, 47)) + b"DZZD")
-    with pytest.raises(RecordingError, match=r"47\.0 hours, but it holds samples for 2\.0 s"):
+    packets = packets_minutes_apart(make_calm_belt(1), 55, 110)
+    path.write_bytes(v2_header(111 * 60 * RATE) + packets + b"DZZD")
+    with pytest.raises(RecordingError, match=r"1\.8 hours, but it holds samples for 3\.0 s"):
         build_profile(path)
 
 
 def test_a_gap_of_an_hour_between_two_halves_moves_and_invents_nothing(tmp_path: Path):
     belt = make_calm_belt(60, kicks=KICKS)
     path = tmp_path / "halves.bin"
-    path.write_bytes(v2_header(3700 * RATE) + b"".join(packets_hours_apart(belt, 1)) + b"DZZD")
+    path.write_bytes(v2_header(3700 * RATE) + packets_minutes_apart(belt, 60) + b"DZZD")
     profile = build_profile(path)
     expected = [k - 1.9 for k in (*KICKS[2:], *(3600 + k for k in KICKS[:2]))]
     inner = [s for s in starts(profile) if 31 < s < 3629]
