@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.events import list_events, timestamp
-from femo_signal.features import extract_features, feature_names
+from femo_signal.features import extract_features, names_of, of_no_movement
 from femo_signal.hiccups import HiccupAnalysis, find_hiccups, taken_out
 from femo_signal.intervals import Intervals, overlapping, total, union
 from femo_signal.judged import JudgedTime
@@ -28,6 +28,9 @@ _LEFT_OUT = (
     "left out: candidates that were never seen and hiccups are not in a sum of probabilities, "
     "so no interval of it can be vouched for"
 )
+
+
+LEAST_BRIDGE_SECONDS = 0.5  # a lost packet within a movement does not part it
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,10 @@ def analyze_profile(
         If the model was trained on other features.
     """
     hiccups = find_hiccups(profile)
-    probability = model.predict_proba(extract_features(profile, hiccups), feature_names)
+    probability = model.predict_proba(
+        extract_features(profile, hiccups), names_of(profile.settings)
+    )
+    probability[of_no_movement(profile, hiccups)] = 0.0
     accepted = profile.detections[probability >= model.threshold]
     return judge_movements(
         profile, model, hiccups, probability, accepted, hiccups_removed=hiccups_removed
@@ -125,7 +131,7 @@ def judge_movements(
         )
         judged = profile.judge(hiccups=time)
     cores = union(*profile.core_detections.values())
-    bridge = round(profile.settings.detection.dilation_seconds * TICKS_PER_SECOND)
+    bridge = round(max(profile.settings.dilation_seconds, LEAST_BRIDGE_SECONDS) * TICKS_PER_SECOND)
     return Analysis(
         profile=profile,
         model=model,

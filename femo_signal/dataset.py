@@ -18,7 +18,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from femo_signal.errors import ModelError
-from femo_signal.features import FEATURE_SET, feature_names
+from femo_signal.features import FEATURE_SET, names_of
 from femo_signal.intervals import Intervals, total
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
@@ -55,7 +55,7 @@ class RecordingFeatures:
         facts = {
             "feature_set": FEATURE_SET,
             "method_version": METHOD_VERSION,
-            "feature_names": list(feature_names),
+            "feature_names": list(names_of(self.settings)),
             "recording_id": self.recording_id,
             "subject_id": self.subject_id,
             "settings": self.settings.model_dump(mode="json"),
@@ -89,10 +89,10 @@ class RecordingFeatures:
         try:
             with np.load(Path(path), allow_pickle=False) as stored:
                 facts = json.loads(str(stored["facts"]))
+                settings = AnalysisSettings.model_validate(facts.pop("settings"))
                 made = (facts.pop("feature_set"), facts.pop("method_version", None))
-                if made != (FEATURE_SET, METHOD_VERSION) or tuple(facts.pop("feature_names")) != (
-                    feature_names
-                ):
+                names = tuple(facts.pop("feature_names"))
+                if made != (FEATURE_SET, METHOD_VERSION) or names != names_of(settings):
                     raise ModelError(f"{path}: holds other features; extract them again")
                 loaded = cls(
                     features=stored["features"],
@@ -100,7 +100,7 @@ class RecordingFeatures:
                     labels=stored["labels"],
                     reference=stored["reference"],
                     judged=stored["judged"],
-                    settings=AnalysisSettings.model_validate(facts.pop("settings")),
+                    settings=settings,
                     notices=tuple(facts.pop("notices")),
                     **facts,
                 )
@@ -126,7 +126,7 @@ class RecordingFeatures:
         count = len(self.labels)
         seconds = (self.analysed_seconds, self.masked_seconds, self.gap_seconds)
         sound = (
-            self.features.shape == (count, len(feature_names))
+            self.features.shape == (count, len(names_of(self.settings)))
             and self.features.dtype == np.float64
             and self.labels.shape == (count,)
             and bool(np.isin(self.labels, (0, 1)).all())

@@ -12,25 +12,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_signal.detection.candidate_features import (
+    ADAPTIVE_FEATURES,
+    describe_candidates,
+    is_pulse,
+)
+from femo_signal.detection.feature_spec import FeatureSpec
 from femo_signal.hiccups import Chain, HiccupAnalysis, background_level, find_hiccups
 from femo_signal.intervals import Intervals, close_gaps, intersection, union
 from femo_signal.recording import Channel, Profile
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
 
-__all__ = ["FEATURES", "FEATURE_SET", "FeatureSpec", "extract_features", "feature_names"]
+__all__ = [
+    "FEATURES",
+    "FEATURE_SET",
+    "FeatureSpec",
+    "extract_features",
+    "feature_names",
+    "features_of",
+    "names_of",
+    "of_no_movement",
+]
 
 FEATURE_SET = "3"  # changes whenever a feature does; part of the feature cache's key
-
-
-@dataclass(frozen=True)
-class FeatureSpec:
-    """One feature."""
-
-    name: str
-    unit: str
-    description: str
-    source: str
-    direction: int = 0  # +1: more of it never makes a movement less likely; -1: never more
 
 
 _AGREE = "agreement of sensors (fused modalities beat a single one, docs/method.md)"
@@ -171,6 +175,16 @@ _PIEZO, _ACOUSTIC = ("sensor_3", "sensor_6"), ("sensor_4", "sensor_5")
 _ACCELEROMETER = ("sensor_1", "sensor_2")
 
 
+def features_of(settings: AnalysisSettings) -> tuple[FeatureSpec, ...]:
+    """Return the features of the settings' method, in the order of their columns."""
+    return ADAPTIVE_FEATURES if settings.method == "adaptive" else FEATURES
+
+
+def names_of(settings: AnalysisSettings) -> tuple[str, ...]:
+    """Return their names."""
+    return tuple(spec.name for spec in features_of(settings))
+
+
 def extract_features(
     profile: Profile, hiccups: HiccupAnalysis | None = None
 ) -> NDArray[np.float64]:
@@ -184,14 +198,17 @@ def extract_features(
 
     Returns
     -------
-    float64, shape (detections, len(FEATURES))
-        Columns in the order of `FEATURES`; NaN where a feature is undefined.
+    float64, shape (detections, len(features_of(settings)))
+        Columns in the order of `features_of`; NaN where a feature is undefined.
     """
     found = profile.detections
     if not len(found):
-        return np.zeros((0, len(FEATURES)))
+        return np.zeros((0, len(features_of(profile.settings))))
     if hiccups is None:
         hiccups = find_hiccups(profile)
+    if profile.findings is not None:
+        table = describe_candidates(profile.findings, hiccups)
+        return np.column_stack([table[spec.name] for spec in ADAPTIVE_FEATURES])
     columns: dict[str, NDArray[np.float64]] = {}
     peak_tick, main = _strength(profile, found, columns)
     _core(profile, found, columns)
@@ -204,6 +221,17 @@ def extract_features(
     _hiccup_likeness(hiccups, found, peak_tick, columns)
     _outside_chains(profile, hiccups, found, columns)
     return np.column_stack([columns[name] for name in feature_names])
+
+
+def of_no_movement(profile: Profile, hiccups: HiccupAnalysis) -> NDArray[np.bool_]:
+    """Tell which detections are regular pulses of another origin, shape (detections,).
+
+    A click at each breath, her own pulse on one sensor: they look like movements one by one, and
+    no classifier has to learn what their rhythm tells. The reference knows no such thing.
+    """
+    if profile.findings is None:
+        return np.zeros(len(profile.detections), dtype=bool)
+    return is_pulse(profile.detections, hiccups.regular_pulses)
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ def judge_time(
     gaps: Intervals,
     body_movement: Intervals,
     sensors_on: Mapping[str, Intervals],
-    minimum_sensors: int,
+    enough_on: Intervals,
     motion_on: Intervals,
     hiccups: Intervals,
 ) -> JudgedTime:
@@ -167,8 +167,8 @@ def judge_time(
     gaps, body_movement : Intervals
     sensors_on : mapping
         Where each detecting sensor can see, by its name.
-    minimum_sensors : int
-        How many of them a detection needs.
+    enough_on : Intervals
+        Where as many of them can see as a detection needs.
     motion_on : Intervals
         Where the IMU can see.
     hiccups : Intervals
@@ -178,7 +178,7 @@ def judge_time(
     rows = {
         "ends": as_intervals([[-lead, 0], [length, max(duration - lead, length)]]),
         "gap": gaps,
-        "sensor_off": complement(at_least(minimum_sensors, *sensors_on.values()), length),
+        "sensor_off": complement(enough_on, length),
         "body_movement": body_movement,
         "hiccups": hiccups,
     }

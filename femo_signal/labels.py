@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from femo_signal.dataset import RecordingFeatures
 from femo_signal.errors import LabelError
-from femo_signal.features import extract_features
+from femo_signal.features import extract_features, of_no_movement
+from femo_signal.hiccups import find_hiccups
 from femo_signal.intervals import (
     as_intervals,
     clip,
@@ -156,7 +157,9 @@ def label_profile(
     length = profile.info.length_ticks
     judged = profile.judge()
     cores = union(*profile.core_detections.values())
+    hiccups = find_hiccups(profile)
     kept = overlapping(profile.detections, intersection(cores, judged.judged))
+    kept &= ~of_no_movement(profile, hiccups)
     detections = profile.detections[kept]
     if annotated is None:
         source = "presses"
@@ -181,7 +184,7 @@ def label_profile(
         subject_id=subject_id,
         settings=profile.settings,
         label_source=source,
-        features=extract_features(profile)[kept],
+        features=extract_features(profile, hiccups)[kept],
         detections=detections,
         labels=labels.astype(np.int8),
         reference=reference if len(reference) else empty(),

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from femo_signal.errors import ModelError
-from femo_signal.features import feature_names
+from femo_signal.features import names_of
 from femo_signal.fingerprint import regular_size
 from femo_signal.hyperparameters import Hyperparameters
 from femo_signal.method_version import METHOD_VERSION
@@ -266,15 +266,15 @@ class MovementModel:
         return self
 
     def predict_proba(
-        self, features: NDArray[np.float64], names: Sequence[str] = feature_names
+        self, features: NDArray[np.float64], names: Sequence[str] | None = None
     ) -> NDArray[np.float64]:
         """Return the calibrated probability of every detection.
 
         Parameters
         ----------
         features : float64, shape (n, len(names))
-        names : sequence of str
-            Names of the columns.
+        names : sequence of str, optional
+            Names of the columns, where they may be others than the model's.
 
         Returns
         -------
@@ -285,7 +285,7 @@ class MovementModel:
         ModelError
             If the model was trained on other features, or in another order.
         """
-        if tuple(names) != self.card.feature_names:
+        if names is not None and tuple(names) != self.card.feature_names:
             raise ModelError(_difference(self.card.feature_names, tuple(names)))
         if features.ndim != 2 or features.shape[1] != len(self.card.feature_names):
             raise ModelError(
@@ -346,8 +346,9 @@ class MovementModel:
             ) from error
         _check_versions(card, source)
         parsed = _parsed(ModelCard, card, source / MODEL_CARD)
-        if parsed.feature_names != feature_names:
-            raise ModelError(f"{source}: {_difference(parsed.feature_names, feature_names)}")
+        wanted = names_of(parsed.settings)
+        if parsed.feature_names != wanted:
+            raise ModelError(f"{source}: {_difference(parsed.feature_names, wanted)}")
         model = cls(card=parsed, trees=trees, record=_record(source, parsed.version))
         try:
             return model.check()

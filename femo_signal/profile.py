@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from femo_signal.detection.adaptive import Findings, find_movements
 from femo_signal.intervals import (
     Intervals,
     at_least,
@@ -72,6 +73,50 @@ def build_profile(
         progress=lambda share: tell(share * READING_SHARE),
         chunk_bytes=chunk_bytes,
     )
+    found = (
+        _adaptive(read, settings) if settings.method == "adaptive" else _reference(read, settings)
+    )
+    length = read.info.length_ticks
+    gap = settings.preprocessing.press_gap_ticks
+    presses = debounce(read.raw_presses, gap_ticks=gap)
+    tell(1.0)
+    return Profile(
+        info=replace(read.info, notices=(*read.info.notices, *_too_quiet(read, found.thresholds))),
+        settings=settings,
+        signals=read.signals,
+        thresholds=found.thresholds,
+        body_movement=found.body_movement,
+        detections=found.detections,
+        sensor_detections=found.by_sensor,
+        core_detections=found.cores,
+        sensation=sensation_map(
+            presses,
+            found.body_movement,
+            window_ticks=round(settings.sensation.window_seconds * TICKS_PER_SECOND),
+            length=length,
+        ),
+        presses=presses,
+        raw_presses=read.raw_presses,
+        gaps=read.gaps,
+        end_presses=_outside(debounce(read.untrimmed_presses, gap_ticks=gap), length),
+        findings=found.findings,
+    )
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What either method finds; ticks of the trimmed axis."""
+
+    thresholds: dict[str, float]  # V
+    body_movement: Intervals
+    detections: Intervals
+    by_sensor: dict[str, Intervals]
+    cores: dict[str, Intervals]
+    findings: Findings | None = None
+
+
+def _reference(read: Preprocessed, settings: AnalysisSettings) -> _Found:
+    """Find what two sensors show above fixed multiples of their noise."""
     length = read.info.length_ticks
     moving = body_movement_map(read, settings.movement, selected=settings.detection.sensors)
     thresholds: dict[str, float] = {}
@@ -82,31 +127,23 @@ def build_profile(
         above = _runs_above(read, name, thresholds[name])
         cores[name] = difference(above, moving)
         maps[name] = detect(cores[name], moving, settings.detection, length=length)
-    presses = debounce(read.raw_presses, gap_ticks=settings.preprocessing.press_gap_ticks)
-    tell(1.0)
-    return Profile(
-        info=replace(read.info, notices=(*read.info.notices, *_too_quiet(read, thresholds))),
-        settings=settings,
-        signals=read.signals,
-        thresholds=thresholds,
-        body_movement=moving,
-        detections=fuse(maps.values(), settings.detection.minimum_sensors),
-        sensor_detections=maps,
-        core_detections=cores,
-        sensation=sensation_map(
-            presses,
-            moving,
-            window_ticks=round(settings.sensation.window_seconds * TICKS_PER_SECOND),
-            length=length,
-        ),
-        presses=presses,
-        raw_presses=read.raw_presses,
-        gaps=read.gaps,
-        end_presses=_outside(
-            debounce(read.untrimmed_presses, gap_ticks=settings.preprocessing.press_gap_ticks),
-            length,
-        ),
+    fused = fuse(maps.values(), settings.detection.minimum_sensors)
+    return _Found(thresholds, moving, fused, maps, cores)
+
+
+def _adaptive(read: Preprocessed, settings: AnalysisSettings) -> _Found:
+    """Find what all sensors agree on, each compared with its own level."""
+    found = find_movements(
+        read.signals, gaps=read.gaps, length=read.info.length_ticks, settings=settings
     )
+    names = found.evidence.sensors
+    levels = found.evidence.seen_levels.tolist()
+    thresholds = dict.fromkeys(sorted(read.signals.sensors), float("inf")) | {
+        name: level if np.isfinite(level) else float("inf")
+        for name, level in zip(names, levels, strict=True)
+    }
+    seen = {name: found.detections[rows] for name, rows in zip(names, found.seen.T, strict=True)}
+    return _Found(thresholds, found.body_movement, found.detections, seen, seen, found)
 
 
 def _outside(presses: Intervals, length: int) -> Intervals:

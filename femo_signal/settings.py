@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from femo_signal.errors import SettingsError
 
 __all__ = [
+    "ACCELEROMETERS",
     "SENSOR_NAMES",
     "TICKS_PER_SECOND",
     "AnalysisSettings",
@@ -25,6 +26,7 @@ __all__ = [
     "EvidenceSettings",
     "HiccupSettings",
     "MatchSettings",
+    "Method",
     "MovementSettings",
     "PreprocessingSettings",
     "SensationSettings",
@@ -32,7 +34,9 @@ __all__ = [
 
 TICKS_PER_SECOND = 1024
 SENSOR_NAMES = ("sensor_1", "sensor_2", "sensor_3", "sensor_4", "sensor_5", "sensor_6")
+ACCELEROMETERS = ("sensor_1", "sensor_2")
 
+Method = Literal["adaptive", "reference"]
 SensorName = Literal["sensor_1", "sensor_2", "sensor_3", "sensor_4", "sensor_5", "sensor_6"]
 # Bounds far beyond what makes sense of a belt, and far from where arithmetic overflows
 Hertz = Annotated[float, Field(gt=0, le=512)]
@@ -250,21 +254,23 @@ class HiccupSettings(_Group):
 
 
 class EvidenceSettings(_Group):
-    """How far a sensor rises above its own level (the adaptive method)."""
+    """How far a channel rises above its own level (the adaptive method)."""
 
     bands_hz: tuple[BandHz, ...] = ((2.0, 4.0), (6.0, 12.0), (14.0, 30.0))
     """Of a channel the band that rises most counts; the reference filter passes 1-30 Hz."""
     window_samples: Annotated[int, Field(ge=16, le=512)] = 64
     """Of a frame, at 128 Hz."""
     hop_samples: Annotated[int, Field(ge=1, le=512)] = 16
-    level_seconds: Positive = 180.0
+    level_seconds: PositiveSeconds = 180.0
     """Over so much time a channel's median and spread are taken."""
-    level_step_seconds: Positive = 20.0
-    level_least_seconds: Positive = 30.0
+    level_step_seconds: PositiveSeconds = 20.0
+    level_least_seconds: PositiveSeconds = 30.0
     """Of quiet, usable time that a level needs."""
-    least_spread: Positive = 0.25
+    least_spread: Level = 0.25
     """Of the logarithm of the energy, natural; a smaller spread is one of quantisation."""
-    z_cap: Positive = 10.0
+    seen_z: Level = 3.0
+    """A sensor sees what rises so far above its level."""
+    z_cap: Level = 10.0
     """What a single sensor adds at most: beyond it strength says nothing more about truth."""
     lag_frames: Annotated[int, Field(ge=0, le=16)] = 1
     """By so much sensors may peak apart."""
@@ -273,26 +279,28 @@ class EvidenceSettings(_Group):
 class CandidateSettings(_Group):
     """What makes agreement of the sensors a candidate (the adaptive method)."""
 
-    chance_per_hour: Positive = 20.0
+    chance_per_hour: Level = 20.0
     """So often the sensors may seem to agree by chance; the classifier sorts these out."""
-    chance_block_seconds: Positive = 2.0
+    chance_block_seconds: PositiveSeconds = 2.0
     """The highest agreement of each block is one draw of chance."""
     chance_blocks: Annotated[int, Field(ge=100, le=1_000_000)] = 4000
     """Draws that fix the level to a few percent."""
     chance_least_blocks: Annotated[int, Field(ge=5, le=10_000)] = 20
-    chance_shift_seconds: Positive = 5.0
+    chance_shift_seconds: PositiveSeconds = 5.0
     """Sensors are shifted at least so far against each other; no movement lasts longer."""
-    chance_apart_seconds: Positive = 1.0
+    chance_apart_seconds: PositiveSeconds = 1.0
     """Around true agreement, so much is no chance either."""
-    chance_seed: Annotated[int, Field(ge=0)] = 1
-    default_level: Positive = 7.0
+    chance_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
+    solo_z: Level = 9.0
+    """What a single sensor must show to be a candidate without the others."""
+    default_level: Level = 7.0
     """Of agreement, where no level can be told."""
-    least_level: Positive = 3.0
-    greatest_level: Positive = 8.5
+    least_level: Level = 3.0
+    greatest_level: Level = 8.5
     lower_share: Annotated[float, Field(gt=0, le=1)] = 0.6
     """A candidate lasts as long as the agreement stays above this share of its level."""
-    join_seconds: NonNegative = 0.4
-    split_seconds: Positive = 0.9
+    join_seconds: Seconds = 0.4
+    split_seconds: PositiveSeconds = 0.9
     """Peaks closer than this are one movement."""
     split_depth: Annotated[float, Field(gt=0, lt=1)] = 0.6
     """A valley this deep, relative to the lower of two peaks, parts two movements."""
@@ -302,21 +310,22 @@ class BodyMovementSettings(_Group):
     """When the mother moves, by the IMU's own spread (the adaptive method)."""
 
     evidence: EvidenceSettings = EvidenceSettings(bands_hz=((2.0, 4.0), (4.0, 10.0)))
-    upper_z: Positive = 9.0
+    upper_z: Level = 9.0
     """A movement of hers rises at least so far above the IMU's own level."""
-    lower_z: Positive = 5.0
-    margin_seconds: NonNegative = 1.0
+    lower_z: Level = 5.0
+    reject_z: Level = 5.0
+    """What the IMU sees so clearly at the same moment is hers: a cough, a small turn."""
+    reject_seconds: Seconds = 0.25
+    margin_seconds: Seconds = 1.0
 
 
 class EdgeSettings(_Group):
     """Where a movement starts and ends (the adaptive method)."""
 
-    seen_z: Positive = 3.0
-    """A sensor sees what rises so far above its level."""
-    smooth_seconds: Positive = 0.125
+    smooth_seconds: PositiveSeconds = 0.125
     share: Annotated[float, Field(gt=0, lt=1)] = 0.08
     """Of the peak's energy; below it a movement has not begun, or has ended."""
-    pause_seconds: Positive = 0.4
+    pause_seconds: PositiveSeconds = 0.4
     """A shorter pause does not end a movement."""
 
 
@@ -324,6 +333,9 @@ class AnalysisSettings(_Group):
     """All settings of an analysis."""
 
     schema_version: Literal[1] = 1
+    method: Method = "reference"
+    """Which candidates there are: by agreement of all sensors, each relative to its own level
+    (adaptive), or by fixed thresholds of two sensors (reference)."""
     preprocessing: PreprocessingSettings = PreprocessingSettings()
     movement: MovementSettings = MovementSettings()
     detection: DetectionSettings = DetectionSettings()
@@ -334,6 +346,11 @@ class AnalysisSettings(_Group):
     candidates: CandidateSettings = CandidateSettings()
     body_movement: BodyMovementSettings = BodyMovementSettings()
     edges: EdgeSettings = EdgeSettings()
+
+    @property
+    def dilation_seconds(self) -> float:
+        """By how much the method's detections are longer than what was seen."""
+        return self.detection.dilation_seconds if self.method == "reference" else 0.0
 
     def digest(self) -> str:
         """Return 16 hex digits that differ whenever the settings do (a cache key)."""

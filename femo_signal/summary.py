@@ -102,7 +102,7 @@ def summarize(movements: Intervals, judged: JudgedTime, profile: Profile) -> Sum
 
 def movement_minutes(movements: Intervals, profile: Profile) -> float:
     """Return how long movements lasted as the reference counts: half the dilation taken off."""
-    taken_off = profile.settings.detection.dilation_seconds / 2
+    taken_off = profile.settings.dilation_seconds / 2
     return max(total(movements) / TICKS_PER_SECOND - len(movements) * taken_off, 0.0) / 60
 
 

@@ -27,7 +27,7 @@ from femo_signal.evaluation import (
     chance_of_meeting,
     summarize_outcomes,
 )
-from femo_signal.features import FEATURE_SET, FEATURES, FORMAT_FEATURES, feature_names
+from femo_signal.features import FEATURE_SET, FORMAT_FEATURES, features_of, names_of
 from femo_signal.hyperparameters import DEFAULT_SEED, MANY_DETECTIONS, Hyperparameters
 from femo_signal.intervals import as_intervals, overlapping
 from femo_signal.labels import extract_recording
@@ -41,6 +41,7 @@ from femo_signal.model import (
     trees_digest,
     version_of,
 )
+from femo_signal.settings import AnalysisSettings
 
 __all__ = [
     "DEFAULT_SEED",
@@ -119,7 +120,7 @@ def train_model(
             progress=None if progress is None else lambda share: progress(0.8 * share),
         )
     everything = list(range(len(dataset.recordings)))
-    fitter = _trees_fitter(chosen, seed)
+    fitter = _trees_fitter(dataset.settings, chosen, seed)
     decision = _fit_decision(dataset, everything, fitter, folds=_folds(chosen))
     if decision.calibration.probability[-1] < decision.threshold:
         raise ModelError(
@@ -127,7 +128,7 @@ def train_model(
             "accepted; add recordings, or check the labels",
             code="nothing_learnt",
         )
-    booster = _fit_trees(dataset.features, dataset.labels, chosen, seed)
+    booster = _fit_trees(dataset.features, dataset.labels, dataset.settings, chosen, seed)
     card = _card(dataset, booster, decision, chosen, evaluation, seed)
     if progress is not None:
         progress(1.0)
@@ -144,7 +145,7 @@ def _card(
     seed: int,
 ) -> ModelCard:
     """Put together what an endpoint is given beside the trees: figures in all, no names."""
-    labels = dataset.labels
+    labels, names = dataset.labels, names_of(dataset.settings)
     importance = booster.feature_importance("gain")
     share = importance / max(float(importance.sum()), 1e-12)
     facts = {
@@ -158,9 +159,7 @@ def _card(
         "feature_set": FEATURE_SET,
         "feature_gain": {
             name: round(float(value), 6)
-            for name, value in sorted(
-                zip(feature_names, share, strict=True), key=lambda pair: -pair[1]
-            )
+            for name, value in sorted(zip(names, share, strict=True), key=lambda pair: -pair[1])
         },
     }
     digest = trees_digest(booster.model_to_string())
@@ -171,7 +170,7 @@ def _card(
             digest, settings_digest, METHOD_VERSION, decision.calibration, decision.threshold
         ),
         trees_sha256=digest,
-        feature_names=feature_names,
+        feature_names=names,
         threshold=decision.threshold,
         calibration=decision.calibration,
         settings=dataset.settings,
@@ -247,7 +246,7 @@ def evaluate_model(
     _check_trainable(dataset)
     numbers = list(range(len(dataset.recordings)))
     folds = _split(dataset, numbers, _folds(chosen))
-    fitters = {"trees": _trees_fitter(chosen, seed), "linear": _fit_linear}
+    fitters = {"trees": _trees_fitter(dataset.settings, chosen, seed), "linear": _fit_linear}
     done = 0
 
     def run(kind: str, train: list[int], test: list[int]) -> list[RecordingOutcome]:
@@ -463,11 +462,11 @@ def _chance_of_label(recordings: Sequence[RecordingFeatures]) -> float:
     return hits / count if count else 0.0
 
 
-def _trees_fitter(chosen: Hyperparameters, seed: int) -> _Fitter:
+def _trees_fitter(settings: AnalysisSettings, chosen: Hyperparameters, seed: int) -> _Fitter:
     def fit(features: NDArray[np.float64], labels: NDArray[np.int8]) -> _Scorer:
         if len(np.unique(labels)) < 2:
             return _constant(labels)
-        booster = _fit_trees(features, labels, chosen, seed)
+        booster = _fit_trees(features, labels, settings, chosen, seed)
         return lambda rows: np.asarray(booster.predict(rows, num_threads=1), dtype=np.float64)
 
     return fit
@@ -476,6 +475,7 @@ def _trees_fitter(chosen: Hyperparameters, seed: int) -> _Fitter:
 def _fit_trees(
     features: NDArray[np.float64],
     labels: NDArray[np.int8],
+    settings: AnalysisSettings,
     chosen: Hyperparameters,
     seed: int,
 ) -> Any:
@@ -494,23 +494,21 @@ def _fit_trees(
         "lambda_l2": chosen.lambda_l2,
         "scale_pos_weight": weight,
         "max_bin": 127,
-        "monotone_constraints": [spec.direction for spec in FEATURES],
+        "monotone_constraints": [spec.direction for spec in features_of(settings)],
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
         "num_threads": 1,  # folds run side by side; sums do not depend on the machine
         "verbosity": -1,
     }
-    # Every detection also as a recording with two sensors (v2) would show it: a model trained on
-    # one format then serves both.
-    reduced = features.copy()
-    reduced[:, [feature_names.index(name) for name in FORMAT_FEATURES]] = np.nan
-    data = lightgbm.Dataset(
-        np.concatenate((features, reduced)),
-        np.concatenate((labels, labels)),
-        feature_name=list(feature_names),
-        params={"verbosity": -1},
-    )
+    names = names_of(settings)
+    if settings.method == "reference":
+        # Every detection also as a recording with two sensors (v2) would show it: a model trained
+        # on one format then serves both.
+        reduced = features.copy()
+        reduced[:, [names.index(name) for name in FORMAT_FEATURES]] = np.nan
+        features, labels = np.concatenate((features, reduced)), np.concatenate((labels, labels))
+    data = lightgbm.Dataset(features, labels, feature_name=list(names), params={"verbosity": -1})
     return lightgbm.train(parameters, data, num_boost_round=chosen.num_iterations)
 
 

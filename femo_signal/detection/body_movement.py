@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from femo_signal.detection.evidence import Evidence, Flags, Floats, channel_z, frames_of
-from femo_signal.intervals import Intervals, as_intervals, clip, close_gaps, empty, union
+from femo_signal.detection.evidence import Flags, Floats, Frames, gather
+from femo_signal.intervals import Intervals, as_intervals, clip, close_gaps, empty
 from femo_signal.recording import Signals
-from femo_signal.settings import TICKS_PER_SECOND, BodyMovementSettings, EvidenceSettings
+from femo_signal.settings import TICKS_PER_SECOND, BodyMovementSettings
 
-__all__ = ["MOTION_CHANNELS", "adaptive_body_movement", "collect_motion"]
+__all__ = ["MOTION_CHANNELS", "Motion", "adaptive_body_movement", "collect_motion"]
 
 MOTION_CHANNELS = ("acceleration", "roll", "pitch", "yaw")
 
 
+@dataclass(frozen=True)
+class Motion:
+    """What the IMU says, frame by frame."""
+
+    frames: Frames
+    z: Floats  # (frames,) of the channel that rises most over its own level
+    on: Flags  # (frames,) any channel is
+
+
 def collect_motion(
     signals: Signals, *, gaps: Intervals, settings: BodyMovementSettings
-) -> Evidence | None:
-    """Compare the IMU's channels with their own level; None without a live one.
+) -> Motion | None:
+    """Compare the IMU's live channels with their own level; None without any.
 
     Parameters
     ----------
@@ -25,50 +36,36 @@ def collect_motion(
     gaps : Intervals
         Ticks.
     settings : BodyMovementSettings
-
-    Returns
-    -------
-    Evidence or None
-        Its ``agreement`` is the largest z of the channels.
     """
     channels = {
         name: channel
         for name in MOTION_CHANNELS
         if name in signals.live and (channel := getattr(signals, name)) is not None
     }
-    if not channels:
+    frames, found = gather(
+        channels,
+        off=signals.off,
+        gaps=gaps,
+        body_movement=empty(),
+        settings=settings.evidence,
+    )
+    if not frames.count:
         return None
-    options = settings.evidence
-    first = next(iter(channels.values()))
-    frames = frames_of(len(first.samples), options, step_ticks=first.step_ticks)
-    margin = frames.window_ticks // 2
-    rows, bands, on = [], [], []
-    for name, channel in channels.items():
-        off = union(gaps, signals.off[name]) if name in signals.off else gaps
-        usable = ~frames.inside(off, margin_ticks=margin)
-        z, band = channel_z(channel, usable, usable, frames=frames, settings=options)
-        rows.append(z)
-        bands.append(band)
-        on.append(usable)
-    z = np.array(rows)
-    return Evidence(
-        frames=frames,
-        sensors=tuple(channels),
-        z=z,
-        band=np.array(bands),
-        on=np.array(on),
-        agreement=z.max(axis=0) if z.size else np.zeros(0, np.float32),
+    return Motion(
+        frames,
+        np.max([one.z for one in found], axis=0),
+        np.any([one.on for one in found], axis=0),
     )
 
 
 def adaptive_body_movement(
-    motion: Evidence | None, *, length: int, settings: BodyMovementSettings
+    motion: Motion | None, *, length: int, settings: BodyMovementSettings
 ) -> Intervals:
     """Find when the mother moves: where the IMU rises far above its own level, with hysteresis.
 
     Parameters
     ----------
-    motion : Evidence or None
+    motion : Motion or None
         Of `collect_motion`; without an IMU nothing can be told.
     length : int
         Ticks of the trimmed axis.
@@ -79,12 +76,12 @@ def adaptive_body_movement(
     Intervals
         Ticks of the trimmed axis.
     """
-    if motion is None or not motion.frames.count:
+    if motion is None:
         return empty()
-    above = motion.agreement >= settings.lower_z
+    above = motion.z >= settings.lower_z
     edges = np.flatnonzero(np.diff(np.concatenate(([False], above, [False])).astype(np.int8)))
     runs = edges.reshape(-1, 2)
-    peaks = np.array([motion.agreement[a:b].max() for a, b in runs], dtype=np.float32)
+    peaks = np.array([motion.z[a:b].max() for a, b in runs], dtype=np.float32)
     runs = runs[peaks >= settings.upper_z] if len(runs) else runs
     ticks = motion.frames.first_tick + runs * motion.frames.step_ticks
     margin = round(settings.margin_seconds * TICKS_PER_SECOND)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal import find_peaks
 
 from femo_signal.detection.evidence import Evidence, Flags, Floats, agreement
 from femo_signal.settings import CandidateSettings, EvidenceSettings
 
-__all__ = ["Candidates", "chance_level", "find_candidates"]
+__all__ = ["Candidates", "chance_level", "find_candidates", "highest_within"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +22,14 @@ class Candidates:
     first: NDArray[np.int64]  # (n,) frames
     past: NDArray[np.int64]  # (n,) frames
     peak: NDArray[np.int64]  # (n,) frames
-    strength: Floats  # (n,) agreement at the peak over the chance level there
+    strength: NDArray[np.float64]  # (n,) highest agreement over the chance level
     level: Floats  # (frames,) what agreement reaches by chance
+
+    def only(self, kept: NDArray[np.bool_]) -> Candidates:
+        """Return some of the candidates."""
+        return Candidates(
+            self.first[kept], self.past[kept], self.peak[kept], self.strength[kept], self.level
+        )
 
 
 def chance_level(
@@ -57,7 +65,9 @@ def chance_level(
     kept = quiet.copy()
     level = float("nan")
     for _ in range(2):
-        found = _shifted_level(z[:, kept], frame_rate=frame_rate, settings=settings, evidence=evidence)
+        found = _shifted_level(
+            z[:, kept], frame_rate=frame_rate, settings=settings, evidence=evidence
+        )
         if not np.isfinite(found):
             break
         level = found
@@ -121,7 +131,10 @@ def chance_levels(
 def find_candidates(
     evidence: Evidence, quiet: Flags, *, settings: CandidateSettings, options: EvidenceSettings
 ) -> Candidates:
-    """Find where the agreement rises above chance, with a hysteresis.
+    """Find where the agreement rises above chance, or one sensor far above its level.
+
+    With a hysteresis: a candidate lasts as long as its strength stays above a share of what
+    makes it one.
 
     Parameters
     ----------
@@ -136,14 +149,43 @@ def find_candidates(
     Candidates
     """
     level = chance_levels(evidence, quiet, settings=settings, options=options)
-    strength = np.where(quiet, evidence.agreement / level, 0).astype(np.float32)
+    if not evidence.frames.count:
+        nothing = np.zeros(0, dtype=np.int64)
+        return Candidates(nothing, nothing, nothing, np.zeros(0), level)
+    agreed = evidence.agreement / level
+    alone = evidence.z.max(axis=0) / np.float32(settings.solo_z)
+    alone[evidence.on.sum(axis=0) > 2] = 0  # the others would have seen it too
+    strength = np.where(quiet, np.maximum(agreed, alone), 0).astype(np.float32)
     runs = _runs(strength >= settings.lower_share)
     close = settings.join_seconds * evidence.frames.rate
     runs = _split(strength, _joined(runs, close), settings=settings, rate=evidence.frames.rate)
     peak = np.array([a + int(strength[a:b].argmax()) for a, b in runs], dtype=np.int64)
     high = strength[peak] >= 1 if len(peak) else np.zeros(0, bool)
     runs, peak = runs[high], peak[high]
-    return Candidates(runs[:, 0], runs[:, 1], peak, strength[peak], level)
+    first, past = runs[:, 0], runs[:, 1]
+    return Candidates(first, past, peak, highest_within(agreed[None], first, past)[0], level)
+
+
+def highest_within(
+    rows: Floats, first: NDArray[np.int64], past: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return each row's maximum in each of some disjoint stretches.
+
+    Parameters
+    ----------
+    rows : ndarray of float32, shape (k, frames)
+    first, past : ndarray of int64, shape (n,)
+        Sorted, none empty.
+
+    Returns
+    -------
+    ndarray of float64, shape (k, n)
+    """
+    if not len(first):
+        return np.zeros((len(rows), 0))
+    padded = np.concatenate((rows, np.full((len(rows), 1), -np.inf, rows.dtype)), axis=1)
+    bounds = np.column_stack((first, past)).ravel()
+    return np.maximum.reduceat(padded, bounds, axis=1)[:, ::2].astype(np.float64)
 
 
 def _runs(mask: Flags) -> NDArray[np.int64]:
@@ -164,8 +206,6 @@ def _split(
     strength: Floats, runs: NDArray[np.int64], *, settings: CandidateSettings, rate: float
 ) -> NDArray[np.int64]:
     """Part runs at deep valleys between two peaks that are far enough apart."""
-    from scipy.signal import find_peaks
-
     rows: list[tuple[int, int]] = []
     apart = max(1, round(settings.split_seconds * rate))
     for a, b in runs.tolist():
@@ -173,11 +213,14 @@ def _split(
             rows.append((a, b))
             continue
         inside = strength[a:b]
-        peaks = find_peaks(
-            np.concatenate(([0], inside, [0])), height=1, distance=apart, plateau_size=1
-        )[0] - 1
+        peaks = (
+            find_peaks(
+                np.concatenate(([0], inside, [0])), height=1, distance=apart, plateau_size=1
+            )[0]
+            - 1
+        )
         start = a
-        for left, right in zip(peaks[:-1], peaks[1:], strict=True):
+        for left, right in pairwise(peaks.tolist()):
             valley = left + int(inside[left:right].argmin())
             if inside[valley] <= settings.split_depth * min(inside[left], inside[right]):
                 rows.append((start, a + valley))

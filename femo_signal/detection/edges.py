@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.candidates import Candidates
-from femo_signal.detection.evidence import Evidence, Floats
+from femo_signal.detection.evidence import Evidence, Flags, Floats
 from femo_signal.intervals import Intervals
 from femo_signal.recording import Signals
 from femo_signal.settings import EdgeSettings
@@ -14,9 +14,7 @@ from femo_signal.settings import EdgeSettings
 __all__ = ["seen_by", "true_edges"]
 
 
-def seen_by(
-    evidence: Evidence, candidates: Candidates, *, settings: EdgeSettings
-) -> NDArray[np.bool_]:
+def seen_by(evidence: Evidence, candidates: Candidates, *, seen_z: float) -> NDArray[np.bool_]:
     """Tell which sensors see each candidate, shape (candidates, sensors)."""
     if not len(candidates.peak):
         return np.zeros((0, len(evidence.sensors)), dtype=bool)
@@ -26,13 +24,18 @@ def seen_by(
             for a, b in zip(candidates.first, candidates.past, strict=True)
         ]
     )
-    flags: NDArray[np.bool_] = seen >= settings.seen_z
+    flags: NDArray[np.bool_] = seen >= seen_z
     flags[np.arange(len(seen)), seen.argmax(axis=1)] = True
     return flags
 
 
 def true_edges(
-    signals: Signals, evidence: Evidence, candidates: Candidates, *, settings: EdgeSettings
+    signals: Signals,
+    evidence: Evidence,
+    candidates: Candidates,
+    seen: Flags,
+    *,
+    settings: EdgeSettings,
 ) -> Intervals:
     """Return the candidates' intervals, undilated.
 
@@ -45,6 +48,8 @@ def true_edges(
     signals : Signals
     evidence : Evidence
     candidates : Candidates
+    seen : ndarray of bool, shape (candidates, sensors)
+        Of `seen_by`.
     settings : EdgeSettings
 
     Returns
@@ -53,7 +58,6 @@ def true_edges(
         Ticks of the trimmed axis; one row a candidate, in their order, disjoint.
     """
     rows = np.zeros((len(candidates.peak), 2), dtype=np.int64)
-    seen = seen_by(evidence, candidates, settings=settings)
     frames = evidence.frames
     channels = [signals.sensors[name] for name in evidence.sensors]
     if not channels:
@@ -64,11 +68,13 @@ def true_edges(
     half = frames.window_ticks // (2 * step)
     bound = 0
     for number, (a, b) in enumerate(zip(candidates.first, candidates.past, strict=True)):
-        low = max(int(a) * frames.step_ticks // step, bound)
-        high = min((int(b) - 1) * frames.step_ticks // step + 2 * half, len(channels[0].samples))
+        last = len(channels[0].samples)
+        low = min(max(int(a) * frames.step_ticks // step, bound), last - 1)
+        high = min((int(b) - 1) * frames.step_ticks // step + 2 * half, last)
         if number + 1 < len(candidates.first):
             after = int(candidates.first[number + 1]) * frames.step_ticks // step + half
-            high = max(min(high, after), low + 1)
+            high = min(high, after)
+        high = max(high, low + 1)
         energy = np.zeros(high - low, dtype=np.float32)
         for flag, channel in zip(seen[number], channels, strict=True):
             if flag:
@@ -76,7 +82,7 @@ def true_edges(
                 part = np.convolve(part, np.full(smooth, 1 / smooth, np.float32), "same")
                 energy += part / max(float(part.max()), 1e-20)
         start, end = _around_peak(energy, settings.share, quiet)
-        bound = low + end
+        bound = low + end + 1  # two candidates never touch
         rows[number] = (low + start) * step, (low + end) * step
     return rows
 

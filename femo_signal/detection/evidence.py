@@ -19,7 +19,18 @@ from femo_signal.intervals import Intervals, contains, dilate, union
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import TICKS_PER_SECOND, EvidenceSettings
 
-__all__ = ["Evidence", "Frames", "band_log_energy", "channel_z", "collect_evidence", "rolling_level"]
+__all__ = [
+    "ChannelEvidence",
+    "Evidence",
+    "Frames",
+    "agreement",
+    "band_log_energy",
+    "channel_evidence",
+    "collect_evidence",
+    "combine",
+    "gather",
+    "rolling_level",
+]
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
 LEVEL_RATE = 2.0  # Hz: frames of half a second overlap, and two a second hold all that is known
@@ -64,6 +75,7 @@ class Evidence:
     z: Floats  # (sensors, frames) best band's robust z; 0 where the sensor is off
     band: NDArray[np.uint8]  # (sensors, frames) which band that is
     on: Flags  # (sensors, frames)
+    seen_levels: NDArray[np.float64]  # (sensors,) V: amplitude that a sensor sees, in the median
     agreement: Floats  # (frames,) what the sensors that are on have in common
 
 
@@ -116,7 +128,8 @@ def band_log_energy(
         power = spectrum.real**2 + spectrum.imag**2
         for row, inside in zip(energy, bins, strict=True):
             row[first : first + BATCH_FRAMES] = power[:, inside[0] : inside[-1] + 1].sum(axis=1)
-    return np.log(energy + np.float32(LEAST_ENERGY))
+    logarithm: Floats = np.log(energy + np.float32(LEAST_ENERGY))
+    return logarithm
 
 
 def rolling_level(
@@ -172,15 +185,25 @@ def _masked_median(rows: Floats, taking: Flags) -> Floats:
     return median
 
 
-def channel_z(
-    channel: Channel, usable: Flags, quiet: Flags, *, frames: Frames, settings: EvidenceSettings
-) -> tuple[Floats, NDArray[np.uint8]]:
-    """Return a channel's best z over the bands, and which band it is; both shape (frames,).
+@dataclass(frozen=True)
+class ChannelEvidence:
+    """What one channel says, frame by frame."""
+
+    z: Floats  # (frames,) best band's robust z; 0 where the channel is off
+    band: NDArray[np.uint8]  # (frames,) which band that is
+    on: Flags  # (frames,)
+    seen_level: float  # unit of the channel: amplitude at which it sees; NaN where never on
+
+
+def channel_evidence(
+    channel: Channel, *, on: Flags, quiet: Flags, frames: Frames, settings: EvidenceSettings
+) -> ChannelEvidence:
+    """Compare a channel with its own level.
 
     Parameters
     ----------
     channel : Channel
-    usable, quiet : ndarray of bool, shape (frames,)
+    on, quiet : ndarray of bool, shape (frames,)
         Frames in which the channel is on, and those that its level is taken from.
     frames : Frames
     settings : EvidenceSettings
@@ -192,13 +215,51 @@ def channel_z(
         window=settings.window_samples,
         hop=settings.hop_samples,
     )
-    level, spread = rolling_level(
-        energy, quiet & usable, frame_rate=frames.rate, settings=settings
-    )
+    level, spread = rolling_level(energy, quiet & on, frame_rate=frames.rate, settings=settings)
     z = (energy - level) / spread
     band = z.argmax(axis=0)
-    best = np.where(usable, z[band, np.arange(frames.count)], np.float32(0))
-    return best.astype(np.float32), band.astype(np.uint8)
+    best = np.where(on, z[band, np.arange(frames.count)], np.float32(0)).astype(np.float32)
+    seen = float("nan")
+    if (on & quiet).any():
+        least = np.median(level + settings.seen_z * spread, axis=1).min()
+        # A wave's power lies in three bins of a Hann window, one and a half times the peak's.
+        seen = 4 / settings.window_samples * float(np.sqrt(np.exp(least) / 1.5))
+    return ChannelEvidence(best, band.astype(np.uint8), on, seen)
+
+
+def gather(
+    channels: Mapping[str, Channel],
+    *,
+    off: Mapping[str, Intervals],
+    gaps: Intervals,
+    body_movement: Intervals,
+    settings: EvidenceSettings,
+) -> tuple[Frames, list[ChannelEvidence]]:
+    """Compare channels of one length and rate with their own levels.
+
+    Parameters
+    ----------
+    channels : mapping of str to Channel
+    off : mapping of str to Intervals
+        Where each cannot be judged, ticks.
+    gaps, body_movement : Intervals
+        Ticks; neither takes part in a level, and in a gap no channel is on.
+    settings : EvidenceSettings
+    """
+    if not channels:
+        return Frames(0, 0, 1, 1), []
+    first = next(iter(channels.values()))
+    frames = frames_of(len(first.samples), settings, step_ticks=first.step_ticks)
+    margin = frames.window_ticks // 2
+    quiet = ~frames.inside(body_movement, margin_ticks=margin)
+    found = []
+    for name, channel in channels.items():
+        hidden = union(off[name], gaps) if name in off else gaps
+        on = ~frames.inside(hidden, margin_ticks=margin)
+        found.append(
+            channel_evidence(channel, on=on, quiet=quiet, frames=frames, settings=settings)
+        )
+    return frames, found
 
 
 def collect_evidence(
@@ -214,46 +275,38 @@ def collect_evidence(
     ----------
     signals : Signals
     gaps, body_movement : Intervals
-        Ticks; neither takes part in a level, and in a gap no sensor is on.
+        Ticks.
     settings : EvidenceSettings
-
-    Returns
-    -------
-    Evidence
     """
-    names = tuple(name for name in sorted(signals.sensors) if name in signals.live)
-    if not names:
-        frames = Frames(0, 0, 1, 1)
-        nothing = np.zeros((0, 0), np.float32)
-        return Evidence(
-            frames, (), nothing, nothing.astype(np.uint8), nothing.astype(bool), np.zeros(0, np.float32)
-        )
-    first = signals.sensors[names[0]]
-    frames = frames_of(len(first.samples), settings, step_ticks=first.step_ticks)
-    margin = frames.window_ticks // 2
-    still = ~frames.inside(body_movement, margin_ticks=margin)
-    rows, bands, on = [], [], []
-    for name in names:
-        usable = ~frames.inside(_off(signals.off, name, gaps), margin_ticks=margin)
-        z, band = channel_z(
-            signals.sensors[name], usable, still, frames=frames, settings=settings
-        )
-        rows.append(z)
-        bands.append(band)
-        on.append(usable)
-    z, flags = np.array(rows), np.array(on)
+    channels = {
+        name: signals.sensors[name] for name in sorted(signals.sensors) if name in signals.live
+    }
+    frames, found = gather(
+        channels, off=signals.off, gaps=gaps, body_movement=body_movement, settings=settings
+    )
+    return combine(tuple(channels), frames, found, settings=settings)
+
+
+def combine(
+    names: tuple[str, ...],
+    frames: Frames,
+    found: list[ChannelEvidence],
+    *,
+    settings: EvidenceSettings,
+) -> Evidence:
+    """Put sensors side by side, with what those that are on agree on."""
+    shape = (len(names), frames.count)
+    z = np.array([one.z for one in found], dtype=np.float32).reshape(shape)
+    on = np.array([one.on for one in found], dtype=bool).reshape(shape)
     return Evidence(
         frames=frames,
         sensors=names,
         z=z,
-        band=np.array(bands),
-        on=flags,
-        agreement=agreement(z, flags, settings=settings),
+        band=np.array([one.band for one in found], dtype=np.uint8).reshape(shape),
+        on=on,
+        seen_levels=np.array([one.seen_level for one in found], dtype=np.float64),
+        agreement=agreement(z, on, settings=settings),
     )
-
-
-def _off(off: Mapping[str, Intervals], name: str, gaps: Intervals) -> Intervals:
-    return union(off[name], gaps) if name in off else gaps
 
 
 def agreement(z: Floats, on: Flags, *, settings: EvidenceSettings) -> Floats:
@@ -283,8 +336,9 @@ def agreement(z: Floats, on: Flags, *, settings: EvidenceSettings) -> Floats:
 
 def _bounded_sum(near: Floats, on: NDArray[np.int64]) -> Floats:
     """Sum the columns with the largest value replaced by the second, over the root of ``on``."""
-    if len(near) == 1:
-        return near[0]
+    if len(near) < 2:
+        alone: Floats = near.sum(axis=0)
+        return alone
     top = near.max(axis=0)
     at = near.argmax(axis=0)
     rest = near.copy()
