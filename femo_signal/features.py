@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from femo_signal.detection.candidate_features import (
     ADAPTIVE_FEATURES,
     describe_candidates,
-    is_pulse,
+    train_pulses,
 )
 from femo_signal.detection.feature_spec import FeatureSpec
 from femo_signal.hiccups import Chain, HiccupAnalysis, background_level, find_hiccups
@@ -227,11 +227,16 @@ def of_no_movement(profile: Profile, hiccups: HiccupAnalysis) -> NDArray[np.bool
     """Tell which detections are regular pulses of another origin, shape (detections,).
 
     A click at each breath, her own pulse on one sensor: they look like movements one by one, and
-    no classifier has to learn what their rhythm tells. The reference knows no such thing.
+    no classifier has to learn what their rhythm tells. What stands out of its train is none of it.
+    The reference method knows no such thing.
     """
     if profile.findings is None:
         return np.zeros(len(profile.detections), dtype=bool)
-    return is_pulse(profile.detections, hiccups.regular_pulses)
+    return train_pulses(
+        profile.findings,
+        hiccups.regular_pulses,
+        stands_out=profile.settings.candidates.stands_out,
+    )
 
 
 @dataclass(frozen=True)

@@ -297,6 +297,8 @@ class CandidateSettings(_Group):
     """Of agreement, where no level can be told."""
     least_level: Level = 3.0
     greatest_level: Level = 8.5
+    stands_out: Level = 1.3
+    """What is so many times as strong as the pulses of a regular train is none of them."""
     lower_share: Annotated[float, Field(gt=0, le=1)] = 0.6
     """A candidate lasts as long as the agreement stays above this share of its level."""
     join_seconds: Seconds = 0.4

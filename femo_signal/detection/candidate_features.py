@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from femo_signal.detection.bouts import Rhythm
     from femo_signal.hiccups import HiccupAnalysis
 
-__all__ = ["ADAPTIVE_FEATURES", "describe_candidates", "is_pulse"]
+__all__ = ["ADAPTIVE_FEATURES", "describe_candidates", "is_pulse", "train_pulses"]
 
 Columns = dict[str, NDArray[np.float64]]
 
@@ -75,6 +75,36 @@ def describe_candidates(findings: Findings, hiccups: HiccupAnalysis) -> Columns:
         "in_bout": overlapping(edges, hiccups.bouts).astype(np.float64),
         "hiccup_pulse": is_pulse(edges, hiccups.bout_facts).astype(np.float64),
     }
+
+
+def train_pulses(
+    findings: Findings, trains: Sequence[Rhythm], *, stands_out: float
+) -> NDArray[np.bool_]:
+    """Tell which candidates are a pulse of a train and as strong as its pulses usually are.
+
+    Parameters
+    ----------
+    findings : Findings
+    trains : sequence of Rhythm
+    stands_out : float
+        A candidate so many times as strong as the train's median pulse is none of the train.
+
+    Returns
+    -------
+    ndarray of bool, shape (candidates,)
+    """
+    found = np.zeros(len(findings.detections), dtype=bool)
+    frames = findings.evidence.frames
+    if not frames.count:
+        return found
+    strength = findings.evidence.agreement / findings.candidates.level
+    for train in trains:
+        at = np.clip((train.pulses - frames.first_tick) // frames.step_ticks, 0, frames.count - 1)
+        near = np.clip(at[:, None] + np.arange(-1, 3), 0, frames.count - 1)
+        usual = float(np.median(strength[near].max(axis=1)))
+        like = findings.candidates.strength < stands_out * usual
+        found |= is_pulse(findings.detections, [train]) & like
+    return found
 
 
 def is_pulse(edges: Intervals, trains: Sequence[Rhythm]) -> NDArray[np.bool_]:
