@@ -59,16 +59,15 @@ class _Channel:
         response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
         self.name = name
         self.mender = Mender(rails=rails)
-        self._filter = OverlapSave(
+        band_pass = OverlapSave(
             1,
             QUARTER_RATE,
             response * VOLTS_PER_COUNT / quarter_response(frequencies),
             overlap_seconds=ringing_seconds(low),
         )
+        self._filter = band_pass
         self.leveller = Leveller(
-            lambda samples: self._filter.push(samples[None]),
-            self._filter.hold,
-            unit=QUARTER_GAIN,
+            lambda samples: band_pass.push(samples[None]), band_pass.hold, unit=QUARTER_GAIN
         )
         self.leveller.jumps = self.mender.jumps
         self.railed: list[int] = []  # ticks at which an axis is at a rail
@@ -270,6 +269,10 @@ class SensorTrack:
         if not len(rows):
             return
         if ticks is None:
+            if self._last is None or chunk.start_tick == self._last_tick + 1:
+                self._take(chunk.start_tick, rows)
+                self._last, self._last_tick = rows[-1:], self._end_tick - 1
+                return
             ticks = np.arange(chunk.start_tick, self._end_tick)
         known = 0
         if self._last is not None and ticks[0] > self._last_tick + 1:
