@@ -30,7 +30,7 @@ from .conftest import (
 )
 
 JOB = "unique-job-id"  # of the sample events
-ATTEMPT = "5d2f9c0e7b8a4c3d9e1f2a3b4c5d6e7f"  # likewise
+ATTEMPT = "attempt-1-of-unique-job-id"  # likewise
 SAMPLE_OUTPUT = f"s3://{REQUESTS}/results/0f0f0f0f.out"
 SAMPLE_FAILURE = f"s3://{REQUESTS}/failures/0f0f0f0f-error.out"
 
