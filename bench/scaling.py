@@ -93,8 +93,8 @@ def many_detections(features: list[RecordingFeatures], count: int) -> list[Recor
                 detections=detections,
                 labels=mine,
                 reference=detections[mine == 1],
+                judged=np.array([[0, int(detections[-1, 1])]], dtype=np.int64),
                 length_ticks=int(detections[-1, 1]) + 1024,
-                analysed_seconds=float(detections[-1, 1]) / 1024,
             )
         )
     return made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -30,23 +31,42 @@ from femo_pipeline.stack import (
     find_local_stack,
     stack_name,
 )
+from femo_signal.errors import ModelError, OutputError
+from femo_signal.hyperparameters import read_job_hyperparameters
 from femo_signal.manifest import Manifest
+from femo_signal.writing import check_target, whole_file
 
 __all__ = ["main"]
 
 EXECUTION_FILE = Path("pipelineExecution.json")
 LOCAL_STATE = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
 NOT_TRAINED = "NotTrained"
+GATE_METRICS = ("accuracy", "sensitivity", "specificity", "precision", "f1", "pabak")
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C ended
 
 
 def _hyperparameters(
     _context: click.Context, _option: click.Parameter, given: tuple[str, ...]
 ) -> dict[str, str]:
-    pairs = dict(entry.partition("=")[::2] for entry in given)
-    if "" in pairs or "" in pairs.values():
-        raise click.BadParameter("give NAME=VALUE")
+    pairs: dict[str, str] = {}
+    for name, _, value in (entry.partition("=") for entry in given):
+        if not (name and value):
+            raise click.BadParameter("give NAME=VALUE")
+        if name in pairs:
+            raise click.BadParameter(f"{name} is given twice")
+        pairs[name] = value
+    try:
+        read_job_hyperparameters(pairs)
+    except ModelError as error:
+        raise click.BadParameter(str(error)) from error
     return pairs
+
+
+def _finite(_context: click.Context, _option: click.Parameter, given: float | None) -> float | None:
+    """Refuse NaN, which no range keeps out."""
+    if given is not None and not math.isfinite(given):
+        raise click.BadParameter(f"{given} is not a number")
+    return given
 
 
 def _chosen(**options: Any) -> list[str]:
@@ -85,8 +105,13 @@ def _chosen(**options: Any) -> list[str]:
 @click.option(
     "--manual-approval", is_flag=True, help="Register the model without putting it into service."
 )
-@click.option("--gate-metric", help="Metric of the quality gate, such as f1.")
-@click.option("--gate-minimum", type=float, help="The least of it that is good enough.")
+@click.option("--gate-metric", type=click.Choice(GATE_METRICS), help="Metric of the quality gate.")
+@click.option(
+    "--gate-minimum",
+    type=click.FloatRange(-1, 1),
+    callback=_finite,
+    help="The least of it that is good enough.",
+)
 @click.option(
     "--instances", type=click.IntRange(1, 20), help="Instances that share the extraction."
 )
@@ -102,7 +127,12 @@ def _chosen(**options: Any) -> list[str]:
     multiple=True,
     callback=_hyperparameters,
     metavar="NAME=VALUE",
-    help="For the training; may be repeated.",
+    help="For the training; may be repeated. `femo train --help` lists the names.",
+)
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="With -l: refuse a manifest with a file that cannot be read instead of leaving it out.",
 )
 @click.option(
     "--stage", default=DEFAULT_STAGE, show_default=True, help="Stage of the project's stack."
@@ -123,12 +153,14 @@ def run(
     stage: str,
     state_file: Path,
     settings_path: Path | None,
+    strict: bool,
     **options: Any,
 ) -> None:
     """Train a movement classifier on a manifest: extract, train, evaluate, register."""
     if [manifest_path, failed_arn, running_arn].count(None) != 2:
         raise click.UsageError("Give one of --manifest, --redrive and --follow.")
-    if manifest_path is None and (chosen := _chosen(settings_path=settings_path, **options)):
+    chosen = _chosen(settings_path=settings_path, strict=strict, **options)
+    if manifest_path is None and chosen:
         raise click.UsageError(f"{' and '.join(chosen)} can be chosen for a new run only.")
     manifest = None if manifest_path is None else uploads.read_manifest(manifest_path)
     settings = None if settings_path is None else uploads.read_settings(settings_path)
@@ -137,13 +169,16 @@ def run(
         click.echo(f"{manifest_path} names no recordings: nothing is trained.")
         return
     overrides = Overrides.read(os.environ)
+    _check_can_remember()
     if local:
         stack = find_local_stack(state_file, overrides)
     else:
         stack = find_cloud_stack(name or stack_name(os.environ, stage), overrides)
     if manifest is not None and manifest_path is not None:
         if local:
-            manifest = _with_recordings(stack, manifest, manifest_path.resolve().parent)
+            manifest = _with_recordings(
+                stack, manifest, manifest_path.resolve().parent, strict=strict
+            )
         else:
             manifest = uploads.in_bucket(manifest, stack.recordings_bucket)
         _provide_smoke_recording(stack)
@@ -189,8 +224,12 @@ def execution_input(
     return {key: value for key, value in chosen.items() if value is not None}
 
 
-def _with_recordings(stack: Stack, manifest: Manifest, folder: Path) -> Manifest:
-    manifest, files = uploads.plan_recordings(manifest, folder, stack.recordings_bucket)
+def _with_recordings(stack: Stack, manifest: Manifest, folder: Path, *, strict: bool) -> Manifest:
+    manifest, files, notices = uploads.plan_recordings(
+        manifest, folder, stack.recordings_bucket, strict=strict
+    )
+    for notice in notices:
+        click.echo(f"Warning: {notice}", err=True)
     size = sum(file.size for file in files)
     with tqdm(
         total=size, unit="B", unit_scale=True, desc="Recordings", leave=False, disable=None
@@ -214,8 +253,23 @@ def _advance(bar: tqdm[Any], count: int) -> None:
     bar.update(count)
 
 
+def _check_can_remember() -> None:
+    """Tell before a run is started whether its ARN could be written down.
+
+    Raises
+    ------
+    InputError
+        If it could not.
+    """
+    try:
+        check_target(EXECUTION_FILE.parent, [EXECUTION_FILE.name], overwrite=True)
+    except OutputError as error:
+        raise InputError(f"{EXECUTION_FILE}: {error}") from error
+
+
 def _remember(arn: str) -> None:
-    EXECUTION_FILE.write_text(json.dumps({"arn": arn}) + "\n")
+    with whole_file(EXECUTION_FILE) as partial:
+        partial.write_text(json.dumps({"arn": arn}) + "\n")
 
 
 def _followed(stack: Stack, arn: str) -> Ending:

@@ -23,13 +23,14 @@ __all__ = [
 # Metric -> heading; in this order
 COLUMNS = {
     "f1": "F1",
+    "chance_f1": "by chance",
     "precision": "Precision",
     "sensitivity": "Sensitivity",
+    "chance_sensitivity": "by chance",
     "specificity": "Specificity",
     "accuracy": "Accuracy",
     "pabak": "PABAK",
     "false_detections_per_hour": "False/h",
-    "chance_sensitivity": "Chance",
 }
 MOST_ROWS = 40
 NAME_WIDTH = 28

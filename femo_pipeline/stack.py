@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from femo_pipeline.errors import StackError
+from femo_pipeline.errors import InputError, StackError
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
@@ -32,6 +33,19 @@ LOCAL_VARIABLES = (
     "AWS_ENDPOINT_URL_SAGEMAKER",
 )
 NEEDED_OUTPUTS = ("TrainingStateMachineArn", "RecordingsBucketName", "ModelsBucketName")
+# Variable -> field of Overrides, and what the training machine takes (training.asl.json)
+OVERRIDES = {
+    "SAGEMAKER_PIPELINE_ROLE_ARN": (
+        "role_arn",
+        r"arn:[a-z-]+:iam::[0-9]{12}:role/[A-Za-z0-9_+=,.@/-]+",
+    ),
+    "SAGEMAKER_ARTIFACT_BUCKET": ("artifact_bucket", r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"),
+    "IMAGE_URI": (
+        "image_uri",
+        r"[0-9]{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/[a-z0-9._/-]+"
+        r"(:[A-Za-z0-9._-]{1,128}|@sha256:[0-9a-f]{64})",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -44,12 +58,23 @@ class Overrides:
 
     @classmethod
     def read(cls, environment: Mapping[str, str]) -> Overrides:
-        """Read the environment variables; an empty one counts as not set."""
-        return cls(
-            role_arn=environment.get("SAGEMAKER_PIPELINE_ROLE_ARN") or None,
-            artifact_bucket=environment.get("SAGEMAKER_ARTIFACT_BUCKET") or None,
-            image_uri=environment.get("IMAGE_URI") or None,
-        )
+        """Read the environment variables; an empty one counts as not set.
+
+        Raises
+        ------
+        InputError
+            If one holds what the training machine would refuse.
+        """
+        found: dict[str, str | None] = {}
+        for name, (field, pattern) in OVERRIDES.items():
+            value = environment.get(name) or None
+            if value is not None and not re.fullmatch(pattern, value):
+                raise InputError(
+                    f"the environment variable {name} is {value[:200]!r}, which the training "
+                    f"machine would refuse ({pattern}); correct or unset it"
+                )
+            found[field] = value
+        return cls(**found)
 
 
 @dataclass(frozen=True)

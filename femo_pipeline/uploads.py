@@ -16,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from femo_pipeline.errors import InputError, PipelineError
 from femo_pipeline.stack import Stack
 from femo_signal.errors import ManifestError, SettingsError
+from femo_signal.fingerprint import content_sha256, regular_size
 from femo_signal.manifest import Manifest, ManifestItem, load_manifest
 from femo_signal.settings import AnalysisSettings
 
@@ -64,8 +65,8 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def plan_recordings(
-    manifest: Manifest, folder: Path, bucket: str
-) -> tuple[Manifest, Sequence[Upload]]:
+    manifest: Manifest, folder: Path, bucket: str, *, strict: bool = False
+) -> tuple[Manifest, Sequence[Upload], Sequence[str]]:
     """Decide where the manifest's local files go.
 
     A key holds a digest of its file's content: the same recording is uploaded once, and its ETag,
@@ -78,26 +79,30 @@ def plan_recordings(
         The manifest's own: relative paths start there.
     bucket : str
         Bucket of the recordings.
+    strict : bool
+        Refuse an item whose files cannot be read instead of leaving it out.
 
     Returns
     -------
     manifest : Manifest
-        The same recordings by bucket and key.
+        The same recordings by bucket and key, less those that were left out.
     uploads : sequence of Upload
+    notices : sequence of str
+        Which were left out, and why.
 
     Raises
     ------
     InputError
-        If a file is not there, or two items name the same recording.
+        If no item is left, if two items name the same recording, or, if strict, a file cannot be
+        read.
     """
     uploads: dict[str, Upload] = {}
 
     def place(name: str, item: int, field: str) -> str:
         path = folder / name
         try:
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()[:DIGEST_LENGTH]
-            size = path.stat().st_size
+            size = regular_size(path)
+            digest = content_sha256(path)[:DIGEST_LENGTH]
         except OSError as error:
             raise InputError(
                 f"items.{item}.{field}: {path}: {error.strerror or error}; correct the path, or "
@@ -120,14 +125,25 @@ def plan_recordings(
             }
         )
 
-    items = tuple(placed(index, item) for index, item in enumerate(manifest.items))
+    items: dict[int, ManifestItem] = {}
+    notices: list[str] = []
+    for index, item in enumerate(manifest.items):
+        try:
+            items[index] = placed(index, item)
+        except InputError as error:
+            if strict:
+                raise
+            notices.append(f"left out {item.recording_id}: {error}")
+    if manifest.items and not items:
+        raise InputError(f"none of the {len(notices)} recordings can be read; {notices[0]}")
     seen: dict[str, int] = {}
-    for index, item in enumerate(items):
+    for index, item in items.items():
         if (first := seen.setdefault(item.recording_id, index)) != index:
             raise InputError(
                 f"items.{index}: the same recording as items.{first}; name each recording once"
             )
-    return manifest.model_copy(update={"items": items}), list(uploads.values())
+    kept = manifest.model_copy(update={"items": tuple(items.values())})
+    return kept, list(uploads.values()), notices
 
 
 def in_bucket(manifest: Manifest, bucket: str) -> Manifest:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,18 +12,22 @@ from numpy.typing import NDArray
 
 from femo_signal.events import list_events, timestamp
 from femo_signal.features import extract_features, feature_names
-from femo_signal.hiccups import HiccupAnalysis, find_hiccups, remove_hiccups
-from femo_signal.intervals import Intervals, clip, complement, total, union
+from femo_signal.hiccups import HiccupAnalysis, find_hiccups, taken_out
+from femo_signal.intervals import Intervals, overlapping, total, union
+from femo_signal.judged import JudgedTime
 from femo_signal.model import MovementModel
-from femo_signal.presses import Match, match_presses
+from femo_signal.presses import PressMatch, match_presses
 from femo_signal.profile import build_profile
-from femo_signal.recording import Profile
+from femo_signal.recording import Profile, RecordingInfo
 from femo_signal.settings import TICKS_PER_SECOND
 from femo_signal.summary import summarize
 
-__all__ = ["Analysis", "analyze_profile", "analyze_recording", "report"]
+__all__ = ["Analysis", "analyze_profile", "analyze_recording", "judge_movements", "report"]
 
-_KICKS_TO_COUNT = 10  # "count to ten" charts
+_LEFT_OUT = (
+    "left out: candidates that were never seen and hiccups are not in a sum of probabilities, "
+    "so no interval of it can be vouched for"
+)
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,11 @@ class Analysis:
     model: MovementModel
     hiccups: HiccupAnalysis
     probability: NDArray[np.float64]  # (detections,) calibrated
-    accepted: Intervals  # detections that the model accepts
-    movements: Intervals  # accepted, less hiccups where these were to be removed
+    visible: JudgedTime  # hiccup bouts included
+    judged: JudgedTime  # less hiccup bouts where these were to be taken out
+    accepted: Intervals  # what the model accepts of the detections, counted in visible time
+    movements: Intervals  # the same, counted in judged time
     hiccups_removed: bool
-
-    @property
-    def analysed(self) -> Intervals:
-        """Time in which movements could be judged."""
-        hidden = union(self.profile.body_movement, self.profile.gaps)
-        return complement(hidden, self.profile.info.length_ticks)
 
 
 def analyze_recording(
@@ -62,7 +61,7 @@ def analyze_recording(
     path : path
     model : MovementModel
     remove_hiccups : bool
-        Take hiccup bouts out of the movements and list them.
+        Take hiccup bouts out of judged time, and what lies in them out of the movements.
     include_full_intervals : bool
         List the onset intervals themselves in the metadata.
     extract_events : bool
@@ -102,21 +101,35 @@ def analyze_profile(
     hiccups = find_hiccups(profile)
     probability = model.predict_proba(extract_features(profile, hiccups), feature_names)
     accepted = profile.detections[probability >= model.threshold]
-    movements = accepted
+    return judge_movements(
+        profile, model, hiccups, probability, accepted, hiccups_removed=hiccups_removed
+    )
+
+
+def judge_movements(
+    profile: Profile,
+    model: MovementModel,
+    hiccups: HiccupAnalysis,
+    probability: NDArray[np.float64],
+    accepted: Intervals,
+    *,
+    hiccups_removed: bool,
+) -> Analysis:
+    """Count accepted detections in the time that could be judged."""
+    visible = judged = profile.judge()
     if hiccups_removed:
-        movements = remove_hiccups(
-            accepted,
-            hiccups.bouts,
-            profile.core_detections.values(),
-            length=profile.info.length_ticks,
-        )
+        judged = profile.judge(hiccups=taken_out(hiccups.bouts, length=profile.info.length_ticks))
+    cores = union(*profile.core_detections.values())
+    bridge = round(profile.settings.detection.dilation_seconds * TICKS_PER_SECOND)
     return Analysis(
         profile=profile,
         model=model,
         hiccups=hiccups,
         probability=probability,
-        accepted=accepted,
-        movements=movements,
+        visible=visible,
+        judged=judged,
+        accepted=visible.counted(accepted, cores, bridge_ticks=bridge),
+        movements=judged.counted(accepted, cores, bridge_ticks=bridge),
         hiccups_removed=hiccups_removed,
     )
 
@@ -131,7 +144,30 @@ def report(
     dict
         ``output_type`` and ``result``.
     """
-    profile = analysis.profile
+    context = _context(analysis)
+    if extract_events:
+        events = list_events(analysis.profile.info, _event_maps(analysis))
+        return {
+            "output_type": "events",
+            "result": {"event_count": len(events), "events": events, **context},
+        }
+    full = include_full_intervals
+    before = _summary_block(analysis, analysis.accepted, analysis.visible, full)
+    after = None
+    if analysis.hiccups_removed:
+        after = _summary_block(analysis, analysis.movements, analysis.judged, full)
+    result = {
+        "before_hiccup_removal": before,
+        "after_hiccup_removal": after,
+        "hiccups": _hiccup_totals(analysis.hiccups),
+        "expected_kicks": None,
+        "expected_kicks_status": _LEFT_OUT,
+    }
+    return {"output_type": "metadata", "result": {**result, **context}}
+
+
+def _context(analysis: Analysis) -> dict[str, Any]:
+    """Return what both kinds of result tell."""
     context = {
         "recording": _recording_block(analysis),
         "model": {
@@ -139,78 +175,116 @@ def report(
             "settings_digest": analysis.model.card.settings_digest,
             "threshold": analysis.model.threshold,
         },
+        "summary": _summary_block(analysis, analysis.movements, analysis.judged, full=False),
+        **_hiccup_block(analysis),
     }
-    match = match_presses(analysis.movements, profile)
+    match = match_presses(analysis.movements, analysis.profile, analysis.judged)
     if match is not None:
         context["press_match"] = _match_block(match)
-    if extract_events:
-        maps = {
-            "maternal_body_movement": profile.body_movement,
-            "inferred_kick": analysis.movements,
-            "button_press_pre_debounce": profile.raw_presses,
-            "button_press_post_debounce": profile.presses,
-            "maternally_sensed_kick": profile.sensation,
-        }
-        if analysis.hiccups_removed:
-            maps["fetal_hiccups"] = analysis.hiccups.bouts
-        events = list_events(profile.info, maps)
-        return {
-            "output_type": "events",
-            "result": {"event_count": len(events), "events": events, **context},
-        }
-    result: dict[str, Any] = {
-        "before_hiccup_removal": _summary_block(
-            analysis, analysis.accepted, include_full_intervals
-        ),
-        "after_hiccup_removal": None,
-        "hiccups": None,
+    return context
+
+
+def _event_maps(analysis: Analysis) -> dict[str, Intervals]:
+    profile = analysis.profile
+    maps = {
+        "maternal_body_movement": profile.body_movement,
+        "inferred_kick": analysis.movements,
+        "button_press_pre_debounce": profile.raw_presses,
+        "button_press_post_debounce": profile.presses,
+        "maternally_sensed_kick": profile.sensation,
     }
     if analysis.hiccups_removed:
-        result["after_hiccup_removal"] = _summary_block(
-            analysis, analysis.movements, include_full_intervals
-        )
-        bouts = analysis.hiccups.bouts
-        result["hiccups"] = {"bouts": len(bouts), "minutes": _minutes(total(bouts))}
-    result["expected_kicks"] = _expected(analysis.probability)
-    return {"output_type": "metadata", "result": {**result, **context}}
+        maps["fetal_hiccups"] = analysis.hiccups.bouts
+    return maps
 
 
-def _minutes(ticks: int) -> float:
-    return ticks / TICKS_PER_SECOND / 60
-
-
-def _expected(probability: NDArray[np.float64]) -> dict[str, float]:
-    """Return the expected number of movements among the detections, with its 90 % interval."""
-    mean = float(probability.sum())
-    half = 1.645 * math.sqrt(float((probability * (1 - probability)).sum()))
+def _hiccup_block(analysis: Analysis) -> dict[str, Any]:
+    """Tell the bouts whatever is done with them; None where none could have been seen."""
+    hiccups, info = analysis.hiccups, analysis.profile.info
+    if not hiccups.could_be_seen:
+        return {
+            "hiccup_bouts": None,
+            "hiccup_bouts_status": "not looked for: no sensor showed enough time for a bout",
+            "movements_in_hiccup_bouts": None,
+        }
+    time = taken_out(hiccups.bouts, length=info.length_ticks)
     return {
-        "mean": mean,
-        "low": max(mean - half, 0.0),
-        "high": min(mean + half, float(len(probability))),
+        "hiccup_bouts": [
+            {
+                "start": timestamp(info.time(start)),
+                "end": timestamp(info.time(end)),
+                "start_seconds": float(info.seconds(start)),
+                "end_seconds": float(info.seconds(end)),
+            }
+            for start, end in hiccups.bouts.tolist()
+        ],
+        "hiccup_bouts_status": "taken out" if analysis.hiccups_removed else "not taken out",
+        "movements_in_hiccup_bouts": int(overlapping(analysis.accepted, time).sum()),
     }
+
+
+def _hiccup_totals(hiccups: HiccupAnalysis) -> dict[str, Any] | None:
+    if not hiccups.could_be_seen:
+        return None
+    minutes = total(hiccups.bouts) / TICKS_PER_SECOND / 60
+    return {"bouts": len(hiccups.bouts), "minutes": minutes}
 
 
 def _recording_block(analysis: Analysis) -> dict[str, Any]:
-    profile = analysis.profile
+    profile, judged = analysis.profile, analysis.judged
     info = profile.info
     return {
         "format": info.format,
         "start": timestamp(info.start),
         "duration_seconds": info.duration_seconds,
         "trim_seconds": info.trim_seconds,
-        "analysed_seconds": total(analysis.analysed) / TICKS_PER_SECOND,
+        "judged_seconds": judged.seconds,
+        "judged_status": judged.status,
+        "judged_explanation": judged.explanation,
+        "unjudged_seconds": judged.unjudged_seconds,
+        "unjudged": _unjudged_rows(judged, info),
+        "judged_on_fewer_sensors_seconds": total(judged.fewer_sensors) / TICKS_PER_SECOND,
+        "body_movement_unseen_seconds": total(judged.motion_unseen) / TICKS_PER_SECOND,
+        "analysed_seconds": judged.seconds,
         "masked_seconds": total(profile.body_movement) / TICKS_PER_SECOND,
         "gap_seconds": sum(gap.end_seconds - gap.start_seconds for gap in info.gaps),
-        "gaps": [
-            {"start_seconds": g.start_seconds, "end_seconds": g.end_seconds, "reason": g.reason}
-            for g in info.gaps
-        ],
+        "gaps": [asdict(gap) for gap in info.gaps],
+        "sensors_off": [asdict(stretch) for stretch in info.sensors_off],
         "live_sensors": sorted(profile.signals.live & set(profile.signals.sensors)),
-        "notices": list(info.notices),
+        "notices": [*info.notices, *_judging_notices(judged)],
     }
 
 
-def _match_block(match: Match) -> dict[str, Any]:
+def _unjudged_rows(judged: JudgedTime, info: RecordingInfo) -> list[dict[str, Any]]:
+    rows = [
+        {"reason": reason, "start_seconds": float(start), "end_seconds": float(end)}
+        for reason, intervals in judged.unjudged.items()
+        for start, end in info.seconds(intervals)
+    ]
+    return sorted(rows, key=lambda row: row["start_seconds"])
+
+
+def _judging_notices(judged: JudgedTime) -> list[str]:
+    """Say where time was judged on less than it should be."""
+    fewer, unseen = (
+        total(rows) / TICKS_PER_SECOND for rows in (judged.fewer_sensors, judged.motion_unseen)
+    )
+    notices = []
+    if fewer:
+        notices.append(
+            f"{fewer:.0f} s were judged though a detecting sensor was off: movements that it "
+            "alone would have seen are missing"
+        )
+    if unseen:
+        notices.append(
+            f"for {unseen:.0f} s of judged time the IMU shows nothing: body movement cannot be "
+            "told there, and may be counted as movement of the baby"
+        )
+    return notices
+
+
+def _match_block(found: PressMatch) -> dict[str, Any]:
+    match = found.match
     return {
         **asdict(match),
         "accuracy": match.accuracy,
@@ -220,35 +294,21 @@ def _match_block(match: Match) -> dict[str, Any]:
         "f1": match.f1,
         "false_positive_rate": match.false_positive_rate,
         "pabak": match.pabak,
+        "chance_sensitivity": found.chance_sensitivity.mean,
+        "chance_sensitivity_upper": found.chance_sensitivity.upper,
+        "chance_f1": found.chance_f1.mean,
+        "chance_f1_upper": found.chance_f1.upper,
+        "presses": found.presses,
+        "judged_presses": found.judged_presses,
+        "presses_not_judged": dict(found.not_judged),
     }
 
 
 def _summary_block(
-    analysis: Analysis, movements: Intervals, include_full_intervals: bool
+    analysis: Analysis, movements: Intervals, judged: JudgedTime, full: bool
 ) -> dict[str, Any]:
-    profile = analysis.profile
-    summary = summarize(movements, union(*profile.core_detections.values()), profile)
-    block = asdict(summary)
+    block = asdict(summarize(movements, judged, analysis.profile))
     intervals = block.pop("onset_intervals_seconds")
-    if include_full_intervals:
+    if full:
         block["onset_intervals_seconds"] = list(intervals)
-    return {**block, **_pace(analysis, movements)}
-
-
-def _pace(analysis: Analysis, movements: Intervals) -> dict[str, Any]:
-    """Rates and waits within analysed time only."""
-    profile = analysis.profile
-    analysed = analysis.analysed
-    hours = total(analysed) / TICKS_PER_SECOND / 3600
-    tenth = None
-    if len(movements) >= _KICKS_TO_COUNT:
-        until = int(movements[_KICKS_TO_COUNT - 1, 0])
-        tenth = total(clip(analysed, 0, until)) / TICKS_PER_SECOND
-    hidden = union(profile.body_movement, profile.gaps, movements)
-    quiet = complement(hidden, profile.info.length_ticks)
-    longest = int((quiet[:, 1] - quiet[:, 0]).max()) if len(quiet) else 0
-    return {
-        "kicks_per_analysed_hour": len(movements) / hours if hours else None,
-        "analysed_seconds_to_tenth_kick": tenth,
-        "longest_quiet_seconds": longest / TICKS_PER_SECOND,
-    }
+    return block

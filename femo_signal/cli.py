@@ -8,6 +8,7 @@ are made where they are needed, so that no command waits for what it does not us
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -21,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from femo_signal.analysis import Analysis
     from femo_signal.evaluation import Evaluation
     from femo_signal.settings import AnalysisSettings
     from femo_signal.training import Dataset
@@ -33,6 +33,35 @@ _STACK_COMMANDS = dict.fromkeys(("submit", "status", "jobs"), "femo_client.comma
 _ELSEWHERE = {"convert": "femo_signal.convert_command", **_STACK_COMMANDS}
 
 _RecordingPath = click.Path(path_type=Path)
+_EVALUATION_FILES = ("evaluation.json", "metrics.json", "per_recording.csv", "evaluation.png")
+
+_overwrite = click.option("--overwrite", is_flag=True, help="Replace what is there already.")
+_strict = click.option(
+    "--strict", is_flag=True, help="Refuse a manifest with an item that cannot be used."
+)
+
+
+class _FiniteRange(click.FloatRange):
+    """Like FloatRange, without NaN, which no bound keeps out."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return number
+
+
+class _TrainCommand(click.Command):
+    """Lists the hyperparameters in its help, without loading them for any other purpose."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        from femo_signal.hyperparameters import Hyperparameters
+
+        with formatter.section("Hyperparameters for --set, by LightGBM's names"):
+            formatter.write_dl(list(Hyperparameters.described()))
+        super().format_epilog(ctx, formatter)
 
 
 class _Group(click.Group):
@@ -144,7 +173,7 @@ def inspect(recording: Path, as_json: bool) -> None:  # noqa: ARG001
 @click.option("--recordings", type=click.IntRange(0, 100_000), required=True, help="How many.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(min=0.34, max=48 * 60),
+    type=_FiniteRange(min=0.34, max=48 * 60),
     required=True,
     help="Length of each.",
 )
@@ -171,6 +200,7 @@ def inspect(recording: Path, as_json: bool) -> None:  # noqa: ARG001
     show_default=True,
     help="What the manifest gives to train on: reference annotations, or the presses alone.",
 )
+@_overwrite
 @click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 def synthesize(
     directory: Path,
@@ -180,6 +210,7 @@ def synthesize(
     seed: int,
     start: str | None,
     labels: str,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Write a cohort of synthetic subjects into DIRECTORY, with manifest and ground truth.
@@ -198,6 +229,7 @@ def synthesize(
             seed=seed,
             start=moment,
             annotations=labels == "annotations",
+            overwrite=overwrite,
             progress=update,
         )
     if as_json:
@@ -220,16 +252,19 @@ def _moment(text: str) -> datetime:
     return moment
 
 
-@femo.command()
+@femo.command(cls=_TrainCommand)
 @click.argument("manifest", type=_RecordingPath)
 @click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder for model.txt and model.json.")  # fmt: skip
+              help="Folder for model.txt, model.json and training.json, which alone names "
+              "recordings and subjects.")  # fmt: skip
 @click.option("--force-extract", is_flag=True, help="Ignore cached features.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
               help="Feature cache; default $XDG_CACHE_HOME/femo.")  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
-              help="A hyperparameter, e.g. trees=300; repeatable.")  # fmt: skip
+              help="A hyperparameter, e.g. num_iterations=300; repeatable.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=7, show_default=True)
+@_strict
+@_overwrite
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 def train(
     manifest: Path,
@@ -238,16 +273,23 @@ def train(
     cache: Path | None,
     settings: tuple[str, ...],
     seed: int,
+    strict: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Train a model on the recordings of MANIFEST.
 
     Folds keep a subject's recordings together; the figures printed are out of fold.
     """
+    from femo_signal.hyperparameters import Hyperparameters
+    from femo_signal.model import MODEL_FILES
+    from femo_signal.writing import check_target
+
+    hyperparameters = Hyperparameters.parse(_hyperparameters(settings))
+    check_target(output, MODEL_FILES, overwrite=overwrite)
     from femo_signal.training import train_model
 
-    hyperparameters = _hyperparameters(settings)
-    dataset = _dataset(manifest, settings=None, cache=cache, force=force_extract)
+    dataset = _dataset(manifest, settings=None, cache=cache, force=force_extract, strict=strict)
     if dataset is None:
         if as_json:
             _print_json({"status": "NotTrained", "reason": "the manifest has no items"})
@@ -256,8 +298,9 @@ def train(
         return
     with _share_bar("Training") as tell:
         model = train_model(dataset, hyperparameters=hyperparameters, seed=seed, progress=tell)
-    model.save(output)
-    evaluation = model.metadata["evaluation"]
+    model.save(output, overwrite=overwrite, with_record=True)
+    assert model.record is not None
+    evaluation = model.record.evaluation
     if as_json:
         _print_json(
             {
@@ -283,6 +326,8 @@ def train(
 @click.option("--force-extract", is_flag=True, help="Ignore cached features.")
 @click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
               help="Feature cache; default $XDG_CACHE_HOME/femo.")  # fmt: skip
+@_strict
+@_overwrite
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
 def evaluate(
     manifest: Path,
@@ -290,14 +335,21 @@ def evaluate(
     output: Path | None,
     force_extract: bool,
     cache: Path | None,
+    strict: bool,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Evaluate a model on the labelled recordings of MANIFEST."""
     from femo_signal.model import MovementModel
     from femo_signal.training import evaluate_model
+    from femo_signal.writing import check_target, whole_files
 
     model = MovementModel.load(model_folder)
-    dataset = _dataset(manifest, settings=model.settings, cache=cache, force=force_extract)
+    if output is not None:
+        check_target(output, _EVALUATION_FILES, overwrite=overwrite)
+    dataset = _dataset(
+        manifest, settings=model.settings, cache=cache, force=force_extract, strict=strict
+    )
     if dataset is None:
         if as_json:
             _print_json({"status": "NotEvaluated", "reason": "the manifest has no items"})
@@ -306,7 +358,8 @@ def evaluate(
         return
     evaluation: Evaluation = evaluate_model(dataset, model=model)
     if output is not None:
-        evaluation.save(output)
+        with whole_files(output, last="evaluation.json") as partial:
+            evaluation.save(partial)
     if as_json:
         _print_json(evaluation.to_dict())
         return
@@ -325,6 +378,7 @@ def evaluate(
 @click.option("--include-full-intervals", is_flag=True, help="List the onset intervals too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
               help="Draw the analysis into this file.")  # fmt: skip
+@_overwrite
 @click.option("--json", "as_json", is_flag=True, help="Nothing but the JSON response.")
 def analyze(
     recording: Path,
@@ -333,19 +387,21 @@ def analyze(
     metadata: bool,
     include_full_intervals: bool,
     plot: Path | None,
+    overwrite: bool,
     as_json: bool,
 ) -> None:
     """Find the movements in RECORDING and print the service's own response as JSON.
 
     A short summary for people goes to standard error.
     """
+    from femo_client.summary import summary_lines
     from femo_signal.analysis import analyze_profile, report
     from femo_signal.events import timestamp
     from femo_signal.model import MovementModel
     from femo_signal.profile import build_profile
 
     if plot is not None:
-        _check_picture(plot)
+        _check_picture(plot, overwrite=overwrite)
     began = time.monotonic()
     model = MovementModel.load(model_folder)
     with _share_bar("Analysing") as tell:
@@ -356,30 +412,33 @@ def analyze(
         include_full_intervals=include_full_intervals,
         extract_events=not metadata,
     )
-    _print_json(
-        {
-            "status": "Completed",
-            "processing_time_seconds": round(time.monotonic() - began, 3),
-            **result,
-            "completedTimeStamp": timestamp(datetime.now(UTC)),
-        }
-    )
+    response = {
+        "status": "Completed",
+        "processing_time_seconds": round(time.monotonic() - began, 3),
+        **result,
+        "completedTimeStamp": timestamp(datetime.now(UTC)),
+    }
+    _print_json(response)
     if plot is not None:
         from femo_signal.plots import plot_analysis
+        from femo_signal.writing import whole_file
 
-        plot_analysis(analysis, plot)
+        with whole_file(plot) as partial:
+            plot_analysis(analysis, partial)
     if not as_json:
-        for line in _analysis_lines(analysis):
+        for line in summary_lines(response):
             click.echo(line, err=True)
         if plot is not None:
             click.echo(f"Picture: {plot}", err=True)
 
 
-def _check_picture(path: Path) -> None:
+def _check_picture(path: Path, *, overwrite: bool) -> None:
+    from femo_signal.writing import check_target
+
     known = (".png", ".pdf", ".svg")
     if path.suffix.lower() not in known:
         raise click.BadParameter(f"{path.name} must end in {', '.join(known)}", param_hint="--plot")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_target(path.parent, [path.name], overwrite=overwrite)
 
 
 def _hyperparameters(settings: tuple[str, ...]) -> dict[str, str]:
@@ -387,7 +446,12 @@ def _hyperparameters(settings: tuple[str, ...]) -> dict[str, str]:
     for name, equals, value in pairs:
         if not (name and equals and value):
             raise click.BadParameter("write NAME=VALUE", param_hint="--set")
-    return {name: value for name, _, value in pairs}
+    given: dict[str, str] = {}
+    for name, _, value in pairs:
+        if name in given:
+            raise click.BadParameter(f"{name} is given twice", param_hint="--set")
+        given[name] = value
+    return given
 
 
 def _dataset(
@@ -396,6 +460,7 @@ def _dataset(
     settings: AnalysisSettings | None,
     cache: Path | None,
     force: bool,
+    strict: bool,
 ) -> Dataset | None:
     """Extract a manifest's recordings, or take them from the cache; None if there are no items."""
     from femo_signal.extraction import extract_manifest
@@ -406,22 +471,27 @@ def _dataset(
     manifest = load_manifest(manifest_path)
     if not manifest.items:
         return None
-    with _bar("Extracting features", len(manifest.items), "recordings") as update:
+    with _share_bar("Extracting features") as tell:
         extraction = extract_manifest(
             manifest,
             folder=manifest_path.parent,
             settings=settings or AnalysisSettings(),
             cache=cache,
             force=force,
-            progress=lambda: update(1),
+            strict=strict,
+            progress=tell,
         )
     for notice in extraction.notices:
         click.echo(f"femo: {notice}", err=True)
-    return prepare_dataset(extraction.recordings, notices=extraction.notices)
+    dataset = prepare_dataset(extraction.recordings, notices=extraction.notices)
+    for notice in dataset.notices[len(extraction.notices) :]:
+        click.echo(f"femo: {notice}", err=True)
+    return dataset
 
 
 _COLUMNS = {
     "f1": "F1",
+    "chance_f1": "by chance",
     "precision": "precision",
     "sensitivity": "sensitivity",
     "chance_sensitivity": "by chance",
@@ -460,43 +530,6 @@ def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     if brier is not None:
         lines.append(f"Brier score of the probabilities: {brier:.3f}")
     lines += [f"Note: {notice}" for notice in evaluation["notices"]]
-    return lines
-
-
-def _analysis_lines(analysis: Analysis) -> list[str]:
-    from femo_signal.intervals import total
-    from femo_signal.presses import match_presses
-    from femo_signal.settings import TICKS_PER_SECOND
-
-    profile = analysis.profile
-    info = profile.info
-    judged = total(analysis.analysed) / TICKS_PER_SECOND
-    masked = total(profile.body_movement) / TICKS_PER_SECOND
-    count = len(analysis.movements)
-    lines = [
-        f"Judged: {judged / 60:.1f} of {info.duration_seconds / 60:.1f} min "
-        f"({masked / 60:.1f} min masked by maternal movement, "
-        f"{sum(g.end_seconds - g.start_seconds for g in info.gaps) / 60:.1f} min without data, "
-        f"{2 * info.trim_seconds / 60:.1f} min left out at the ends)"
-    ]
-    rate = f", {3600 * count / judged:.1f} per judged hour" if judged else ""
-    lines.append(f"Movements: {count}{rate}")
-    bouts = analysis.hiccups.bouts
-    taken = ", taken out of the movements" if analysis.hiccups_removed and len(bouts) else ""
-    lines.append(
-        f"Hiccup bouts: {len(bouts)}, {total(bouts) / TICKS_PER_SECOND / 60:.1f} min{taken}"
-    )
-    match = match_presses(analysis.movements, profile)
-    if match is not None:
-        lines.append(
-            f"Presses: {len(profile.presses)}; {match.true_positives} with a movement, "
-            f"{match.false_negatives} without"
-        )
-    lines += [f"Note: {notice}" for notice in info.notices]
-    lines.append(
-        "For research use. If you are worried about your baby's movements, "
-        "contact your maternity unit now."
-    )
     return lines
 
 

@@ -12,27 +12,29 @@ import heapq
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.intervals import Intervals, as_intervals, overlapping
+from femo_signal.chance import SHIFTS, chance_level, circular_shifts, joined
+from femo_signal.intervals import Intervals, as_intervals, overlapping, total
+from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = [
     "Counts",
     "Evaluation",
     "RecordingOutcome",
-    "chance_sensitivity",
+    "chance_hits",
+    "chance_of_meeting",
     "match_one_to_one",
     "metrics_of",
     "reliability",
     "summarize_outcomes",
 ]
 
-_SHIFTS = 50
 _BINS = 10
 
 
@@ -67,8 +69,12 @@ class RecordingOutcome:
     probability: NDArray[np.float64]  # (n,) calibrated
     accepted: NDArray[np.bool_]  # (n,)
     reference: Intervals  # ticks; may overlap each other
-    length_ticks: int
-    analysed_seconds: float
+    judged: Intervals  # ticks
+
+    @property
+    def analysed_seconds(self) -> float:
+        """How much of the recording could be judged."""
+        return total(self.judged) / TICKS_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -139,13 +145,16 @@ def match_one_to_one(detections: Intervals, reference: Intervals) -> NDArray[np.
         Row of the reference event, or -1.
     """
     partner = np.full(len(detections), -1, dtype=np.int64)
-    order = np.argsort(reference[:, 0], kind="stable").tolist()
+    # Most of what is compared meets nothing: told in one step, the loop is left with the rest.
+    meeting = np.flatnonzero(overlapping(detections, as_intervals(reference)))
+    met = np.flatnonzero(overlapping(reference, detections))
+    order = met[np.argsort(reference[met, 0], kind="stable")]
+    starts, ends = reference[order, 0].tolist(), reference[order, 1].tolist()
     waiting: list[tuple[int, int]] = []
     position = 0
-    for row, (start, end) in enumerate(detections.tolist()):
-        while position < len(order) and int(reference[order[position], 0]) < end:
-            candidate = order[position]
-            heapq.heappush(waiting, (int(reference[candidate, 1]), candidate))
+    for row, (start, end) in zip(meeting.tolist(), detections[meeting].tolist(), strict=True):
+        while position < len(starts) and starts[position] < end:
+            heapq.heappush(waiting, (ends[position], int(order[position])))
             position += 1
         while waiting and waiting[0][0] <= start:
             heapq.heappop(waiting)
@@ -202,13 +211,12 @@ def count_outcome(outcome: RecordingOutcome, accepted: NDArray[np.bool_]) -> Cou
     )
 
 
-def chance_sensitivity(
-    movements: Intervals, reference: Intervals, *, length: int, seed: int, shifts: int = _SHIFTS
-) -> float | None:
-    """Tell which share of reference events would be met by chance.
+def chance_hits(
+    movements: Intervals, reference: Intervals, *, judged: Intervals, seed: int
+) -> NDArray[np.int64]:
+    """Count the reference events that movements would answer for by chance, one to one.
 
-    The reference is shifted circularly against the same movements, many times. An event counts
-    as met if it overlaps any movement (slightly more lenient than one to one).
+    The reference is shifted in a circle against the same movements, on joined judged time.
 
     Parameters
     ----------
@@ -216,27 +224,48 @@ def chance_sensitivity(
         Accepted, ticks.
     reference : Intervals
         Ticks.
-    length : int
-        Of the trimmed axis, ticks.
+    judged : Intervals
+        Ticks.
     seed : int
-    shifts : int
+
+    Returns
+    -------
+    int64, shape (shifts,)
+    """
+    found = joined(movements, judged)
+    shifted = circular_shifts(joined(reference, judged), judged, seed=seed)
+    # All shifts side by side on one long axis, far enough apart not to meet: one matching does.
+    apart = 1 + int(max(found.max(initial=0), shifted.max(initial=0)))
+    place = (np.arange(SHIFTS) * apart)[:, None, None]
+    partner = match_one_to_one(
+        (found[None] + place).reshape(-1, 2), (shifted + place).reshape(-1, 2)
+    )
+    hits: NDArray[np.int64] = (partner >= 0).reshape(SHIFTS, len(found)).sum(axis=1)
+    return hits
+
+
+def chance_of_meeting(
+    movements: Intervals, reference: Intervals, *, judged: Intervals, seed: int
+) -> float | None:
+    """Tell which share of reference events would overlap any movement by chance.
+
+    Parameters
+    ----------
+    movements, reference, judged : Intervals
+        Ticks.
+    seed : int
 
     Returns
     -------
     float or None
-        None without reference events.
+        None without reference events in judged time.
     """
-    if not len(reference) or length <= 0:
+    marks, found = joined(reference, judged), joined(movements, judged)
+    if not len(marks):
         return None
-    if not len(movements):
-        return 0.0
-    offsets = np.random.default_rng(seed).integers(0, length, shifts)
-    start = (reference[None, :, 0] + offsets[:, None]) % length
-    span = reference[None, :, 1] - reference[None, :, 0]
-    first = np.searchsorted(movements[:, 1], start, side="right")
-    known = first < len(movements)
-    met = known & (movements[np.minimum(first, len(movements) - 1), 0] < start + span)
-    return float(met.mean())
+    again = as_intervals(np.concatenate((found, found + total(judged))))  # for what passes the end
+    shifted = circular_shifts(marks, judged, seed=seed)
+    return float(overlapping(shifted.reshape(-1, 2), again).mean())
 
 
 def reliability(
@@ -294,9 +323,10 @@ def summarize_outcomes(
     seed : int
         Of the chance level's shifts.
     """
+    hits = _chance_of(outcomes, seed)
     per_recording = []
-    for outcome in outcomes:
-        row = _figures([outcome], seed)
+    for number, outcome in enumerate(outcomes):
+        row = _figures([outcome], hits[number])
         per_recording.append(
             {
                 "recording": outcome.recording_id,
@@ -308,20 +338,31 @@ def summarize_outcomes(
                 **row,
             }
         )
-    groups: dict[str, list[RecordingOutcome]] = {}
-    for outcome in outcomes:
-        groups.setdefault(outcome.group, []).append(outcome)
+    groups: dict[str, list[int]] = {}
+    for number, outcome in enumerate(outcomes):
+        groups.setdefault(outcome.group, []).append(number)
     per_group = [
-        {"group": name, "recordings": len(members), **_figures(members, seed)}
+        {
+            "group": name,
+            "recordings": len(members),
+            **_figures([outcomes[k] for k in members], hits[members].sum(axis=0)),
+        }
         for name, members in sorted(groups.items())
     ]
+    everything = [replace(one, accepted=np.ones_like(one.accepted)) for one in outcomes]
+    accept_all = _figures(everything, _chance_of(everything, seed).sum(axis=0))
+    for name in ("brier", "average_precision", "expected_count"):
+        del accept_all[name]  # of the probabilities, which play no part there
+    linear = None
+    if baseline is not None:
+        linear = _figures(baseline, _chance_of(baseline, seed).sum(axis=0))
     probability = _joined([outcome.probability for outcome in outcomes])
     labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
     return Evaluation(
         method=method,
-        metrics=_figures(outcomes, seed),
-        accept_all=_figures(outcomes, seed, accept_all=True),
-        baseline=_figures(baseline, seed) if baseline is not None else None,
+        metrics=_figures(outcomes, hits.sum(axis=0)),
+        accept_all=accept_all,
+        baseline=linear,
         per_recording=per_recording,
         per_group=per_group,
         group_spread={
@@ -337,32 +378,48 @@ def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
     return np.concatenate([np.zeros(0), *arrays])
 
 
-def _figures(
-    outcomes: Sequence[RecordingOutcome], seed: int, *, accept_all: bool = False
-) -> dict[str, Any]:
-    counts = Counts()
-    chance, events = 0.0, 0
-    for number, outcome in enumerate(outcomes):
-        accepted = np.ones_like(outcome.accepted) if accept_all else outcome.accepted
-        counts += count_outcome(outcome, accepted)
-        level = chance_sensitivity(
-            outcome.detections[accepted],
+def _chance_of(outcomes: Sequence[RecordingOutcome], seed: int) -> NDArray[np.int64]:
+    """Return each recording's hits by chance, shape (recordings, shifts)."""
+    rows = [
+        chance_hits(
+            outcome.detections[outcome.accepted],
             outcome.reference,
-            length=outcome.length_ticks,
+            judged=outcome.judged,
             seed=seed + number,
         )
-        if level is not None:
-            chance += level * len(outcome.reference)
-            events += len(outcome.reference)
+        for number, outcome in enumerate(outcomes)
+    ]
+    return np.array(rows, dtype=np.int64).reshape(-1, SHIFTS)
+
+
+def _figures(outcomes: Sequence[RecordingOutcome], hits: NDArray[np.int64]) -> dict[str, Any]:
+    """Return the figures of recordings together, given their hits by chance, shape (shifts,)."""
+    counts = Counts()
+    for outcome in outcomes:
+        counts += count_outcome(outcome, outcome.accepted)
     figures = metrics_of(counts, analysed_seconds=sum(o.analysed_seconds for o in outcomes))
-    figures["chance_sensitivity"] = _ratio(chance, events)
+    figures |= _chance_figures(hits, counts)
     probability = _joined([outcome.probability for outcome in outcomes])
     labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
-    if not accept_all:
-        figures["brier"] = float(np.mean((probability - labels) ** 2)) if len(labels) else None
-        figures["average_precision"] = average_precision(probability, labels)
-        figures["expected_count"] = float(probability.sum())
+    figures["brier"] = float(np.mean((probability - labels) ** 2)) if len(labels) else None
+    figures["average_precision"] = average_precision(probability, labels)
+    figures["expected_count"] = float(probability.sum())
     return figures
+
+
+def _chance_figures(hits: NDArray[np.int64], counts: Counts) -> dict[str, float | None]:
+    """Return what chance gives for sensitivity and F1: mean, and 95 % of the shifts."""
+    events = counts.true_positive + counts.false_negative
+    answers = counts.true_positive + counts.false_positive
+    undefined = np.full(len(hits), np.nan)
+    sensitivity = chance_level(hits / events if events else undefined)
+    f1 = chance_level(2 * hits / (events + answers) if events else undefined)
+    return {
+        "chance_sensitivity": sensitivity.mean,
+        "chance_sensitivity_upper": sensitivity.upper,
+        "chance_f1": f1.mean,
+        "chance_f1_upper": f1.upper,
+    }
 
 
 def _spread(values: Sequence[float | None]) -> dict[str, float | None]:

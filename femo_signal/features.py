@@ -19,7 +19,7 @@ from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["FEATURES", "FEATURE_SET", "FeatureSpec", "extract_features", "feature_names"]
 
-FEATURE_SET = "1"  # changes whenever a feature does; part of the feature cache's key
+FEATURE_SET = "2"  # changes whenever a feature does; part of the feature cache's key
 
 
 @dataclass(frozen=True)
@@ -341,12 +341,12 @@ def _shape(
 def _agreement(
     profile: Profile, window: Intervals, columns: dict[str, NDArray[np.float64]]
 ) -> None:
-    hidden = union(profile.body_movement, profile.gaps)
     seen: dict[str, NDArray[np.float64]] = {}
     for name in _live(profile, (*_PIEZO, *_ACOUSTIC, *_ACCELEROMETER)):
         channel = profile.signals.sensors[name]
         part = _segments(channel, window)
-        seen[name] = _log_ratio(part.max(np.abs(part.values)), background_level(channel, hidden))
+        noise = background_level(channel, profile.hidden(name))
+        seen[name] = _log_ratio(part.max(np.abs(part.values)), noise)
     size = len(window)
     for group, names in (
         ("piezo", _PIEZO),
@@ -360,7 +360,6 @@ def _agreement(
 
 def _motion(profile: Profile, window: Intervals, columns: dict[str, NDArray[np.float64]]) -> None:
     signals, movement = profile.signals, profile.settings.movement
-    hidden = union(profile.body_movement, profile.gaps)
     size = len(window)
     undefined = np.full(size, np.nan)
     level = undefined
@@ -376,7 +375,7 @@ def _motion(profile: Profile, window: Intervals, columns: dict[str, NDArray[np.f
             continue
         part = _segments(channel, window)
         rms = np.sqrt(part.sum(part.values**2) / part.count)
-        relative[name] = _log_ratio(rms, background_level(channel, hidden))
+        relative[name] = _log_ratio(rms, background_level(channel, profile.hidden(name)))
         level = np.fmax(level, _log_ratio(part.max(np.abs(part.values)), limit))
     columns["imu_acceleration"] = relative.get("acceleration", undefined)
     angles = [relative[name] for name in ("roll", "pitch", "yaw") if name in relative]

@@ -9,7 +9,6 @@ over. Steadiness is measured relative to the amplitude, and only live sensors vo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +18,14 @@ from femo_signal.intervals import (
     Intervals,
     at_least,
     close_gaps,
+    complement,
     contains,
-    difference,
     dilate,
     empty,
     intersection,
     overlapping,
+    total,
+    total_before,
     union,
 )
 from femo_signal.recording import Channel, Profile
@@ -39,7 +40,7 @@ __all__ = [
     "find_hiccups",
     "find_pulses",
     "link_pulses",
-    "remove_hiccups",
+    "taken_out",
 ]
 
 _PAIRS = {
@@ -111,6 +112,7 @@ class HiccupAnalysis:
     trains: tuple[PulseTrain, ...]
     chains: tuple[tuple[Chain, ...], ...]  # per train
     bouts: Intervals
+    could_be_seen: bool  # a live sensor showed enough time for the shortest bout
 
 
 def background_level(channel: Channel, excluded: Intervals) -> float:
@@ -200,13 +202,15 @@ def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupA
     """
     settings = profile.settings.hiccups
     rules = rules or BoutRules(amplitude_deviation=settings.amplitude_deviation)
-    hidden = union(profile.body_movement, profile.gaps)
     trains: list[PulseTrain] = []
     chains: list[tuple[Chain, ...]] = []
+    shown = 0
     for name in sorted(profile.signals.sensors):
         if name not in profile.signals.live:
             continue
         channel = profile.signals.sensors[name]
+        hidden = profile.hidden(name)
+        shown = max(shown, total(complement(hidden, profile.info.length_ticks)))
         level = rules.pulse_level * background_level(channel, hidden)
         pulses, peaks = find_pulses(channel, level=level, excluded=hidden, rules=rules)
         member, found = link_pulses(pulses, peaks, hidden=hidden, sensor=name, rules=rules)
@@ -225,7 +229,7 @@ def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupA
     bouts = close_gaps(bouts, round(settings.join_seconds * TICKS_PER_SECOND))
     shortest = rules.minimum_seconds * TICKS_PER_SECOND
     bouts = bouts[bouts[:, 1] - bouts[:, 0] >= shortest]
-    return HiccupAnalysis(tuple(trains), tuple(chains), bouts)
+    return HiccupAnalysis(tuple(trains), tuple(chains), bouts, shown >= shortest)
 
 
 def link_pulses(
@@ -265,7 +269,7 @@ def link_pulses(
     if count < 3:
         return member, ()
     onset = pulses[:, 0] / TICKS_PER_SECOND
-    unseen = _unseen_before(pulses[:, 0], hidden) / TICKS_PER_SECOND
+    unseen = total_before(hidden, pulses[:, 0]) / TICKS_PER_SECOND
     seen_time = (onset - unseen).tolist()
     unseen_time = unseen.tolist()
     logs = np.log(np.maximum(peaks, 1e-12)).tolist()
@@ -316,34 +320,17 @@ def link_pulses(
     return member, tuple(chains)
 
 
-def remove_hiccups(
-    movements: Intervals, bouts: Intervals, cores: Iterable[Intervals], *, length: int
-) -> Intervals:
-    """Take hiccup bouts out of a movement map.
-
-    What remains of a movement at the edge of a bout stays only if something there was above a
-    sensor's threshold: a left-over of pure dilation is not a movement.
+def taken_out(bouts: Intervals, *, length: int) -> Intervals:
+    """Return the time that goes with the bouts where hiccups are taken out.
 
     Parameters
     ----------
-    movements : Intervals
     bouts : Intervals
-    cores : iterable of Intervals
-        Undilated detections per sensor.
     length : int
         Length of the trimmed axis, ticks.
     """
-    if not len(bouts):
-        return movements.copy()
-    margin = 2 * round(BoutRules().margin_seconds * TICKS_PER_SECOND)
-    rest = difference(movements, dilate(bouts, margin, length))
-    return rest[overlapping(rest, union(*cores))]
-
-
-def _unseen_before(ticks: NDArray[np.int64], hidden: Intervals) -> NDArray[np.int64]:
-    """Return how much hidden time lies before each tick (none of them in hidden time)."""
-    lengths = np.concatenate(([0], np.cumsum(hidden[:, 1] - hidden[:, 0])))
-    return lengths[np.searchsorted(hidden[:, 0], ticks)].astype(np.int64)
+    margin = round(BoutRules().margin_seconds * TICKS_PER_SECOND)
+    return dilate(bouts, 2 * margin + 1, length)
 
 
 def _describe(

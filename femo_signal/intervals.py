@@ -28,6 +28,7 @@ __all__ = [
     "overlapping",
     "to_mask",
     "total",
+    "total_before",
     "union",
 ]
 
@@ -177,6 +178,18 @@ def overlapping(a: Intervals, b: Intervals) -> NDArray[np.bool_]:
 def total(intervals: Intervals) -> int:
     """Return the number of samples in the map."""
     return int((intervals[:, 1] - intervals[:, 0]).sum())
+
+
+def total_before(intervals: Intervals, points: ArrayLike) -> NDArray[np.int64]:
+    """Return how many samples of the map lie before each sample index; shape of ``points``."""
+    index = np.asarray(points, dtype=np.int64)
+    if not len(intervals):
+        return np.zeros_like(index)
+    whole = np.concatenate(([0], np.cumsum(intervals[:, 1] - intervals[:, 0])))
+    row = np.searchsorted(intervals[:, 0], index, side="right")
+    still_to_come = np.maximum(intervals[np.maximum(row - 1, 0), 1] - index, 0)
+    before: NDArray[np.int64] = whole[row] - np.where(row > 0, still_to_come, 0)
+    return before
 
 
 def contains(intervals: Intervals, points: ArrayLike) -> NDArray[np.bool_]:

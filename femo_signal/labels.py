@@ -16,8 +16,8 @@ from femo_signal.features import extract_features
 from femo_signal.intervals import (
     as_intervals,
     clip,
-    complement,
     empty,
+    intersection,
     overlapping,
     total,
     union,
@@ -142,7 +142,8 @@ def label_profile(
     A detection is a true one if an annotated movement made it: if they share a sample above a
     sensor's threshold. What merely lies within the dilation, beside a hiccup for instance, teaches
     nothing. Without annotations a detection is true if it shares a sample with the sensation map
-    (docs/method.md, "Reference profile").
+    (docs/method.md, "Reference profile"). What lies outside judged time is neither detection nor
+    reference event.
 
     Parameters
     ----------
@@ -153,14 +154,16 @@ def label_profile(
     subject_id : str or None
     """
     length = profile.info.length_ticks
-    hidden = union(profile.body_movement, profile.gaps)
-    analysed = complement(hidden, length)
+    judged = profile.judge()
+    cores = union(*profile.core_detections.values())
+    kept = overlapping(profile.detections, intersection(cores, judged.judged))
+    detections = profile.detections[kept]
     if annotated is None:
         source = "presses"
         half = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
-        reference = np.clip(profile.presses + np.array([-half, half]), 0, length)
-        reference = reference[~overlapping(reference, hidden)] if len(reference) else reference
-        labels = overlapping(profile.detections, profile.sensation)
+        reference = profile.presses + np.array([-half, half])
+        reference = reference[judged.why_not(reference) == ""]
+        labels = overlapping(detections, profile.sensation)
     else:
         source = "annotations"
         ticks = np.column_stack(
@@ -170,21 +173,20 @@ def label_profile(
             )
         ).astype(np.int64)
         reference = clip(ticks - profile.info.trim_ticks, 0, length)
-        cores = union(*profile.core_detections.values())
         caused = cores[overlapping(cores, as_intervals(reference))]
-        labels = overlapping(profile.detections, caused)
-        reference = reference[overlapping(reference, analysed)]
+        labels = overlapping(detections, caused)
+        reference = reference[overlapping(reference, judged.judged)]
     return RecordingFeatures(
         recording_id=recording_id,
         subject_id=subject_id,
         settings=profile.settings,
         label_source=source,
-        features=extract_features(profile),
-        detections=profile.detections,
+        features=extract_features(profile)[kept],
+        detections=detections,
         labels=labels.astype(np.int8),
         reference=reference if len(reference) else empty(),
+        judged=judged.judged,
         length_ticks=length,
-        analysed_seconds=total(analysed) / TICKS_PER_SECOND,
         masked_seconds=total(profile.body_movement) / TICKS_PER_SECOND,
         gap_seconds=total(profile.gaps) / TICKS_PER_SECOND,
         notices=profile.info.notices,

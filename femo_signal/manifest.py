@@ -11,7 +11,7 @@ from femo_signal.errors import ManifestError
 
 __all__ = ["Manifest", "ManifestItem", "load_manifest", "parse_manifest"]
 
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=1024, strip_whitespace=True)]
+_Name = Annotated[str, StringConstraints(min_length=1, max_length=4096, strip_whitespace=True)]
 
 
 class ManifestItem(BaseModel):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.analysis import Analysis
+from femo_signal.analysis import Analysis, report
 from femo_signal.evaluation import Evaluation
-from femo_signal.intervals import Intervals, clip, total
+from femo_signal.intervals import Intervals, clip, empty, overlapping, union
 from femo_signal.recording import RecordingInfo
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["RESEARCH_NOTE", "plot_analysis", "plot_evaluation"]
+__all__ = ["RESEARCH_NOTE", "draw_analysis", "plot_analysis", "plot_evaluation"]
 
 RESEARCH_NOTE = (
     "For research use. If you are worried about your baby's movements, "
@@ -28,17 +30,37 @@ RESEARCH_NOTE = (
 
 # Okabe and Ito (2008): told apart with any colour vision.
 _FOUND, _PRESSED, _HICCUP, _SIGNAL = "#0072B2", "#D55E00", "#009E73", "#555555"
-_MASKED, _UNSEEN = "#CFCFCF", "#888888"
+_JUDGED, _AXIS = "#6BAED6", "#888888"
 _LANES = {"pressed": 2.0, "found": 1.0, "hiccups": 0.0}
 _ONE_ROW_SECONDS = 75 * 60  # longer recordings get one row an hour
 _ROW_SECONDS = 3600
 
 
+@dataclass(frozen=True)
+class _Look:
+    """How time that was not judged is drawn, so that it never looks quiet."""
+
+    name: str
+    face: str
+    edge: str
+    hatch: str
+    above: bool  # the curve of the signal: nothing of it can be trusted
+
+
+_UNJUDGED = {
+    "ends": _Look("left out at the ends", "white", "#CFCFCF", "////", above=True),
+    "gap": _Look("no data", "white", "#888888", "xxxx", above=True),
+    "sensor_off": _Look("sensors off", "white", "#B07AA1", "....", above=True),
+    "body_movement": _Look("maternal movement", "#CFCFCF", "#B8B8B8", "||||", False),
+    "hiccups": _Look("hiccups taken out", "#E3F3EC", _HICCUP, "\\\\\\\\", above=False),
+}
+
+
 def plot_analysis(analysis: Analysis, path: str | Path) -> None:
     """Draw what could be judged, what the mother marked and what was found.
 
-    Maternal movement is shaded and gaps are hatched, so that neither looks quiet. Recordings
-    longer than 75 minutes get one row an hour.
+    What was not judged is hatched, in a way of its own for each reason, so that none of it looks
+    quiet. Recordings longer than 75 minutes get one row an hour.
 
     Parameters
     ----------
@@ -46,6 +68,11 @@ def plot_analysis(analysis: Analysis, path: str | Path) -> None:
     path : path
         The file's ending chooses the format.
     """
+    draw_analysis(analysis).savefig(path, dpi=110)
+
+
+def draw_analysis(analysis: Analysis) -> Figure:
+    """Return the figure that `plot_analysis` writes; hatched time carries its reason as gid."""
     figure = _blank()
     info = analysis.profile.info
     if info.duration_seconds <= _ONE_ROW_SECONDS:
@@ -93,7 +120,7 @@ def plot_analysis(analysis: Analysis, path: str | Path) -> None:
     figure.text(
         0.985, 0.1 / total_height, about, fontsize=7.5, color="#777777", ha="right", va="bottom"
     )
-    figure.savefig(path, dpi=110)
+    return figure
 
 
 def plot_evaluation(evaluation: Evaluation, path: str | Path) -> None:
@@ -120,7 +147,7 @@ def plot_evaluation(evaluation: Evaluation, path: str | Path) -> None:
     bars.set(ylim=(0, 1.02), xlabel="recording", ylabel="share", title="Per recording")
     bars.set_xticks(place if len(rows) <= 20 else place[:: len(rows) // 10])
     bars.legend(loc="lower right", fontsize=8, framealpha=0.9)
-    curve.plot([0, 1], [0, 1], color=_UNSEEN, linewidth=0.8)
+    curve.plot([0, 1], [0, 1], color=_AXIS, linewidth=0.8)
     points = evaluation.reliability
     sizes = np.array([point["count"] for point in points], dtype=float)
     curve.scatter(
@@ -143,6 +170,7 @@ def plot_evaluation(evaluation: Evaluation, path: str | Path) -> None:
         f"{name} {_shown(metrics.get(key))}"
         for key, name in (
             ("f1", "F1"),
+            ("chance_f1", "by chance"),
             ("sensitivity", "sensitivity"),
             ("chance_sensitivity", "by chance"),
             ("precision", "precision"),
@@ -178,16 +206,13 @@ def _span(seconds: float) -> str:
 
 
 def _heading(figure: Figure, analysis: Analysis, height: float) -> None:
-    profile = analysis.profile
-    info = profile.info
-    judged = total(analysis.analysed) / TICKS_PER_SECOND
-    masked = total(profile.body_movement) / TICKS_PER_SECOND
-    missing = sum(gap.end_seconds - gap.start_seconds for gap in info.gaps)
-    rate = len(analysis.movements) / judged * 3600 if judged else None
+    # The figures of the result itself: picture and numbers cannot differ.
+    result = report(analysis, extract_events=False)["result"]
+    info, recording = analysis.profile.info, result["recording"]
     figure.text(
         0.015,
         1 - 0.32 / height,
-        f"{_span(judged)} of {_span(info.duration_seconds)} could be judged",
+        f"{_span(recording['judged_seconds'])} of {_span(info.duration_seconds)} could be judged",
         fontsize=15,
         fontweight="bold",
     )
@@ -199,26 +224,55 @@ def _heading(figure: Figure, analysis: Analysis, height: float) -> None:
         ha="right",
     )
     figure.text(
-        0.015,
-        1 - 0.62 / height,
-        f"{_span(masked)} masked by maternal movement, {_span(missing)} without data, "
-        f"{_span(2 * info.trim_seconds)} left out at the ends",
-        fontsize=10,
-        color="#333333",
+        0.015, 1 - 0.62 / height, _not_judged_words(recording), fontsize=10, color="#333333"
     )
-    words = [f"{len(analysis.movements)} movements found"]
-    if rate is not None:
-        words.append(f"{rate:.0f} per judged hour")
-    bouts = analysis.hiccups.bouts
-    plural = "" if len(bouts) == 1 else "s"
-    words.append(
-        f"{len(bouts)} hiccup bout{plural} ({_span(total(bouts) / TICKS_PER_SECOND)}"
-        f"{', taken out' if analysis.hiccups_removed and len(bouts) else ''})"
-        if len(bouts)
-        else "no hiccup bout found"
-    )
-    words.append(f"{len(profile.presses)} presses")
+    words = [_movement_words(result), _hiccup_words(result), _press_words(result)]
     figure.text(0.015, 1 - 0.92 / height, "   |   ".join(words), fontsize=11)
+
+
+def _not_judged_words(recording: Mapping[str, Any]) -> str:
+    names = {
+        "ends": "left out at the ends",
+        "gap": "without data",
+        "sensor_off": "with sensors off",
+        "body_movement": "masked by maternal movement",
+        "hiccups": "of hiccup bouts",
+    }
+    seconds = recording["unjudged_seconds"]
+    told = [f"{_span(seconds[reason])} {name}" for reason, name in names.items() if seconds[reason]]
+    unseen = recording["body_movement_unseen_seconds"]
+    if unseen:
+        told.append(f"maternal movement cannot be told for {_span(unseen)}")
+    return "Not judged: " + ", ".join(told) if told else "All of it was judged"
+
+
+def _movement_words(result: Mapping[str, Any]) -> str:
+    summary = result["summary"]
+    if summary["kicks"] is None:
+        return "movements could not be counted"
+    rate = summary["kicks_per_analysed_hour"]
+    told = "too little judged for a rate" if rate is None else f"{rate:.0f} per judged hour"
+    return f"{summary['kicks']} movements found, {told}"
+
+
+def _hiccup_words(result: Mapping[str, Any]) -> str:
+    totals = result["hiccups"]
+    if totals is None:
+        return "hiccups could not be looked for"
+    if not totals["bouts"]:
+        return "no hiccup bout found"
+    plural = "" if totals["bouts"] == 1 else "s"
+    return (
+        f"{totals['bouts']} hiccup bout{plural} ({_span(60 * totals['minutes'])}), "
+        f"{result['hiccup_bouts_status']}"
+    )
+
+
+def _press_words(result: Mapping[str, Any]) -> str:
+    match = result.get("press_match")
+    if match is None:
+        return "the button was not pressed"
+    return f"{match['presses']} presses, {match['judged_presses']} of them could be judged"
 
 
 def _budget(axes: Axes, analysis: Analysis) -> None:
@@ -229,9 +283,8 @@ def _budget(axes: Axes, analysis: Analysis) -> None:
     axes.set_xticks([])
     axes.set_yticks([0.5], ["judged"], fontsize=9)
     axes.tick_params(length=0)
-    axes.broken_barh(_bars(info, analysis.analysed), (0, 1), color="#6BAED6")
-    axes.broken_barh(_bars(info, analysis.profile.body_movement), (0, 1), color=_MASKED)
-    _unseen(axes, info)
+    axes.broken_barh(_bars(info, analysis.judged.judged), (0, 1), color=_JUDGED, gid="judged")
+    _hatch(axes, analysis)
 
 
 def _bars(info: RecordingInfo, intervals: Intervals) -> list[tuple[float, float]]:
@@ -239,30 +292,22 @@ def _bars(info: RecordingInfo, intervals: Intervals) -> list[tuple[float, float]
     return [(float(start), float(end - start)) for start, end in seconds]
 
 
-def _unseen(axes: Axes, info: RecordingInfo) -> None:
-    """Hatch what is not in the analysis: gaps in the file, and the trimmed ends."""
-    trim, end = info.trim_seconds, info.duration_seconds
+def _hatch(axes: Axes, analysis: Analysis) -> None:
+    """Draw all that was not judged over the axes' whole height, by reason."""
     low, high = axes.get_ylim()
-    for gap in info.gaps:
-        axes.axvspan(
-            gap.start_seconds,
-            gap.end_seconds,
-            facecolor="white",
-            edgecolor=_UNSEEN,
-            hatch="xxxx",
-            linewidth=0.5,
-            zorder=3,
-        )
-    for start, stop in ((0.0, trim), (end - trim, end)):
-        axes.broken_barh(
-            [(start, stop - start)],
-            (low, high - low),
-            facecolor="white",
-            edgecolor=_MASKED,
-            hatch="////",
-            linewidth=0.0,
-            zorder=2,
-        )
+    for reason, intervals in analysis.judged.unjudged.items():
+        look = _UNJUDGED[reason]
+        if len(intervals):
+            axes.broken_barh(
+                _bars(analysis.profile.info, intervals),
+                (low, high - low),
+                facecolor=look.face,
+                edgecolor=look.edge,
+                hatch=look.hatch,
+                linewidth=0.0,
+                zorder=3 if look.above else 1,
+                gid=reason,
+            )
 
 
 def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: bool) -> None:
@@ -278,11 +323,10 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
 
     axes.set_xlim(start, end)
     axes.set_ylim(-0.6, 2.6)
-    axes.broken_barh(inside(profile.body_movement), (-0.6, 3.2), color=_MASKED, zorder=1)
-    _unseen(axes, info)
+    _hatch(axes, analysis)
     if info.duration_seconds < end:
         axes.axvspan(info.duration_seconds, end, color="white", zorder=4)
-    axes.broken_barh(inside(analysis.hiccups.bouts), (-0.28, 0.56), color=_HICCUP, zorder=3)
+    axes.broken_barh(inside(analysis.hiccups.bouts), (-0.28, 0.56), color=_HICCUP, zorder=4)
     axes.broken_barh(
         inside(profile.detections),
         (0.72, 0.56),
@@ -291,8 +335,11 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
         linewidth=0.5,
         zorder=3,
     )
-    axes.broken_barh(inside(analysis.movements), (0.72, 0.56), color=_FOUND, zorder=4)
-    pressed = info.seconds(clip(profile.presses, *bounds)[:, 0])
+    axes.broken_barh(
+        inside(analysis.movements), (0.72, 0.56), color=_FOUND, zorder=4, gid="movements"
+    )
+    presses = union(profile.presses, profile.end_presses)
+    pressed = info.seconds(clip(presses, *bounds)[:, 0])
     axes.plot(
         pressed,
         np.full(len(pressed), _LANES["pressed"]),
@@ -306,20 +353,23 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
     axes.tick_params(left=False)
     if named:
         axes.set_yticks(
-            [2, 1, 0], ["mother pressed", "movements found", "hiccup bouts"], fontsize=9
+            [2, 1, 0],
+            [
+                "mother pressed",
+                "movements found",
+                "hiccup bouts" if analysis.hiccups.could_be_seen else "hiccups: not looked for",
+            ],
+            fontsize=9,
         )
 
 
 def _strength(axes: Axes, analysis: Analysis, start: float, end: float) -> None:
     """Draw the strongest detecting sensor relative to its threshold."""
-    profile = analysis.profile
-    info = profile.info
     curve = _envelope(analysis)
     axes.set_xlim(start, end)
     axes.set_yscale("log")
     axes.set_ylim(0.05, 300)
-    axes.broken_barh(_bars(info, profile.body_movement), (0.05, 300), color=_MASKED, zorder=1)
-    _unseen(axes, info)
+    _hatch(axes, analysis)
     if curve is not None:
         time, values = curve
         axes.plot(time, values, color=_SIGNAL, linewidth=0.5, zorder=2)
@@ -331,8 +381,9 @@ def _strength(axes: Axes, analysis: Analysis, start: float, end: float) -> None:
 
 
 def _envelope(analysis: Analysis) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+    """Return the curve's times and values, NaN where no detecting sensor shows anything."""
     profile = analysis.profile
-    best: NDArray[np.float64] | None = None
+    curves: list[NDArray[np.float64]] = []
     time = np.zeros(0)
     for name, threshold in profile.thresholds.items():
         channel = profile.signals.sensors.get(name)
@@ -342,13 +393,15 @@ def _envelope(analysis: Analysis) -> tuple[NDArray[np.float64], NDArray[np.float
         count = len(channel.samples) // block
         size = np.abs(channel.samples[: count * block]).reshape(count, block).max(axis=1)
         ratio = size.astype(np.float64) / threshold
-        best = ratio if best is None else np.maximum(best, ratio)
-        ticks = channel.start_tick + (np.arange(count) + 0.5) * block * channel.step_ticks
-        time = profile.info.seconds(ticks)
-    if best is None:
+        ticks = channel.start_tick + np.arange(count + 1) * block * channel.step_ticks
+        blocks = np.column_stack((ticks[:-1], ticks[1:]))
+        nothing = union(profile.gaps, profile.signals.off.get(name, empty()))
+        ratio[overlapping(blocks, nothing)] = np.nan
+        curves.append(ratio)
+        time = profile.info.seconds(blocks.mean(axis=1))
+    if not curves:
         return None
-    for gap in profile.info.gaps:
-        best[(time >= gap.start_seconds) & (time < gap.end_seconds)] = np.nan
+    best: NDArray[np.float64] = np.fmax.reduce(curves)
     return time, best
 
 
@@ -375,13 +428,13 @@ def _legend(figure: Figure, analysis: Analysis, height: float) -> None:
         Patch(color=_FOUND, label="movement found"),
         Patch(facecolor="white", edgecolor=_FOUND, label="candidate not accepted"),
         Patch(color=_HICCUP, label="hiccup bout"),
-        Patch(color=_MASKED, label="maternal movement: not judged"),
-        Patch(facecolor="white", edgecolor=_MASKED, hatch="////", label="ends: left out"),
     ]
-    if analysis.profile.info.gaps:
-        handles.append(
-            Patch(facecolor="white", edgecolor=_UNSEEN, hatch="xxxx", label="gap: no data")
-        )
+    handles.append(Line2D([], [], linestyle="none", label="not judged:"))
+    handles += [
+        Patch(facecolor=look.face, edgecolor=look.edge, hatch=look.hatch, label=look.name)
+        for reason, look in _UNJUDGED.items()
+        if len(analysis.judged.unjudged[reason])
+    ]
     figure.legend(
         handles=handles,
         loc="lower left",
@@ -389,6 +442,6 @@ def _legend(figure: Figure, analysis: Analysis, height: float) -> None:
         ncols=len(handles),
         fontsize=8,
         frameon=False,
-        handlelength=1.6,
-        columnspacing=1.4,
+        handlelength=1.5,
+        columnspacing=1.0,
     )

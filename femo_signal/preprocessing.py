@@ -48,6 +48,7 @@ class Preprocessed:
     untrimmed: Mapping[str, NDArray[np.float32]]  # the signals with what was trimmed, as context
     lead: int  # samples before the trimmed axis
     raw_presses: Intervals  # trimmed axis
+    untrimmed_presses: Intervals  # the same with those in the ends, before tick 0 and beyond
     gaps: Intervals  # trimmed axis
 
 
@@ -133,6 +134,7 @@ def preprocess(
         untrimmed=untrimmed,
         lead=trim // TICKS_PER_LOW_SAMPLE,
         raw_presses=clip(presses - trim, 0, length),
+        untrimmed_presses=presses - trim,
         gaps=clip(union(np.array(gap_ticks, dtype=np.int64).reshape(-1, 2) - trim), 0, length),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_signal.chance import ChanceLevel, chance_level, circular_shifts, joined
 from femo_signal.intervals import (
     Intervals,
     as_intervals,
@@ -18,12 +20,21 @@ from femo_signal.intervals import (
     intersection,
     overlapping,
     total,
+    total_before,
     union,
 )
+from femo_signal.judged import REASONS, JudgedTime
 from femo_signal.recording import Profile
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, MatchSettings
 
-__all__ = ["Match", "debounce", "match_presses", "sensation_map"]
+__all__ = [
+    "Match",
+    "PressMatch",
+    "debounce",
+    "match_as_reference",
+    "match_presses",
+    "sensation_map",
+]
 
 
 def debounce(presses: Intervals, *, gap_ticks: int) -> Intervals:
@@ -124,68 +135,171 @@ def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def match_presses(movements: Intervals, profile: Profile) -> Match | None:
-    """Compare movements with the mother's presses (docs/method.md, "Reference profile").
+@dataclass(frozen=True)
+class PressMatch:
+    """The match of movements with the presses that could be judged, and chance beside it."""
+
+    match: Match
+    presses: int  # debounced, of the whole recording
+    not_judged: Mapping[str, int]  # presses whose window holds unjudged time, by its reason
+    chance_sensitivity: ChanceLevel
+    chance_f1: ChanceLevel
+
+    @property
+    def judged_presses(self) -> int:
+        """Presses whose whole window was judged."""
+        return self.match.true_positives + self.match.false_negatives
+
+
+def match_presses(
+    movements: Intervals, profile: Profile, judged: JudgedTime, *, seed: int = 0
+) -> PressMatch | None:
+    """Compare movements with the mother's presses in judged time (docs/method.md, "Judged time").
+
+    A press is judged where the whole window around it is; near any other press a movement is
+    neither hit nor false. Time that was not judged is no window without movement.
 
     Parameters
     ----------
     movements : Intervals
-        Accepted detections.
+        As counted, see `JudgedTime.counted`.
     profile : Profile
         Of the recording that they were found in.
+    judged : JudgedTime
+    seed : int
+        Of the shifts that give the chance level.
+
+    Returns
+    -------
+    PressMatch or None
+        None for a recording without presses: it says nothing about the movements.
+    """
+    pressed = union(profile.presses, profile.end_presses)
+    if not len(pressed):
+        return None
+    settings = profile.settings
+    around = round(settings.sensation.window_seconds * TICKS_PER_SECOND)
+    windows = pressed + np.array([-around, around])
+    reasons = judged.why_not(windows)
+    seen, unseen = windows[reasons == ""], as_intervals(windows[reasons != ""])
+    unclear = difference(unseen, as_intervals(seen))
+    axis = difference(judged.judged, unclear)
+    touched = overlapping(movements, unclear) & ~overlapping(movements, as_intervals(seen))
+    moved = joined(movements[~touched], axis)
+    marks = joined(seen, axis)
+    length = total(axis)
+    (match,) = _compare(marks[None], moved, length, settings.match)
+    by_chance: list[Match] = []
+    if len(marks):
+        by_chance = _compare(circular_shifts(marks, axis, seed=seed), moved, length, settings.match)
+    return PressMatch(
+        match=match,
+        presses=len(pressed),
+        not_judged={reason: int((reasons == reason).sum()) for reason in REASONS},
+        chance_sensitivity=chance_level([_defined(one.sensitivity) for one in by_chance]),
+        chance_f1=chance_level([_defined(one.f1) for one in by_chance]),
+    )
+
+
+def match_as_reference(movements: Intervals, profile: Profile) -> Match | None:
+    """Compare movements with the presses as the reference does, for comparison with it alone.
+
+    It judges all time but body movement, and that counts as time without movement, see
+    docs/method.md, "Reference profile".
+
+    Parameters
+    ----------
+    movements : Intervals
+    profile : Profile
 
     Returns
     -------
     Match or None
-        None for a recording without presses: it says nothing about the movements.
+        None for a recording without presses.
     """
     if not len(profile.presses):
         return None
     length = profile.info.length_ticks
     around = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
     windows = np.clip(profile.presses + np.array([-around, around]), 0, length)
-    judged = windows[~overlapping(windows, profile.body_movement)]
-    hits = int(overlapping(judged, movements).sum())
-
-    felt = union(profile.sensation, movements[overlapping(movements, profile.sensation)])
-    rest = complement(felt, length)
-    moving = _movement_per_window(
-        _squeeze(difference(movements, felt), rest),
-        total(rest),
-        round(profile.settings.match.window_seconds * TICKS_PER_SECOND),
+    seen = windows[~overlapping(windows, profile.body_movement)]
+    (match,) = _compare(
+        seen[None], movements, length, profile.settings.match, sensation=profile.sensation
     )
-    enough = profile.settings.match.minimum_movement_seconds * TICKS_PER_SECOND
-    false_positives = int((moving >= enough).sum())
-    return Match(
-        true_positives=hits,
-        false_negatives=len(judged) - hits,
-        false_positives=false_positives,
-        true_negatives=len(moving) - false_positives,
-    )
+    return match
 
 
-def _squeeze(intervals: Intervals, kept: Intervals) -> Intervals:
-    """Move intervals to the axis on which only the kept samples are left, joined."""
-    lengths = kept[:, 1] - kept[:, 0]
-    row = np.searchsorted(kept[:, 1], intervals[:, 0], side="right")
-    shift = (np.cumsum(lengths) - lengths - kept[:, 0])[row]
-    return as_intervals(intervals + shift[:, None])
+def _compare(
+    windows: NDArray[np.int64],
+    movements: Intervals,
+    length: int,
+    settings: MatchSettings,
+    *,
+    sensation: Intervals | None = None,
+) -> list[Match]:
+    """Count hits in windows, and movement in what is left, for each of several sets of windows.
 
+    The sets lie side by side, a tick apart, on one long axis, so that all are compared at once.
 
-def _movement_per_window(movements: Intervals, length: int, window: int) -> NDArray[np.int64]:
-    """Count the movement samples of each window, the last of which may be shorter.
-
-    The reference leaves one sample out between two windows; for counts to compare, so do we.
+    Parameters
+    ----------
+    windows : int64, shape (sets, n, 2)
+        Around the presses; what passes the end goes on at 0.
+    movements : Intervals
+    length : int
+        Of the axis, ticks.
+    settings : MatchSettings
+    sensation : Intervals, optional
+        Where the mother felt something; by default in the windows.
     """
-    starts = np.arange(0, length, window + 1)
-    ends = np.minimum(starts + window, length)
-    before = np.concatenate(([0], np.cumsum(movements[:, 1] - movements[:, 0])))
+    sets = len(windows)
+    place = np.arange(sets, dtype=np.int64) * (length + 1)
+    moved = (movements[None] + place[:, None, None]).reshape(-1, 2)
+    parts = [
+        (np.clip(part, 0, length) + place[:, None, None]).reshape(-1, 2)
+        for part in (windows, windows - length)
+    ]
+    hits = (overlapping(parts[0], moved) | overlapping(parts[1], moved)).reshape(sets, -1)
+    felt = union(*parts) if sensation is None else sensation
+    between = np.column_stack((place + length, place + length + 1))
+    felt = union(felt, moved[overlapping(moved, felt)], between)
+    rest = complement(felt, sets * (length + 1))
+    edges = total_before(rest, np.append(place, sets * (length + 1)))
+    number, moving = _movement_per_window(
+        joined(difference(moved, felt), rest),
+        edges,
+        round(settings.window_seconds * TICKS_PER_SECOND),
+    )
+    enough = moving >= settings.minimum_movement_seconds * TICKS_PER_SECOND
+    positives = np.bincount(number[enough], minlength=sets).tolist()
+    negatives = np.bincount(number[~enough], minlength=sets).tolist()
+    met = hits.sum(axis=1).tolist()
+    return [
+        Match(
+            true_positives=met[k],
+            false_negatives=hits.shape[1] - met[k],
+            false_positives=positives[k],
+            true_negatives=negatives[k],
+        )
+        for k in range(sets)
+    ]
 
-    def until(points: NDArray[np.int64]) -> NDArray[np.int64]:
-        row = np.searchsorted(movements[:, 0], points, side="right")
-        if not len(movements):
-            return np.zeros_like(points)
-        inside = np.maximum(movements[np.maximum(row - 1, 0), 1] - points, 0)
-        return before[row] - np.where(row > 0, inside, 0)
 
-    return until(ends) - until(starts)
+def _defined(figure: float | None) -> float:
+    return float("nan") if figure is None else figure
+
+
+def _movement_per_window(
+    movements: Intervals, edges: NDArray[np.int64], window: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Cut each stretch between two edges into windows; return their stretch and their movement.
+
+    The last window of a stretch may be shorter. The reference leaves one sample out between two
+    windows; for counts to compare, so do we.
+    """
+    counts = -(-np.diff(edges) // (window + 1))
+    number = np.repeat(np.arange(len(counts)), counts)
+    starts = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
+    starts = starts * (window + 1) + edges[number]
+    ends = np.minimum(starts + window, edges[number + 1])
+    return number, total_before(movements, ends) - total_before(movements, starts)

@@ -100,7 +100,16 @@ def build_profile(
         presses=presses,
         raw_presses=read.raw_presses,
         gaps=read.gaps,
+        end_presses=_outside(
+            debounce(read.untrimmed_presses, gap_ticks=settings.preprocessing.press_gap_ticks),
+            length,
+        ),
     )
+
+
+def _outside(presses: Intervals, length: int) -> Intervals:
+    """Return the presses that lie wholly in the trimmed ends."""
+    return presses[~overlapping(presses, np.array([[0, length]], dtype=np.int64))]
 
 
 def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = False) -> Intervals:

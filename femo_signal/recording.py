@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from femo_signal.intervals import Intervals
+from femo_signal.intervals import Intervals, complement, empty, union
+from femo_signal.judged import JudgedTime, judge_time
 from femo_signal.settings import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -107,3 +108,38 @@ class Profile:
     presses: Intervals  # debounced
     raw_presses: Intervals
     gaps: Intervals  # no samples in the file: not analysed
+    end_presses: Intervals = field(default_factory=empty)  # debounced, in the trimmed ends
+
+    def judge(self, *, hiccups: Intervals | None = None) -> JudgedTime:
+        """Tell which time could be judged, and why the rest could not.
+
+        Parameters
+        ----------
+        hiccups : Intervals, optional
+            What is taken out with the hiccup bouts; without them their time is judged.
+        """
+        info, detection = self.info, self.settings.detection
+        seeing = {name: np.isfinite(level) for name, level in self.thresholds.items()}
+        return judge_time(
+            length=info.length_ticks,
+            lead=info.trim_ticks,
+            duration=round(info.duration_seconds * TICKS_PER_SECOND),
+            gaps=self.gaps,
+            body_movement=self.body_movement,
+            sensors_on={
+                name: self._on(name) if seeing.get(name, False) else empty()
+                for name in detection.sensors
+            },
+            minimum_sensors=detection.minimum_sensors,
+            motion_on=union(*(self._on(name) for name in ("acceleration", "roll", "yaw"))),
+            hiccups=empty() if hiccups is None else hiccups,
+        )
+
+    def hidden(self, channel: str) -> Intervals:
+        """Return where a channel shows nothing but body movement, or nothing at all."""
+        return union(self.body_movement, self.gaps, self.signals.off.get(channel, empty()))
+
+    def _on(self, channel: str) -> Intervals:
+        if channel not in self.signals.live:
+            return empty()
+        return complement(self.signals.off.get(channel, empty()), self.info.length_ticks)

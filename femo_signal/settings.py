@@ -30,13 +30,19 @@ TICKS_PER_SECOND = 1024
 SENSOR_NAMES = ("sensor_1", "sensor_2", "sensor_3", "sensor_4", "sensor_5", "sensor_6")
 
 SensorName = Literal["sensor_1", "sensor_2", "sensor_3", "sensor_4", "sensor_5", "sensor_6"]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-BandHz = tuple[Positive, Positive]
+# Bounds far beyond what makes sense of a belt, and far from where arithmetic overflows
+Hertz = Annotated[float, Field(gt=0, le=512)]
+Seconds = Annotated[float, Field(ge=0, le=3600)]
+LongSeconds = Annotated[float, Field(gt=0, le=172_800)]
+PositiveSeconds = Annotated[float, Field(ge=0.001, le=3600)]
+Level = Annotated[float, Field(gt=0, le=1000)]
+Volts = Annotated[float, Field(ge=0, le=10)]
+PositiveVolts = Annotated[float, Field(gt=0, le=10)]
+BandHz = tuple[Hertz, Hertz]
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class PreprocessingSettings(_Group):
@@ -46,11 +52,11 @@ class PreprocessingSettings(_Group):
     motion_band_hz: BandHz = (1.0, 10.0)
     filter_order: Annotated[int, Field(ge=1, le=8)] = 5
     """Butterworth order per edge."""
-    trim_seconds: Positive = 30.0
+    trim_seconds: PositiveSeconds = 30.0
     """Cut at each end of a recording longer than ``long_recording_seconds``."""
-    short_trim_seconds: Positive = 5.0
-    long_recording_seconds: Positive = 300.0
-    press_gap_ticks: Annotated[int, Field(ge=0)] = 100
+    short_trim_seconds: PositiveSeconds = 5.0
+    long_recording_seconds: LongSeconds = 300.0
+    press_gap_ticks: Annotated[int, Field(ge=0, le=3600 * TICKS_PER_SECOND)] = 100
     """Presses with fewer ticks than this between them are one press."""
 
     @model_validator(mode="after")
@@ -74,12 +80,12 @@ def _reference_levels() -> dict[SensorName, float]:
 class MovementSettings(_Group):
     """When the mother moves (the body-movement map)."""
 
-    acceleration_level: Positive = 0.675
+    acceleration_level: Level = 0.675
     """|IMU acceleration|, units of counts/1000."""
-    angle_level_degrees: Positive = 1.75
-    sensor_levels_volts: dict[SensorName, Positive] = Field(default_factory=_reference_levels)
+    angle_level_degrees: Level = 1.75
+    sensor_levels_volts: dict[SensorName, PositiveVolts] = Field(default_factory=_reference_levels)
     minimum_sensors: Annotated[int, Field(ge=1, le=6)] = 2
-    dilation_seconds: NonNegative = 5.5
+    dilation_seconds: Seconds = 5.5
 
 
 class DetectionSettings(_Group):
@@ -87,9 +93,9 @@ class DetectionSettings(_Group):
 
     sensors: tuple[SensorName, ...] = ("sensor_3", "sensor_6")
     noise_quantile: Annotated[float, Field(gt=0, lt=1)] = 0.25
-    noise_multiplier: Positive = 40.0
-    minimum_noise_volts: NonNegative = 0.0001
-    dilation_seconds: NonNegative = 3.0
+    noise_multiplier: Annotated[float, Field(gt=0, le=1_000_000)] = 40.0
+    minimum_noise_volts: Volts = 0.0001
+    dilation_seconds: Seconds = 3.0
     minimum_sensors: Annotated[int, Field(ge=1, le=6)] = 1
 
     @model_validator(mode="after")
@@ -104,23 +110,29 @@ class DetectionSettings(_Group):
 class SensationSettings(_Group):
     """How far around a press the mother's sensation may lie."""
 
-    window_seconds: Positive = 5.0
+    window_seconds: PositiveSeconds = 5.0
 
 
 class MatchSettings(_Group):
     """How presses and movements are compared."""
 
-    window_seconds: Positive = 10.0
+    window_seconds: Annotated[float, Field(ge=0.1, le=3600)] = 10.0
     """Length of the windows into which time without sensation is cut."""
-    minimum_movement_seconds: Positive = 1.5
+    minimum_movement_seconds: PositiveSeconds = 1.5
+
+    @model_validator(mode="after")
+    def _check(self) -> MatchSettings:
+        if self.minimum_movement_seconds > self.window_seconds:
+            raise ValueError("minimum_movement_seconds exceeds window_seconds: no window could")
+        return self
 
 
 class HiccupSettings(_Group):
     """What a hiccup bout is, beyond the rhythm that makes it one."""
 
-    amplitude_deviation: Positive = 0.25
+    amplitude_deviation: Level = 0.25
     """Largest standard deviation of the peaks, relative to their amplitude."""
-    join_seconds: NonNegative = 10.0
+    join_seconds: Seconds = 10.0
     """Bouts at most so far apart are one."""
     scheme: Literal["piezo_or_pair", "any", "two", "three"] = "piezo_or_pair"
     """Which live sensors must agree: a piezo or both other types, or so many types."""

@@ -1,27 +1,31 @@
-"""Counts, durations and intervals of a recording's movements."""
+"""Counts, durations, intervals, rates and waits of a recording's movements."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from femo_signal.intervals import Intervals, complement, intersection, total, union
+from femo_signal.intervals import Intervals, intersection, total, union
+from femo_signal.judged import JudgedTime
 from femo_signal.recording import Profile
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["OnsetStatistics", "Summary", "onset_statistics", "summarize"]
+
+_KICKS_TO_COUNT = 10  # "count to ten" charts
 
 
 @dataclass(frozen=True)
 class OnsetStatistics:
     """Statistics of the times from one movement's start to the next one's, s.
 
-    All but the count are None where there are no two movements.
+    All but the count are None where there are no two movements; the count is, too, where nothing
+    could be judged.
     """
 
-    count: int
+    count: int | None
     mean: float | None
     std: float | None  # of the population
     min: float | None
@@ -33,27 +37,35 @@ class OnsetStatistics:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a movement map amounts to."""
+    """What a movement map amounts to in judged time.
 
-    kicks: int
+    What was not judged is neither movement nor still. Where nothing could be judged there is no
+    count either: all figures but the lengths are None.
+    """
+
+    kicks: int | None
     total_minutes: float  # trimmed length
-    movement_minutes: float  # as the reference counts: 1.5 s taken off each dilated interval
-    still_minutes: float  # total less movement minutes
-    undilated_movement_minutes: float  # above threshold, before any dilation
-    analysed_minutes: float  # total less body movement and gaps
+    analysed_minutes: float  # judged
+    judged_status: str  # "ok", "too_little" for a rate, "none"
+    movement_minutes: float | None  # as the reference counts: 1.5 s off each dilated interval
+    still_minutes: float | None  # judged less movement minutes; the reference: total less these
+    undilated_movement_minutes: float | None  # above threshold, before any dilation
+    kicks_per_analysed_hour: float | None  # None where too little was judged
+    analysed_seconds_to_tenth_kick: float | None  # judged time; None where it was not reached
+    longest_quiet_seconds: float | None  # in judged time, never across what was not judged
     onset_intervals_seconds: tuple[float, ...]
+    onset_intervals_over_unjudged: int | None  # of these, how many hold time that was not judged
     onset_statistics: OnsetStatistics
 
 
-def summarize(movements: Intervals, core: Intervals, profile: Profile) -> Summary:
-    """Summarise a movement map (docs/method.md, "Reference profile").
+def summarize(movements: Intervals, judged: JudgedTime, profile: Profile) -> Summary:
+    """Summarise a movement map (docs/method.md, "Judged time").
 
     Parameters
     ----------
     movements : Intervals
-        Accepted detections, or all of them.
-    core : Intervals
-        Undilated runs above threshold, of all sensors; those within ``movements`` count.
+        As counted, see `JudgedTime.counted`.
+    judged : JudgedTime
     profile : Profile
         Of the recording that they were found in.
 
@@ -61,24 +73,37 @@ def summarize(movements: Intervals, core: Intervals, profile: Profile) -> Summar
     -------
     Summary
     """
-    length = profile.info.length_ticks
-    taken_off = profile.settings.detection.dilation_seconds / 2
-    kicks = len(movements)
-    movement = (total(movements) / TICKS_PER_SECOND - kicks * taken_off) / 60
-    total_minutes = _minutes(length)
     onsets = np.diff(movements[:, 0]) / TICKS_PER_SECOND
+    statistics = onset_statistics(onsets)
+    between = np.column_stack((movements[:-1, 0], movements[1:, 0]))
+    core = union(*profile.core_detections.values())
+    movement = movement_minutes(movements, profile)
+    analysed = judged.seconds / 60
+    seen = judged.status != "none"
+    tenth = None
+    if len(movements) >= _KICKS_TO_COUNT:
+        tenth = judged.seconds_before(int(movements[_KICKS_TO_COUNT - 1, 0]))
     return Summary(
-        kicks=kicks,
-        total_minutes=total_minutes,
-        movement_minutes=movement,
-        still_minutes=total_minutes - movement,
-        undilated_movement_minutes=_minutes(total(intersection(union(core), movements))),
-        analysed_minutes=_minutes(
-            total(complement(union(profile.body_movement, profile.gaps), length))
-        ),
+        kicks=len(movements) if seen else None,
+        total_minutes=_minutes(profile.info.length_ticks),
+        analysed_minutes=analysed,
+        judged_status=judged.status,
+        movement_minutes=movement if seen else None,
+        still_minutes=max(analysed - movement, 0.0) if seen else None,
+        undilated_movement_minutes=_minutes(total(intersection(core, movements))) if seen else None,
+        kicks_per_analysed_hour=judged.rate_per_hour(len(movements)),
+        analysed_seconds_to_tenth_kick=tenth,
+        longest_quiet_seconds=judged.longest_without(movements),
         onset_intervals_seconds=tuple(onsets.tolist()),
-        onset_statistics=onset_statistics(onsets),
+        onset_intervals_over_unjudged=int((judged.why_not(between) != "").sum()) if seen else None,
+        onset_statistics=statistics if seen else replace(statistics, count=None),
     )
+
+
+def movement_minutes(movements: Intervals, profile: Profile) -> float:
+    """Return how long movements lasted as the reference counts: half the dilation taken off."""
+    taken_off = profile.settings.detection.dilation_seconds / 2
+    return max(total(movements) / TICKS_PER_SECOND - len(movements) * taken_off, 0.0) / 60
 
 
 def onset_statistics(intervals_seconds: ArrayLike) -> OnsetStatistics:

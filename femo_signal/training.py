@@ -2,22 +2,20 @@
 
 Every step that learns something - class weight, calibration, threshold - is fitted inside the
 training part of a fold. A subject, or a recording where no subject is named, is never in two
-folds.
+folds, nor is a copy of a recording under whatever name.
 """
 
 from __future__ import annotations
 
-import hashlib
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version as installed_version
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from femo_signal import __version__
 from femo_signal.calibration import best_threshold, correct_for_presses, fit_calibration
@@ -26,15 +24,26 @@ from femo_signal.errors import ModelError
 from femo_signal.evaluation import (
     Evaluation,
     RecordingOutcome,
-    chance_sensitivity,
+    chance_of_meeting,
     summarize_outcomes,
 )
 from femo_signal.features import FEATURE_SET, FEATURES, FORMAT_FEATURES, feature_names
+from femo_signal.hyperparameters import DEFAULT_SEED, MANY_DETECTIONS, Hyperparameters
 from femo_signal.intervals import as_intervals, overlapping
 from femo_signal.labels import extract_recording
-from femo_signal.model import Calibration, ModelCard, MovementModel
+from femo_signal.method_version import METHOD_VERSION
+from femo_signal.model import (
+    Calibration,
+    ModelCard,
+    MovementModel,
+    TrainedRecording,
+    TrainingRecord,
+    trees_digest,
+    version_of,
+)
 
 __all__ = [
+    "DEFAULT_SEED",
     "Dataset",
     "Hyperparameters",
     "RecordingFeatures",
@@ -42,49 +51,18 @@ __all__ = [
     "extract_recording",
     "prepare_dataset",
     "train_model",
+    "training_record",
 ]
 
-DEFAULT_SEED = 7
 _INNER_FOLDS = 4
 _LEAST_GROUPS = 4  # with fewer, calibration splits by recording: half the data says too little
-# From here on one inner split is enough to fix two numbers, and fewer folds lose little.
-_MANY_ROWS, _FEW_FOLDS = 20_000, 5
+
+# The parts of an evaluation that name no recording and no subject
+_POOLED = (
+    "schema_version", "method", "metrics", "accept_all", "baseline", "group_spread", "reliability",
+)  # fmt: skip
 
 Progress = Callable[[float], None]
-
-
-class Hyperparameters(BaseModel):
-    """What can be chosen about the classifier; strings are understood, as SageMaker sends them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    trees: Annotated[int, Field(ge=1, le=5000)] = 100
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.05
-    leaves: Annotated[int, Field(ge=2, le=1024)] = 3
-    minimum_leaf: Annotated[int, Field(ge=1)] = 15
-    feature_share: Annotated[float, Field(gt=0, le=1)] = 0.3
-    row_share: Annotated[float, Field(gt=0, le=1)] = 0.8
-    l2: Annotated[float, Field(ge=0)] = 20.0
-    folds: Annotated[int, Field(ge=2, le=50)] = 8
-
-    @classmethod
-    def parse(cls, values: Hyperparameters | Mapping[str, Any] | None) -> Hyperparameters:
-        """Read hyperparameters.
-
-        Raises
-        ------
-        ModelError
-            If a name is unknown or a value out of range.
-        """
-        try:
-            return cls.model_validate(dict(values or {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ModelError(
-                f"hyperparameter {where}: {first['msg']}; known are {', '.join(cls.model_fields)}",
-                code="invalid_hyperparameter",
-            ) from error
 
 
 # A scorer turns features into raw scores.
@@ -114,7 +92,7 @@ def train_model(
     ----------
     dataset : Dataset
     hyperparameters : mapping, optional
-        See `Hyperparameters`.
+        See `Hyperparameters`; the card holds the values that were used.
     seed : int
     evaluation : Evaluation, optional
         Out-of-fold figures if they have been computed already.
@@ -131,21 +109,44 @@ def train_model(
     ModelError
         If the labels have one class only, or there are too few recordings or detections.
     """
-    chosen = Hyperparameters.parse(hyperparameters)
+    chosen = Hyperparameters.parse(hyperparameters).resolved(len(dataset.labels))
     _check_trainable(dataset)
     if evaluation is None:
         evaluation = evaluate_model(
             dataset,
-            hyperparameters,
+            chosen,
             seed=seed,
             progress=None if progress is None else lambda share: progress(0.8 * share),
         )
     everything = list(range(len(dataset.recordings)))
     fitter = _trees_fitter(chosen, seed)
-    decision = _fit_decision(dataset, everything, fitter, folds=chosen.folds)
+    decision = _fit_decision(dataset, everything, fitter, folds=_folds(chosen))
+    if decision.calibration.probability[-1] < decision.threshold:
+        raise ModelError(
+            "the scores tell movements from other detections so little that none would ever be "
+            "accepted; add recordings, or check the labels",
+            code="nothing_learnt",
+        )
     booster = _fit_trees(dataset.features, dataset.labels, chosen, seed)
-    trees: str = booster.model_to_string()
+    card = _card(dataset, booster, decision, chosen, evaluation, seed)
+    if progress is not None:
+        progress(1.0)
+    record = training_record(dataset, card.version, evaluation)
+    return MovementModel(card=card, trees=booster.model_to_string(), record=record).check()
+
+
+def _card(
+    dataset: Dataset,
+    booster: Any,
+    decision: _Decision,
+    chosen: Hyperparameters,
+    evaluation: Evaluation,
+    seed: int,
+) -> ModelCard:
+    """Put together what an endpoint is given beside the trees: figures in all, no names."""
     labels = dataset.labels
+    importance = booster.feature_importance("gain")
+    share = importance / max(float(importance.sum()), 1e-12)
     facts = {
         "recordings": len(dataset.recordings),
         "groups": len(set(dataset.group_names)),
@@ -155,40 +156,62 @@ def train_model(
         "analysed_hours": sum(r.analysed_seconds for r in dataset.recordings) / 3600,
         "seed": seed,
         "feature_set": FEATURE_SET,
-        "fingerprints": [r.fingerprint for r in dataset.recordings],
-        "notices": list(dataset.notices),
+        "feature_gain": {
+            name: round(float(value), 6)
+            for name, value in sorted(
+                zip(feature_names, share, strict=True), key=lambda pair: -pair[1]
+            )
+        },
     }
-    importance = booster.feature_importance("gain")
-    share = importance / max(float(importance.sum()), 1e-12)
-    facts["feature_gain"] = {
-        name: round(float(value), 6)
-        for name, value in sorted(zip(feature_names, share, strict=True), key=lambda pair: -pair[1])
-    }
+    digest = trees_digest(booster.model_to_string())
     settings_digest = dataset.settings.digest()
-    if progress is not None:
-        progress(1.0)
-    return MovementModel(
-        card=ModelCard(
-            version=hashlib.sha256((trees + settings_digest).encode()).hexdigest()[:12],
-            feature_names=feature_names,
-            threshold=decision.threshold,
-            calibration=decision.calibration,
-            settings=dataset.settings,
-            settings_digest=settings_digest,
-            hyperparameters=chosen.model_dump(),
-            metrics=dict(evaluation.metrics),
-            training=facts,
-            evaluation=evaluation.to_dict(),
-            libraries={
-                "femo_cloud": __version__,
-                "lightgbm": installed_version("lightgbm"),
-                "numpy": np.__version__,
-                "scikit-learn": installed_version("scikit-learn"),
-                "python": platform.python_version(),
-            },
+    whole = evaluation.to_dict()
+    return ModelCard(
+        version=version_of(
+            digest, settings_digest, METHOD_VERSION, decision.calibration, decision.threshold
         ),
-        trees=trees,
+        trees_sha256=digest,
+        feature_names=feature_names,
+        threshold=decision.threshold,
+        calibration=decision.calibration,
+        settings=dataset.settings,
+        settings_digest=settings_digest,
+        hyperparameters=chosen,
+        metrics=dict(evaluation.metrics),
+        training=facts,
+        evaluation={name: whole[name] for name in _POOLED},
+        libraries={
+            "femo_cloud": __version__,
+            "lightgbm": installed_version("lightgbm"),
+            "numpy": np.__version__,
+            "scikit-learn": installed_version("scikit-learn"),
+            "python": platform.python_version(),
+        },
     )
+
+
+def training_record(dataset: Dataset, model_version: str, evaluation: Evaluation) -> TrainingRecord:
+    """Return what a model was trained on, recording by recording."""
+    return TrainingRecord(
+        model_version=model_version,
+        recordings=tuple(
+            TrainedRecording(
+                recording_id=recording.recording_id,
+                subject_id=recording.subject_id,
+                content_sha256=recording.content_sha256,
+                fingerprint=recording.fingerprint,
+            )
+            for recording in dataset.recordings
+        ),
+        notices=dataset.notices,
+        evaluation=evaluation.to_dict(),
+    )
+
+
+def _folds(chosen: Hyperparameters) -> int:
+    """Return the folds of resolved hyperparameters."""
+    assert chosen.folds is not None
+    return chosen.folds
 
 
 def evaluate_model(
@@ -220,11 +243,10 @@ def evaluate_model(
     """
     if model is not None:
         return _evaluate_given(dataset, model, seed)
-    chosen = Hyperparameters.parse(hyperparameters)
+    chosen = Hyperparameters.parse(hyperparameters).resolved(len(dataset.labels))
     _check_trainable(dataset)
     numbers = list(range(len(dataset.recordings)))
-    many = len(dataset.labels) > _MANY_ROWS
-    folds = _split(dataset, numbers, min(chosen.folds, _FEW_FOLDS) if many else chosen.folds)
+    folds = _split(dataset, numbers, _folds(chosen))
     fitters = {"trees": _trees_fitter(chosen, seed), "linear": _fit_linear}
     done = 0
 
@@ -245,7 +267,7 @@ def evaluate_model(
             done += 1
             if progress is not None:
                 progress(done / len(jobs))
-    unit = "subject" if dataset.group_names[0].startswith("subject") else "recording"
+    unit = dataset.fold_unit
     notices = list(dataset.notices)
     if unit == "recording" and any(r.subject_id for r in dataset.recordings):
         notices.append(
@@ -272,17 +294,39 @@ def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evalua
         _outcome(dataset, number, model.predict_proba, decision)
         for number in range(len(dataset.recordings))
     ]
-    known = set(model.card.training.get("fingerprints", ()))
-    seen = sum(recording.fingerprint in known for recording in dataset.recordings)
-    notices = list(dataset.notices)
-    if seen:
-        notices.append(
-            f"The model was trained on {seen} of these {len(outcomes)} recordings: "
-            "figures on them flatter it."
-        )
+    notices = [*dataset.notices, *_known_to(model, dataset)]
     return summarize_outcomes(
         outcomes, method=f"model {model.version} as it is", notices=notices, seed=seed
     )
+
+
+def _known_to(model: MovementModel, dataset: Dataset) -> list[str]:
+    """Tell which of the recordings, or whose others, the model was trained on."""
+    if model.record is None:
+        return [
+            "Whether the model was trained on any of these recordings is not known: its folder "
+            "has no training.json."
+        ]
+    known = model.record.recordings
+    marks = {mark for one in known for mark in (one.content_sha256, one.fingerprint) if mark}
+    subjects = {one.subject_id for one in known if one.subject_id}
+    seen = [bool({r.content_sha256, r.fingerprint} & marks) for r in dataset.recordings]
+    related = sum(
+        r.subject_id in subjects and not was_seen
+        for r, was_seen in zip(dataset.recordings, seen, strict=True)
+    )
+    notices = []
+    if any(seen):
+        notices.append(
+            f"The model was trained on {sum(seen)} of these {len(seen)} recordings: "
+            "figures on them flatter it."
+        )
+    if related:
+        notices.append(
+            f"The model was trained on other recordings of the subjects of {related} of these "
+            f"{len(seen)} recordings: figures on them flatter what another subject would get."
+        )
+    return notices
 
 
 def _outcome(
@@ -300,8 +344,7 @@ def _outcome(
         probability=probability,
         accepted=probability >= decision.threshold,
         reference=recording.reference,
-        length_ticks=recording.length_ticks,
-        analysed_seconds=recording.analysed_seconds,
+        judged=recording.judged,
     )
 
 
@@ -310,7 +353,7 @@ def _check_trainable(dataset: Dataset) -> None:
         raise ModelError("no recordings to train on; add some to the manifest")
     labels = dataset.labels
     positive = int(labels.sum())
-    if len(dataset.recordings) < 2:
+    if len(set(dataset.content_groups)) < 2:
         raise ModelError(
             "one recording is not enough to train on: nothing would be left to test with; "
             "add recordings to the manifest",
@@ -336,11 +379,11 @@ def _split(
 ) -> list[tuple[list[int], list[int]]]:
     """Split recordings into folds by group: the largest groups first, into the emptiest fold.
 
-    With fewer than `least_groups` groups every recording is a group of its own.
+    With fewer than `least_groups` groups every recording, with its copies, is a group of its own.
     """
     names = [dataset.group_names[number] for number in numbers]
     if len(set(names)) < least_groups:
-        names = [str(number) for number in numbers]
+        names = [dataset.content_groups[number] for number in numbers]
     sizes: dict[str, int] = {}
     for number, name in zip(numbers, names, strict=True):
         sizes[name] = sizes.get(name, 0) + len(dataset.recordings[number].labels) + 1
@@ -365,7 +408,7 @@ def _fit_decision(
 ) -> _Decision:
     """Fit calibration and threshold on scores of recordings that the scoring model never saw."""
     splits = _split(dataset, numbers, folds, least_groups=_LEAST_GROUPS)
-    many = len(dataset.rows_of(numbers)) > _MANY_ROWS
+    many = len(dataset.rows_of(numbers)) > MANY_DETECTIONS
     if many:
         splits = splits[:1]
     tested: list[int] = []
@@ -408,10 +451,10 @@ def _chance_of_label(recordings: Sequence[RecordingFeatures]) -> float:
     """Return which share of the detections the presses would label if they fell anywhere."""
     hits, count = 0.0, 0
     for number, recording in enumerate(recordings):
-        share = chance_sensitivity(
+        share = chance_of_meeting(
             as_intervals(recording.reference),
             recording.detections,
-            length=recording.length_ticks,
+            judged=recording.judged,
             seed=number,
         )
         if share is not None:
@@ -443,13 +486,12 @@ def _fit_trees(
     parameters = {
         "objective": "binary",
         "learning_rate": chosen.learning_rate,
-        "num_leaves": chosen.leaves,
-        # Few detections: leaves must stay small enough for a split to be possible.
-        "min_data_in_leaf": max(1, min(2 * chosen.minimum_leaf, len(labels) // 8)),
-        "feature_fraction": chosen.feature_share,
-        "bagging_fraction": chosen.row_share,
+        "num_leaves": chosen.num_leaves,
+        "min_data_in_leaf": chosen.min_data_in_leaf,
+        "feature_fraction": chosen.feature_fraction,
+        "bagging_fraction": chosen.bagging_fraction,
         "bagging_freq": 1,
-        "lambda_l2": min(chosen.l2, len(labels) / 10),
+        "lambda_l2": chosen.lambda_l2,
         "scale_pos_weight": weight,
         "max_bin": 127,
         "monotone_constraints": [spec.direction for spec in FEATURES],
@@ -469,7 +511,7 @@ def _fit_trees(
         feature_name=list(feature_names),
         params={"verbosity": -1},
     )
-    return lightgbm.train(parameters, data, num_boost_round=chosen.trees)
+    return lightgbm.train(parameters, data, num_boost_round=chosen.num_iterations)
 
 
 def _fit_linear(features: NDArray[np.float64], labels: NDArray[np.int8]) -> _Scorer:

@@ -21,8 +21,12 @@ from femo_signal.synthetic.plan import (
 from femo_signal.synthetic.rendering import render
 from femo_signal.synthetic.subjects import draw_subject
 from femo_signal.synthetic.waveforms import RATE
+from femo_signal.writing import check_target, whole_file
 
 __all__ = ["ground_truth", "synthesize_cohort", "write_recording"]
+
+_MANIFEST = "manifest.json"
+_TRUTH, _ANNOTATIONS = ".truth.json", ".annotations.csv"
 
 
 def ground_truth(plan: RecordingPlan) -> dict[str, Any]:
@@ -55,13 +59,13 @@ def write_recording(
     Parameters
     ----------
     path : Path
-        Overwritten if it exists.
+        Replaced if it exists, once all of it is written.
     plan : RecordingPlan
     progress : callable, optional
         Called with the seconds of recording written since its last call.
     """
     writer = V1Writer if plan.format == "v1" else V2Writer
-    with path.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         sink = writer(file, plan)
         for chunk in render(plan):
             sink.write(chunk)
@@ -79,6 +83,7 @@ def synthesize_cohort(
     seed: int = 0,
     start: datetime = DEFAULT_START,
     annotations: bool = True,
+    overwrite: bool = False,
     progress: Callable[[float], None] | None = None,
 ) -> Path:
     """Write a cohort: recordings, ground truth, annotations and a manifest.
@@ -100,6 +105,8 @@ def synthesize_cohort(
     annotations : bool
         Whether the manifest names the reference annotations. Without them the presses label
         the detections in training, as with recordings of real wearers.
+    overwrite : bool
+        Replace files of the same names. The manifest is written last: without it there is none.
     progress : callable, optional
         Called with the seconds of recording written since its last call.
 
@@ -112,11 +119,24 @@ def synthesize_cohort(
     ------
     ValueError
         If there is nothing to write or the recordings are too short.
+    OutputError
+        If a file is there already, or the folder cannot be written.
     """
     seconds = round(minutes * 60)
     if recordings < 0 or seconds < 20:
         raise ValueError("a cohort needs 0 or more recordings of at least 20 seconds")
+    suffix = ".dat" if recording_format == "v1" else ".bin"
+    names = [f"recording-{index + 1:03d}" for index in range(recordings)]
+    check_target(
+        folder,
+        [
+            _MANIFEST,
+            *(name + end for name in names for end in (suffix, _TRUTH, _ANNOTATIONS)),
+        ],
+        overwrite=overwrite,
+    )
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MANIFEST).unlink(missing_ok=True)
     items: list[dict[str, str]] = []
     for index in range(recordings):
         number = index if recordings < 4 else min(index // 2, recordings // 2 - 1)
@@ -129,17 +149,20 @@ def synthesize_cohort(
             start=start + timedelta(days=index),
             hiccups=index % 3 != 0 or recordings == 1,
         )
-        name = f"recording-{index + 1:03d}"
-        recording = folder / f"{name}{'.dat' if recording_format == 'v1' else '.bin'}"
+        name = names[index]
+        recording = folder / f"{name}{suffix}"
         write_recording(recording, plan, progress=progress)
-        (folder / f"{name}.truth.json").write_text(json.dumps(ground_truth(plan), indent=1) + "\n")
-        _write_annotations(folder / f"{name}.annotations.csv", plan)
+        with whole_file(folder / f"{name}{_TRUTH}") as partial:
+            partial.write_text(json.dumps(ground_truth(plan), indent=1) + "\n")
+        with whole_file(folder / f"{name}{_ANNOTATIONS}") as partial:
+            _write_annotations(partial, plan)
         item = {"datFileKey": recording.name, "subjectId": traits.subject_id}
         if annotations:
-            item["csvFileKey"] = f"{name}.annotations.csv"
+            item["csvFileKey"] = f"{name}{_ANNOTATIONS}"
         items.append(item)
-    manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps({"version": "1", "items": items}, indent=2) + "\n")
+    manifest = folder / _MANIFEST
+    with whole_file(manifest) as partial:
+        partial.write_text(json.dumps({"version": "1", "items": items}, indent=2) + "\n")
     return manifest
 
 

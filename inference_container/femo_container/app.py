@@ -66,7 +66,8 @@ class Service:
         if self.draining:
             code, message = "shutting_down", "the server is shutting down"
         elif self.pool.failure is not None:
-            code, message = self.pool.failure, "the model could not be loaded; the log says why"
+            code = self.pool.failure
+            message = f"the model could not be loaded: {self.pool.failure_reason}"
         elif not self.pool.ready:
             code, message = "loading", "no worker is ready yet"
         if code is not None:

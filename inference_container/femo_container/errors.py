@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 __all__ = [
+    "COULD_NOT_LOAD",
     "ContainerError",
     "ContractError",
     "EnvironmentVariableError",
@@ -14,7 +15,10 @@ __all__ = [
     "Stopped",
     "StorageError",
     "WorkerLostError",
+    "WorkersFailedError",
 ]
+
+COULD_NOT_LOAD = "worker_could_not_load"
 
 
 class ContainerError(Exception):
@@ -68,6 +72,10 @@ class WorkerLostError(ServiceError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, code="worker_lost")
+
+
+class WorkersFailedError(ServiceError):
+    """No worker can be loaded: every job would meet the same fault."""
 
 
 class EnvironmentVariableError(ServiceError):

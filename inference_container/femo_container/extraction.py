@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .contract import Hosts, JobFolder
 from .environment import JobEnvironment, usable_cores
-from .errors import ContainerError, ServiceError, StorageError, WorkerLostError
+from .errors import ContainerError, ServiceError, StorageError, WorkerLostError, WorkersFailedError
 from .feature_cache import FeatureCache
 from .logs import log_event
 from .pool import WorkerPool, python_module, worker_environment
@@ -143,8 +144,8 @@ def _settings(folder: JobFolder) -> AnalysisSettings:
     if path is None:
         return AnalysisSettings()
     try:
-        return AnalysisSettings.model_validate_json(path.read_bytes())
-    except ValueError as error:
+        return AnalysisSettings.from_json(path.read_bytes())
+    except SettingsError as error:
         raise SettingsError(f"{path.name}: {error}") from error
 
 
@@ -190,8 +191,8 @@ class _Extraction:
         output: Path,
         scratch: Path,
     ) -> None:
-        import femo_signal
         from femo_signal.features import FEATURE_SET
+        from femo_signal.method_version import METHOD_VERSION
 
         self._environment = environment
         self._settings = settings
@@ -204,7 +205,7 @@ class _Extraction:
                 FeatureCache.parse_prefix(environment.feature_cache),
                 settings.digest(),
                 FEATURE_SET,
-                femo_signal.__version__,
+                METHOD_VERSION,
                 environment.max_recording_bytes,
             )
         self._done = 0
@@ -248,7 +249,7 @@ class _Extraction:
         """Turn a fault of the recording into an outcome, and log what is done with."""
         try:
             outcome = await work
-        except StorageError:
+        except (StorageError, WorkersFailedError):
             raise
         except ContainerError as error:
             log_event("recording left out", level=logging.WARNING, code=error.code)
@@ -315,8 +316,21 @@ class _Extraction:
             error = reply["error"]
             raise ServiceError(error["message"], code=error["code"], status=error["status"])
         if self._cache is not None and task.entry is not None:
-            await asyncio.to_thread(self._cache.store, task.entry, task.path)
+            await asyncio.to_thread(self._keep, self._cache, task.entry, task.path)
         return task.outcome("ok", seconds=time.monotonic() - began)
+
+    def _keep(self, cache: FeatureCache, entry: ObjectName, path: Path) -> None:
+        """Keep features without the names under which this manifest knows them."""
+        from femo_signal.training import RecordingFeatures
+
+        handle, name = tempfile.mkstemp(suffix=path.suffix, dir=self._scratch)
+        os.close(handle)
+        try:
+            features = RecordingFeatures.load(path)
+            replace(features, recording_id="", subject_id=None).save(Path(name))
+            cache.store(entry, Path(name))
+        finally:
+            Path(name).unlink()
 
     def _fetched(self, task: _Task, folder: Path) -> dict[str, Any]:
         """Download what a worker needs, and write down what it is to do."""

@@ -19,14 +19,14 @@ class FeatureCache:
     """A prefix in S3 that holds one file of features per recording and way of extracting them.
 
     The name of a file is a digest of everything that decides its content: the recording's and the
-    labels' ETags, the settings, the set of features and the version of the engine. A recording that
+    labels' ETags, the settings, the set of features and the version of the method. A recording that
     is replaced, or settings that change, thus miss the cache instead of being answered wrongly.
     """
 
     prefix: ObjectName
     settings_digest: str
     feature_set: str
-    engine_version: str
+    method_version: int
     most_bytes: int
 
     @classmethod
@@ -41,7 +41,7 @@ class FeatureCache:
             "recording": recording.etag,
             "labels": labels.etag if labels else None,
             "features": self.feature_set,
-            "engine": self.engine_version,
+            "method": self.method_version,
         }
         digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()[:32]
         parts = [self.prefix.key, self.settings_digest, f"{digest}.npz"]

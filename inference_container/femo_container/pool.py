@@ -16,7 +16,7 @@ from typing import Any
 
 from . import frames
 from .environment import usable_cores
-from .errors import WorkerLostError
+from .errors import COULD_NOT_LOAD, WorkerLostError, WorkersFailedError
 from .logs import log_event
 
 __all__ = ["WorkerPool", "python_module", "worker_environment"]
@@ -25,6 +25,9 @@ START_TIMEOUT = 120.0
 """Seconds for a worker to load; SageMaker gives a container 8 minutes."""
 LONGEST_PAUSE = 30.0
 """Seconds between attempts to start a worker that keeps dying; the first pause is a fifth."""
+MOST_FAILED_STARTS = 4
+"""Deaths in loading, one after the other, of workers none of which has ever loaded: what kills them
+is then what they load, and another try would end the same way."""
 PIPE_BUFFER = 1024**2
 
 
@@ -52,11 +55,14 @@ class WorkerPool:
         self.size = size
         self.failure: str | None = None
         """The code of a fault that a new worker would meet again, such as an invalid model."""
+        self.failure_reason: str | None = None
+        """What is broken and why, in a line that may be shown."""
+        self._has_loaded = False
         self._command = list(command)
         self._environment = dict(environment)
         self._keepers: list[asyncio.Task[None]] = []
         self._live: set[_Worker] = set()
-        self._idle: asyncio.Queue[_Worker] = asyncio.Queue()
+        self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()  # None: none will come
 
     @property
     def ready(self) -> bool:
@@ -76,10 +82,10 @@ class WorkerPool:
         ------
         WorkerLostError
             If the worker died at it.
+        WorkersFailedError
+            If no worker can be loaded.
         """
-        worker = await self._idle.get()
-        while not worker.alive:
-            worker = await self._idle.get()
+        worker = await self._next_idle()
         try:
             answer = await worker.call(job)
         except BaseException:
@@ -87,6 +93,25 @@ class WorkerPool:
             raise
         self._idle.put_nowait(worker)
         return answer
+
+    async def _next_idle(self) -> _Worker:
+        """Wait for a worker that is free and alive.
+
+        Raises
+        ------
+        WorkersFailedError
+            If none will come.
+        """
+        while True:
+            worker = await self._idle.get()
+            if worker is None:
+                self._idle.put_nowait(None)  # for the next that waits
+                raise WorkersFailedError(
+                    self.failure_reason or "no worker could be loaded",
+                    code=self.failure or COULD_NOT_LOAD,
+                )
+            if worker.alive:
+                return worker
 
     async def stop(self) -> None:
         """Kill the workers and wait until they are gone."""
@@ -99,7 +124,8 @@ class WorkerPool:
     async def _keep(self, number: int) -> None:
         """Keep one place in the pool filled."""
         pause = LONGEST_PAUSE / 5**3
-        while True:
+        failed_starts = 0
+        while self.failure is None:
             worker = await _Worker.start(self._command, self._environment)
             began = time.monotonic()
             try:
@@ -109,6 +135,15 @@ class WorkerPool:
                 await worker.kill()
                 log_event("worker failed to start", level=logging.ERROR, worker=number,
                           exit_status=worker.process.returncode, error=error)  # fmt: skip
+                failed_starts += isinstance(error, WorkerLostError)
+                if failed_starts >= MOST_FAILED_STARTS and not self._has_loaded:
+                    self._give_up(
+                        COULD_NOT_LOAD,
+                        f"{failed_starts} workers in a row died while they loaded; "
+                        f"the last one: {error}",
+                        worker=number,
+                    )
+                    return
                 await asyncio.sleep(pause)
                 pause = min(pause * 5, LONGEST_PAUSE)
                 continue
@@ -116,12 +151,13 @@ class WorkerPool:
                 await worker.kill()
                 raise
             if "error" in greeting:
-                self.failure = str(greeting["error"])
-                log_event("worker refused to start", level=logging.ERROR, worker=number,
-                          code=self.failure)  # fmt: skip
+                reason = str(greeting.get("message", ""))
+                self._give_up(str(greeting["error"]), reason, worker=number)
                 await worker.kill()
                 return
             pause = LONGEST_PAUSE / 5**3
+            failed_starts = 0
+            self._has_loaded = True
             about = {name: value for name, value in greeting.items() if name != "ready"}
             log_event("worker ready", worker=number, ready_seconds=_since(began), **about)
             self._live.add(worker)
@@ -133,6 +169,13 @@ class WorkerPool:
                     self._live.discard(worker)
             log_event("worker ended", level=logging.WARNING, worker=number,
                       exit_status=worker.process.returncode)  # fmt: skip
+
+    def _give_up(self, code: str, reason: str, *, worker: int) -> None:
+        """Start no further worker, and say why."""
+        self.failure, self.failure_reason = code, reason
+        self._idle.put_nowait(None)
+        log_event("worker refused to start", level=logging.ERROR, worker=worker,
+                  code=code, reason=reason)  # fmt: skip
 
 
 class _Worker:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tarfile
 import tempfile
+import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -35,7 +37,7 @@ def prepare(folder: JobFolder) -> None:
     ServiceError
         ``too_few_recordings``.
     """
-    from femo_signal.training import RecordingFeatures, prepare_dataset
+    from femo_signal.training import Dataset, RecordingFeatures, prepare_dataset
 
     needed = JobEnvironment.read().minimum_recordings
     given = folder.input("features")
@@ -45,9 +47,10 @@ def prepare(folder: JobFolder) -> None:
     for done, path in enumerate(paths, start=1):
         recordings.append(RecordingFeatures.load(path))
         log_event("progress", stage="prepare", done=done, total=len(paths))
-    if len(recordings) < needed:
+    usable = len(set(Dataset(tuple(recordings)).content_groups))  # copies of one count once
+    if usable < needed:
         raise ServiceError(
-            f"{len(recordings)} usable recordings, {needed} needed{_most_common(failed)}",
+            f"{usable} usable recordings, {needed} needed{_most_common(failed)}",
             code="too_few_recordings",
         )
     output = folder.output("dataset")
@@ -56,6 +59,7 @@ def prepare(folder: JobFolder) -> None:
     dataset.save(output)
     summary = {
         "used": [recording.recording_id for recording in recordings],
+        "notices": list(dataset.notices),
         "left_out": [
             {name: entry[name] for name in ("recording_id", "code", "reason")} for entry in failed
         ],
@@ -77,14 +81,15 @@ def evaluate(folder: JobFolder) -> None:
     """Cross-validate by group and write the figures.
 
     Inputs ``dataset`` and, if given, ``model``, whose hyperparameters and seed are then the ones
-    evaluated; outputs ``evaluation``: ``evaluation.json``, ``per_recording.csv``, a plot.
+    evaluated; outputs ``evaluation``: ``evaluation.json``, ``per_recording.csv``, a plot, and, with
+    a model, ``training.json``: what it was trained on, for ``femo evaluate``.
 
     Raises
     ------
     femo_signal.errors.FemoError
         If the data set is too small for folds, or the model cannot be read.
     """
-    from femo_signal.training import DEFAULT_SEED, Dataset, evaluate_model
+    from femo_signal.training import DEFAULT_SEED, Dataset, evaluate_model, training_record
 
     dataset = Dataset.load(folder.input("dataset"))
     model = _model(folder)
@@ -94,7 +99,10 @@ def evaluate(folder: JobFolder) -> None:
         seed=model.card.training.get("seed", DEFAULT_SEED) if model else DEFAULT_SEED,
         progress=progress_log("evaluate"),
     )
-    evaluation.save(folder.output("evaluation"))
+    output = folder.output("evaluation")
+    evaluation.save(output)
+    if model is not None:
+        training_record(dataset, model.version, evaluation).write(output / "training.json")
     print_metrics(evaluation.metrics)
 
 
@@ -114,12 +122,46 @@ def _model(folder: JobFolder) -> MovementModel | None:
             "give it the training job's artefact"
         )
     with tempfile.TemporaryDirectory(prefix="femo-model-") as unpacked:
-        try:
-            with tarfile.open(archives[0]) as archive:
-                archive.extractall(unpacked, filter="data")
-        except tarfile.TarError as error:
-            raise ContractError(f"model.tar.gz: cannot be unpacked: {error}") from error
+        _unpack_model(archives[0], Path(unpacked))
         return MovementModel.load(Path(unpacked))
+
+
+def _unpack_model(archive: Path, target: Path) -> None:
+    """Take the model's two files, and nothing else, out of an archive.
+
+    Raises
+    ------
+    femo_signal.errors.ModelError
+        If the archive is damaged, or lacks one of them, or one is larger than any model.
+    """
+    from femo_signal.errors import ModelError
+    from femo_signal.model import MODEL_CARD, MODEL_TEXT, MOST_BYTES
+
+    wanted = {MODEL_TEXT, MODEL_CARD}
+    try:
+        with tarfile.open(archive) as packed:
+            for member in packed:
+                name = member.name.removeprefix("./")
+                content = packed.extractfile(member) if name in wanted else None
+                if content is None:
+                    continue
+                if member.size > MOST_BYTES:
+                    raise ModelError(
+                        f"{archive.name}: {name} has {member.size} bytes, more than any model"
+                    )
+                with (target / name).open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                wanted.discard(name)
+    except (tarfile.TarError, OSError, EOFError, zlib.error, KeyError, ValueError) as error:
+        raise ModelError(
+            f"{archive.name}: cannot be unpacked ({type(error).__name__}: {error}): it is damaged "
+            "or was cut short; fetch it again or train the model again"
+        ) from error
+    if wanted:
+        raise ModelError(
+            f"{archive.name}: holds no {' and no '.join(sorted(wanted))}; give it the training "
+            "job's artefact"
+        )
 
 
 STAGES: dict[str, Callable[[JobFolder], None]] = {

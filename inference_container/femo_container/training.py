@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from .contract import JobFolder, run_job
-from .errors import ContractError
 from .logs import log_event, progress_log
 
 __all__ = ["main", "print_metrics", "train"]
@@ -18,34 +16,27 @@ def train(folder: JobFolder) -> None:
     """Train, and print the metrics that CloudWatch picks up by their names.
 
     The channel ``dataset`` is what ``process prepare`` wrote; model.txt and model.json go to the
-    model folder.
+    model folder, which an endpoint is given: whom they were trained on is not among them.
 
     Raises
     ------
-    ContractError, femo_signal.errors.FemoError
+    femo_signal.errors.FemoError
         If a hyperparameter or the data set is not usable.
     """
-    from femo_signal.training import DEFAULT_SEED, Dataset, Hyperparameters, train_model
+    from femo_signal.hyperparameters import read_job_hyperparameters
 
-    given = folder.hyperparameters()
-    seed = _seed(given.pop("seed", str(DEFAULT_SEED)))
-    hyperparameters = Hyperparameters.parse(given)
+    hyperparameters, seed = read_job_hyperparameters(folder.hyperparameters())
+    from femo_signal.training import Dataset, train_model
+
     dataset = Dataset.load(folder.channel("dataset"))
     log_event("training started", stage="train", recordings=len(dataset.recordings),
               detections=len(dataset.labels))  # fmt: skip
     model = train_model(
         dataset, hyperparameters=hyperparameters, seed=seed, progress=progress_log("train")
     )
-    model.save(folder.model)
+    model.save(folder.model, overwrite=True)
     log_event("model trained", stage="train", model_version=model.version)
     print_metrics(model.card.metrics)
-
-
-def _seed(text: str) -> int:
-    """The hyperparameter `seed`, which says which random numbers and nothing about the trees."""
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise ContractError("hyperparameter seed: has to be a whole number from 0 to 999999999")
-    return int(text)
 
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:

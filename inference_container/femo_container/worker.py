@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import logging
 import os
 import queue
@@ -16,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
 from . import frames, logs
-from .errors import ContainerError
+from .errors import COULD_NOT_LOAD, ContainerError
 from .storage import ObjectName, download, find, s3_client
 
 __all__ = ["main"]
@@ -71,19 +72,22 @@ def extraction_handler() -> tuple[Handler, dict[str, Any]]:
     about : dict
         Empty.
     """
+    from femo_signal.fingerprint import content_sha256
     from femo_signal.settings import AnalysisSettings
     from femo_signal.training import extract_recording
 
     def extract(job: Message) -> dict[str, Any]:
         began = time.monotonic()
+        recording = Path(job["recording"])
         features = extract_recording(
-            Path(job["recording"]),
+            recording,
             settings=AnalysisSettings.model_validate_json(job["settings"]),
             labels_csv=Path(job["labels"]) if job["labels"] else None,
             recording_id=job["recording_id"],
             subject_id=job["subject_id"],
         )
-        features.save(Path(job["output"]))
+        known = dataclasses.replace(features, content_sha256=content_sha256(recording))
+        known.save(Path(job["output"]))
         return {"analysis_seconds": round(time.monotonic() - began, 3)}
 
     return extract, {}
@@ -139,8 +143,10 @@ def main(arguments: list[str] | None = None) -> int:
     except Exception as error:
         # Whatever keeps a worker from loading is there again next time: say so, and end.
         logs.log_event("worker could not load", level=logging.ERROR, error=error)
-        code = getattr(error, "code", "worker_could_not_load")
-        frames.write(answers, {"error": code, "message": str(error)})
+        code = getattr(error, "code", None)
+        # Ours say which file and why; what another says may hold anything.
+        message = str(error) if code else f"the worker could not load: {type(error).__name__}"
+        frames.write(answers, {"error": code or COULD_NOT_LOAD, "message": message})
         return 1
     frames.write(answers, {"ready": True, **about})
     while True:

@@ -1,4 +1,4 @@
-"""The summary for people: the numbers of the response, and no verdict."""
+"""The summary for people: the numbers of the response, a reason where there is none, no verdict."""
 
 from __future__ import annotations
 
@@ -7,50 +7,96 @@ from typing import Any
 from femo_client.summary import RESEARCH_USE, summary_lines
 
 
-def job(**changes: Any) -> dict[str, Any]:
-    recording = {
+def job(recording: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    facts = {
         "duration_seconds": 1800.0,
-        "analysed_seconds": 1200.0,
-        "masked_seconds": 300.0,
-        "gap_seconds": 60.0,
+        "judged_seconds": 1200.0,
+        "judged_explanation": "20.0 of 30.0 min could be judged.",
+        "unjudged_seconds": {
+            "ends": 60.0,
+            "gap": 60.0,
+            "sensor_off": 120.0,
+            "body_movement": 300.0,
+            "hiccups": 60.0,
+        },
         "notices": [],
     }
-    events = [
-        {
-            "event_type": "inferred_kick",
-            "start_t": "2025-01-06T21:28:14.944Z",
-            "end_t": "2025-01-06T21:28:18.847Z",
-        },
-        {
-            "event_type": "fetal_hiccups",
-            "start_t": "2025-01-06T21:10:00.000Z",
-            "end_t": "2025-01-06T21:13:00.000Z",
-        },
-    ]
-    result = {"recording": recording, "events": events}
+    result = {
+        "recording": facts | (recording or {}),
+        "summary": {"kicks": 1, "kicks_per_analysed_hour": 3.0, "longest_quiet_seconds": 90.0},
+        "hiccup_bouts": [{"start_seconds": 600.0, "end_seconds": 780.0}],
+        "hiccup_bouts_status": "taken out",
+        "movements_in_hiccup_bouts": 2,
+    }
     return {"status": "Completed", "result": result | changes}
 
 
-def test_the_judged_time_comes_first_and_the_rate_is_per_judged_hour() -> None:
+def line(start: str, told: dict[str, Any]) -> str:
+    (found,) = [line for line in summary_lines(told) if line.startswith(start)]
+    return found
+
+
+def match(**changes: Any) -> dict[str, Any]:
+    return {
+        "presses": 7,
+        "judged_presses": 4,
+        "true_positives": 3,
+        "presses_not_judged": {"ends": 0, "gap": 1, "body_movement": 2},
+        "sensitivity": 0.75,
+        "chance_sensitivity": 0.3,
+        "chance_sensitivity_upper": 0.5,
+    } | changes
+
+
+def test_the_judged_time_comes_first_then_why_the_rest_was_not() -> None:
     lines = summary_lines(job())
     assert "20.0 of 30.0 min" in lines[0]
-    assert "1 (3.0 per analysed hour)" in lines[1]
-    assert "1 (3.0 min)" in lines[2]
+    for told in ("maternal movement 5.0 min", "no data 1.0 min", "sensors off 2.0 min"):
+        assert told in lines[1]
+    assert "1, 3.0 per judged hour" in lines[2]
 
 
-def test_presses_are_counted_only_where_they_could_be_judged() -> None:
-    lines = summary_lines(job(press_match={"true_positives": 3, "false_negatives": 1}))
-    assert any("3 of 4" in line for line in lines)
+def test_presses_are_counted_only_where_they_could_be_judged_and_beside_chance() -> None:
+    told = line("Presses", job(press_match=match()))
+    assert "3 of 4 that could be judged" in told
+    assert "75%; by chance 30%, in 95 of 100 shifts at most 50%" in told
+    assert "3 could not be judged (no data 1, maternal movement 2)" in told
 
 
-def test_a_recording_of_which_nothing_could_be_judged_has_no_rate() -> None:
-    recording = job()["result"]["recording"] | {"analysed_seconds": 0.0}
-    assert "no per analysed hour" in summary_lines(job(recording=recording))[1]
+def test_presses_of_which_none_could_be_judged_have_no_share() -> None:
+    nothing = dict.fromkeys(("sensitivity", "chance_sensitivity", "chance_sensitivity_upper"))
+    told = line("Presses", job(press_match=match(judged_presses=0, true_positives=0, **nothing)))
+    assert "0 of" not in told
+    assert "7 could not be judged" in told
+
+
+def test_a_recording_of_which_nothing_could_be_judged_has_no_count() -> None:
+    summary = {"kicks": None, "kicks_per_analysed_hour": None, "longest_quiet_seconds": None}
+    told = job({"judged_explanation": "Nothing could be judged."}, summary=summary)
+    assert line("Movements", told).endswith("not counted. Nothing could be judged.")
+    assert "unknown" in line("Longest quiet", told)
+
+
+def test_a_short_recording_has_a_count_and_says_why_it_has_no_rate() -> None:
+    summary = {"kicks": 5, "kicks_per_analysed_hour": None, "longest_quiet_seconds": 9.0}
+    told = job({"judged_explanation": "Only 1.0 min: too little."}, summary=summary)
+    assert line("Movements", told).endswith("5, no rate. Only 1.0 min: too little.")
+
+
+def test_hiccups_are_told_whether_taken_out_or_not() -> None:
+    assert "1 (3.0 min), taken out with the 2 detections" in line("Hiccup", job())
+    kept = job(hiccup_bouts_status="not taken out")
+    assert "1 (3.0 min), not taken out: 2 of the movements" in line("Hiccup", kept)
+
+
+def test_hiccups_that_were_not_looked_for_are_not_none() -> None:
+    told = line("Hiccup", job(hiccup_bouts=None, hiccup_bouts_status="not looked for: too short"))
+    assert told.endswith("not looked for: too short")
+    assert line("Hiccup", job(hiccup_bouts=[])).endswith("none found")
 
 
 def test_notices_and_the_advice_are_never_left_out() -> None:
-    recording = job()["result"]["recording"] | {"notices": ["the file was cut off"]}
-    lines = summary_lines(job(recording=recording))
+    lines = summary_lines(job({"notices": ["the file was cut off"]}))
     assert any("cut off" in line for line in lines)
     assert lines[-1] == RESEARCH_USE
 

@@ -193,6 +193,43 @@ def test_ping_is_503_while_no_worker_has_loaded_and_says_why(
         assert (response.status_code, error_of(response)["code"]) == (503, "invalid_model")
 
 
+def broken_model(folder: Path, trees: str, **card: Any) -> Path:
+    """Two files that look like a model."""
+    folder.mkdir()
+    (folder / "model.txt").write_text(trees)
+    (folder / "model.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_a_model_that_is_broken_is_told_by_file_and_reason_in_ping_invocation_and_log(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    model = broken_model(tmp_path / "model", "tree\n", schema_version=1)
+    with start_server(stand_in=False, wait=False, model=model) as server:
+        line = server.wait_for("listening", "worker refused to start")
+        response = server.ping()
+        assert (response.status_code, error_of(response)["code"]) == (503, "invalid_model")
+        told = error_of(response)["message"]
+        assert "model.json: schema_version is 1" in told
+        assert "train the model again" in told
+        assert error_of(server.invoke("s3://recordings/a.dat"))["message"] == told
+        refusals = [entry for entry in server.log if entry["event"] == "worker refused to start"]
+        assert "model.json: schema_version is 1" in refusals[0]["reason"], line
+
+
+def test_workers_that_a_model_kills_are_not_started_for_ever(
+    start_server: StartServer, tmp_path: Path
+) -> None:
+    (tmp_path / "deadly").mkdir()
+    (tmp_path / "deadly" / "kill").touch()
+    with start_server(wait=False, model=tmp_path / "deadly") as server:
+        server.wait_for("listening", "worker refused to start")
+        response = server.ping()
+        assert (response.status_code, error_of(response)["code"]) == (503, "worker_could_not_load")
+        assert "SIGKILL" in error_of(response)["message"]
+        assert server.workers() == []
+
+
 def test_ping_answers_at_once_while_a_job_keeps_the_cpu_busy(
     start_server: StartServer, recordings: Bucket
 ) -> None:

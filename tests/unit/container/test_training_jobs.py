@@ -10,12 +10,14 @@ import subprocess
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from femo_signal.synthetic import synthesize_cohort
+from femo_signal.training import Dataset, RecordingFeatures
 
 from .harness import CONTAINER, INTERPRETER, PATIENCE, Bucket, run, variables
 
@@ -79,7 +81,7 @@ def prepared(extracted: Run) -> Run:
 def trained(prepared: Run) -> tuple[Run, str]:
     root = prepared.root("train")
     prepared.give("train", "input/data/dataset", prepared.output("prepare", "dataset"))
-    write_hyperparameters(root, {"trees": "30", "learning_rate": "0.1", "seed": "11",
+    write_hyperparameters(root, {"num_iterations": "30", "learning_rate": "0.1", "seed": "11",
                                  "sagemaker_region": "\"eu-central-1\""})  # fmt: skip
     ended = prepared.start("train", "train")
     assert ended.returncode == 0, ended.stderr
@@ -99,6 +101,28 @@ def failure(root: Path) -> str:
     return text
 
 
+def test_a_copy_under_another_name_and_subject_is_told(extracted: Run, tmp_path: Path) -> None:
+    features = tmp_path / "processing/input/features"
+    features.mkdir(parents=True)
+    for path in extracted.output("extract", "features").iterdir():
+        (features / path.name).symlink_to(path)
+    first = RecordingFeatures.load(min(features.glob("*.npz")))
+    copy = replace(first, recording_id="s3://elsewhere/copy.dat", subject_id="somebody-else")
+    copy.save(features / "copy.npz")
+    ended = run("process", "prepare", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 0, ended.stderr
+    dataset = Dataset.load(tmp_path / "processing/output/dataset")
+    (notice,) = [text for text in dataset.notices if "the same recording as" in text]
+    assert "copy.dat" in notice
+    alike = [
+        group
+        for group, recording in zip(dataset.group_names, dataset.recordings, strict=True)
+        if recording.content_sha256 == first.content_sha256
+    ]
+    assert len(alike) == 2
+    assert len(set(alike)) == 1
+
+
 def test_the_data_set_says_what_was_left_out_and_why(prepared: Run) -> None:
     summary = json.loads((prepared.output("prepare", "dataset") / "preparation.json").read_text())
     assert len(summary["used"]) == RECORDINGS
@@ -112,7 +136,7 @@ def test_training_leaves_a_model_that_loads(trained: tuple[Run, str]) -> None:
 
     run_, _ = trained
     model = MovementModel.load(run_.root("train") / "model").warm_up()
-    assert model.card.hyperparameters["trees"] == 30
+    assert model.card.hyperparameters.num_iterations == 30
     assert model.card.training["seed"] == 11
     assert {path.name for path in (run_.root("train") / "model").iterdir()} == {
         "model.txt",
@@ -151,7 +175,51 @@ def test_evaluation_takes_the_model_packed_or_not_and_writes_figures_and_picture
     (f1,) = re.findall(r"^f1=(.+)$", output, re.MULTILINE)
     assert figures["metrics"]["f1"] == pytest.approx(float(f1), abs=1e-5)
     assert len((folder / "per_recording.csv").read_text().splitlines()) == RECORDINGS + 1
+    record = json.loads((folder / "training.json").read_text())
+    assert len(record["recordings"]) == RECORDINGS
+    assert all(len(one["content_sha256"]) == 64 for one in record["recordings"])
+    assert record["model_version"] == json.loads((model / "model.json").read_text())["version"]
     assert list(folder.glob("*.png"))
+
+
+def test_the_model_that_an_endpoint_is_given_names_no_recording_and_no_subject(
+    trained: tuple[Run, str],
+) -> None:
+    folder = trained[0].root("train") / "model"
+    given = "".join(path.read_text() for path in folder.iterdir())
+    assert "recording-00" not in given
+    assert "subject-0" not in given
+    assert "broken.dat" not in given
+
+
+@pytest.mark.parametrize("kept", [0.0, 0.3, 0.7, 0.99])
+def test_a_model_archive_that_was_cut_is_told_and_not_a_fault_of_ours(
+    trained: tuple[Run, str], tmp_path: Path, kept: float
+) -> None:
+    run_, _ = trained
+    (tmp_path / "processing/input").mkdir(parents=True)
+    (tmp_path / "processing/input/dataset").symlink_to(run_.output("prepare", "dataset"))
+    archive = tmp_path / "processing/input/model/model.tar.gz"
+    archive.parent.mkdir()
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(run_.root("train") / "model", arcname=".")
+    whole = archive.read_bytes()
+    archive.write_bytes(whole[: int(kept * len(whole))])
+    ended = run("process", "evaluate", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 1
+    assert failure(tmp_path).startswith("evaluate: invalid_model: model.tar.gz: ")
+
+
+def test_copies_of_one_recording_do_not_make_up_for_too_few(extracted: Run, tmp_path: Path) -> None:
+    features = tmp_path / "processing/input/features"
+    features.mkdir(parents=True)
+    first = RecordingFeatures.load(min(extracted.output("extract", "features").glob("*.npz")))
+    for number in range(3):
+        copy = replace(first, recording_id=f"s3://b/{number}.dat", subject_id=f"s{number}")
+        copy.save(features / f"{number}.npz")
+    ended = run("process", "prepare", environment={"FEMO_ML_ROOT": str(tmp_path)})
+    assert ended.returncode == 1
+    assert failure(tmp_path).startswith("prepare: too_few_recordings: 1 usable recordings")
 
 
 def test_too_few_recordings_fail_the_run_and_name_the_first_reason(
@@ -183,10 +251,10 @@ def test_a_share_of_an_empty_host_does_not_disturb_the_others(
 @pytest.mark.parametrize(
     ("values", "told"),
     [
-        ({"trees": "many"}, "invalid_hyperparameter"),
-        ({"tress": "10"}, "invalid_hyperparameter"),
+        ({"num_iterations": "many"}, "invalid_hyperparameter"),
+        ({"bushes": "10"}, "invalid_hyperparameter"),
         ({"learning_rate": "0"}, "invalid_hyperparameter"),
-        ({"seed": "lucky"}, "invalid_job_input"),
+        ({"seed": "lucky"}, "invalid_hyperparameter"),
     ],
 )
 def test_a_wrong_hyperparameter_fails_with_its_name(
@@ -225,7 +293,9 @@ def started(entry: str, environment: dict[str, str]) -> Iterator[subprocess.Pope
 def test_sigterm_stops_a_training_job_and_is_told(prepared: Run, tmp_path: Path) -> None:
     (tmp_path / "input/data").mkdir(parents=True)
     (tmp_path / "input/data/dataset").symlink_to(prepared.output("prepare", "dataset"))
-    write_hyperparameters(tmp_path, {"trees": "5000", "leaves": "1024", "minimum_leaf": "1"})
+    write_hyperparameters(
+        tmp_path, {"num_iterations": "5000", "num_leaves": "1024", "min_data_in_leaf": "1"}
+    )
     with started("train", {"FEMO_ML_ROOT": str(tmp_path)}) as process:
         assert process.stderr is not None
         lines: Iterator[dict[str, Any]] = (json.loads(line) for line in process.stderr)

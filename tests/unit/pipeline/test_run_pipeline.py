@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,11 +17,21 @@ from moto import mock_aws
 from femo_pipeline import cli
 from femo_pipeline.errors import StackError
 from femo_pipeline.execution import reason_of
-from femo_pipeline.stack import Clients, Overrides, Stack, find_cloud_stack, find_local_stack
+from femo_pipeline.stack import (
+    OVERRIDES,
+    Clients,
+    Overrides,
+    Stack,
+    find_cloud_stack,
+    find_local_stack,
+)
+
+from .machines import ROOT
 
 ARN = "arn:aws:states:us-east-1:111122223333:execution:Training:run-1"
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Training"
 PACKAGE = "arn:aws:sagemaker:us-east-1:111122223333:model-package/femo-dev/7"
+IMAGE = "111122223333.dkr.ecr.us-east-1.amazonaws.com/femo-inference:2"
 BEGAN = datetime(2025, 6, 4, 14, 30, tzinfo=UTC)
 OUTPUT = {
     "outcome": "REGISTERED",
@@ -231,13 +242,13 @@ def test_options_and_environment_go_into_the_input(
     role = "arn:aws:iam::111122223333:role/jobs"
     monkeypatch.setenv("SAGEMAKER_PIPELINE_ROLE_ARN", role)
     monkeypatch.setenv("SAGEMAKER_ARTIFACT_BUCKET", "models")
-    monkeypatch.setenv("IMAGE_URI", "image:2")
+    monkeypatch.setenv("IMAGE_URI", IMAGE)
     services.started()
     services.succeeded({"outcome": "REJECTED"})
 
     run_pipeline(
         "-f", "-m", write_manifest(folder, {"datFileKey": "a.dat"}), "--manual-approval",
-        "--gate-minimum", "0.7", "--instances", "2", "--hyperparameter", "trees=200",
+        "--gate-minimum", "0.7", "--instances", "2", "--hyperparameter", "num_leaves=20",
     )  # fmt: skip
 
     del services.execution_input["manifest"]
@@ -246,8 +257,8 @@ def test_options_and_environment_go_into_the_input(
         "autoApprove": False,
         "qualityGate": {"minimum": 0.7},
         "extractInstances": 2,
-        "hyperparameters": {"trees": "200"},
-        "imageUri": "image:2",
+        "hyperparameters": {"num_leaves": "20"},
+        "imageUri": IMAGE,
         "roleArn": role,
         "artifactBucket": "models",
     }
@@ -332,14 +343,96 @@ def test_local_recordings_are_uploaded_once_under_what_they_contain(
         assert body.startswith(content)
 
 
-def test_a_missing_local_recording_is_named_and_nothing_is_started(
-    services: Services, folder: Path, run_pipeline: RunPipeline, capsys: pytest.CaptureFixture[str]
+def unusable(folder: Path, kind: str) -> str:
+    """The name of something that is no readable file."""
+    if kind == "pipe":
+        os.mkfifo(folder / "bad.dat")
+    if kind == "folder":
+        (folder / "bad.dat").mkdir()
+    if kind == "circle":
+        (folder / "bad.dat").symlink_to("bad.dat")
+    return {"long": "x" * 1000, "nul": "a\0b"}.get(kind, "bad.dat")
+
+
+UNUSABLE = ["missing", "pipe", "folder", "circle", "long", "nul"]
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_a_local_recording_that_cannot_be_read_is_left_out_and_named(
+    services: Services,
+    folder: Path,
+    run_pipeline: RunPipeline,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
 ) -> None:
-    assert run_pipeline("-l", "-m", write_manifest(folder, {"datFileKey": "gone.dat"})) == 2
+    (folder / "good.dat").write_bytes(b"recording")
+    name = unusable(folder, kind)
+    services.started()
+    services.succeeded({"outcome": "REJECTED"})
+    manifest = write_manifest(folder, {"datFileKey": name}, {"datFileKey": "good.dat"})
+    assert run_pipeline("-l", "-m", manifest) == 0
+    assert f"left out {name}" in capsys.readouterr().err
+    (kept,) = stored_manifest(services)["items"]
+    assert kept["datFileKey"].endswith("good.dat")
+
+
+@pytest.mark.parametrize("arguments", [["--strict"], []])
+def test_nothing_is_started_if_no_recording_is_left_or_none_may_be_left_out(
+    services: Services,
+    folder: Path,
+    run_pipeline: RunPipeline,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+) -> None:
+    (folder / "good.dat").write_bytes(b"recording")
+    items = [{"datFileKey": "gone.dat"}]
+    if arguments:
+        items.append({"datFileKey": "good.dat"})
+    assert run_pipeline("-l", "-m", write_manifest(folder, *items), *arguments) == 2
     message = capsys.readouterr().err
     assert "gone.dat" in message
     assert len(message.splitlines()) == 1
     assert not (folder / "pipelineExecution.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("IMAGE_URI", "femo-inference"),
+        ("SAGEMAKER_PIPELINE_ROLE_ARN", "jobs"),
+        ("SAGEMAKER_ARTIFACT_BUCKET", "s3://models"),
+    ],
+)
+def test_a_variable_that_the_machine_would_refuse_is_told_before_anything_is_uploaded(
+    services: Services,
+    folder: Path,
+    run_pipeline: RunPipeline,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    value: str,
+) -> None:
+    monkeypatch.setenv(name, value)
+    (folder / "good.dat").write_bytes(b"recording")
+    assert run_pipeline("-l", "-m", write_manifest(folder, {"datFileKey": "good.dat"})) == 2
+    assert name in capsys.readouterr().err
+    assert "Contents" not in services.s3.list_objects_v2(Bucket="recordings")
+
+
+def test_the_runner_takes_what_the_machine_takes() -> None:
+    definition = (ROOT / "statemachines/training.asl.json").read_text()
+    for _, pattern in OVERRIDES.values():
+        written = pattern.replace("/", "\\/")  # as a regular expression of JSONata
+        assert written.replace("\\", "\\\\") in definition
+    assert str(list(cli.GATE_METRICS)) in definition
+
+
+def test_a_place_where_the_runs_name_cannot_be_kept_is_told_before_it_is_started(
+    services: Services, folder: Path, run_pipeline: RunPipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "pipelineExecution.json").mkdir()
+    assert run_pipeline("-m", write_manifest(folder, {"datFileKey": "a.dat"})) == 2
+    assert "pipelineExecution.json" in capsys.readouterr().err
 
 
 def test_the_same_recording_under_two_paths_is_refused(
@@ -451,7 +544,14 @@ def test_a_machine_that_may_not_be_started_is_told_in_one_line(
         ["--nonsense"],
         ["-m", "x", "--instances", "0"],
         ["-m", "x", "--redrive", ARN],
-        ["-m", "x", "--hyperparameter", "trees"],
+        ["-m", "x", "--hyperparameter", "num_leaves"],
+        ["-m", "x", "--hyperparameter", "bushes=3"],
+        ["-m", "x", "--hyperparameter", "num_leaves=many"],
+        ["-m", "x", "--hyperparameter", "num_leaves=3", "--hyperparameter", "num_leaves=4"],
+        ["-m", "x", "--gate-metric", "auc"],
+        ["-m", "x", "--gate-minimum", "nan"],
+        ["-m", "x", "--gate-minimum", "55"],
+        ["--redrive", ARN, "--strict"],
         ["--redrive", ARN, "--settings", "settings.json"],
         ["--redrive", ARN, "-f"],
         ["--follow", ARN, "--gate-minimum", "0"],

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from botocore.validate import ParamValidator
 
+from femo_signal.errors import ModelError
+from femo_signal.hyperparameters import MOST_SEED, Hyperparameters, read_job_hyperparameters
 from local_stack.sagemaker.service_model import service_model, validate
 
 from .machines import ROOT, Document, ExecutionFailedError, Run, Task, TaskError, load, start
@@ -159,7 +161,7 @@ def test_what_the_input_asks_for_reaches_the_jobs(definition: Document) -> None:
             "autoApprove": False,
             "qualityGate": {"metric": "pabak", "minimum": 0.5},
             "extractInstances": 3,
-            "hyperparameters": {"trees": 200, "learning_rate": 0.05, "note": "x"},
+            "hyperparameters": {"num_iterations": 200, "learning_rate": 0.05, "seed": "3"},
             "settings": "s3://femo-models/settings/mine.json",
             "imageUri": SUBSTITUTIONS["ImageUri"].replace(":1", ":2"),
             "roleArn": "arn:aws:iam::111122223333:role/other",
@@ -175,9 +177,9 @@ def test_what_the_input_asks_for_reaches_the_jobs(definition: Document) -> None:
     assert extract["ProcessingResources"]["ClusterConfig"]["InstanceCount"] == 3
     assert [i["InputName"] for i in extract["ProcessingInputs"]] == ["manifest", "settings"]
     assert request(run, "Train")["HyperParameters"] == {
-        "trees": "200",
+        "num_iterations": "200",
         "learning_rate": "0.05",
-        "note": "x",
+        "seed": "3",
     }
     for state in JOB_STATES:
         assert request(run, state)["RoleArn"].endswith("role/other")
@@ -273,9 +275,20 @@ def test_a_metric_that_just_meets_the_gate_passes(definition: Document) -> None:
         ({"extractInstances": 1.5}, "ExtractInstancesInvalid"),
         ({"extractInstances": 21}, "ExtractInstancesInvalid"),
         ({"extractInstances": "2"}, "ExtractInstancesInvalid"),
-        ({"hyperparameters": ["trees"]}, "HyperparametersInvalid"),
-        ({"hyperparameters": {"trees": {"n": 1}}}, "HyperparametersInvalid"),
-        ({"hyperparameters": {"trees": None}}, "HyperparametersInvalid"),
+        ({"hyperparameters": ["num_leaves"]}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": {"n": 1}}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": None}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"bushes": 3}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": "many"}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": True}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": ""}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": 3.5}}, "HyperparametersInvalid"),
+        ({"hyperparameters": {"num_leaves": "1e2"}}, "HyperparametersInvalid"),
+        (
+            {"hyperparameters": {"num_leaves": "3", "learning_rate": "1e9"}},
+            "HyperparametersInvalid",
+        ),
+        ({"hyperparameters": {"seed": -1}}, "HyperparametersInvalid"),
         ({"settings": "mine.json"}, "SettingsInvalid"),
         ({"imageUri": "femo-inference"}, "ImageUriInvalid"),
         ({"roleArn": "femo-jobs"}, "RoleArnInvalid"),
@@ -293,6 +306,36 @@ def test_each_fault_of_the_input_is_told_by_its_own_name_before_anything_runs(
     assert failure.value.error == error
     assert failure.value.cause.strip()
     assert not run.tasks
+
+
+def values_at_the_edges() -> dict[str, tuple[float, float, bool]]:
+    """Least, most and whether it is a whole number, of each hyperparameter."""
+    edges: dict[str, tuple[float, float, bool]] = {"seed": (0, MOST_SEED, True)}
+    for name, part in Hyperparameters.model_json_schema()["properties"].items():
+        schema = next(iter(part.get("anyOf", [part])))
+        whole = schema["type"] == "integer"
+        edges[name] = (schema["minimum"], schema["maximum"], whole)
+    return edges
+
+
+@pytest.mark.parametrize("name", values_at_the_edges())
+def test_the_machine_takes_just_the_hyperparameters_that_training_takes(
+    definition: Document, name: str
+) -> None:
+    least, most, whole = values_at_the_edges()[name]
+    step = 1 if whole else 0.00001
+    for value in (least, most, str(least), str(most)):
+        given = {"manifest": MANIFEST, "hyperparameters": {name: value}}
+        assert start(definition, given).go_on(Services())["outcome"] == "REGISTERED"
+        read_job_hyperparameters({name: str(value)})
+    for value in (least - step, most + step):
+        run = start(definition, {"manifest": MANIFEST, "hyperparameters": {name: value}})
+        with pytest.raises(ExecutionFailedError) as failure:
+            run.go_on(Services())
+        assert name in failure.value.cause
+        assert not run.tasks
+        with pytest.raises(ModelError):
+            read_job_hyperparameters({name: str(value)})
 
 
 @pytest.mark.parametrize(

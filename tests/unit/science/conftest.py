@@ -51,7 +51,7 @@ def model(dataset: Dataset) -> MovementModel:
 @pytest.fixture(scope="session")
 def model_folder(model: MovementModel, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("model")
-    model.save(folder)
+    model.save(folder, with_record=True)
     return folder
 
 

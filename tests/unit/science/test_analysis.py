@@ -12,7 +12,7 @@ from femo_signal.analysis import analyze_profile, analyze_recording, report
 from femo_signal.errors import RecordingError
 from femo_signal.evaluation import match_one_to_one
 from femo_signal.events import EVENT_TYPES, list_events, timestamp
-from femo_signal.intervals import complement, contains, overlapping, union
+from femo_signal.intervals import complement, contains, overlapping, total, union
 from femo_signal.plots import RESEARCH_NOTE, plot_analysis
 from femo_signal.profile import build_profile
 
@@ -101,7 +101,7 @@ def test_metadata_counts_before_and_after_removal(hiccup_recording, model):
     before, after = result["before_hiccup_removal"], result["after_hiccup_removal"]
     assert before["kicks"] >= after["kicks"] > 0
     assert before["movement_minutes"] + before["still_minutes"] == pytest.approx(
-        before["total_minutes"]
+        before["analysed_minutes"]
     )
     assert before["undilated_movement_minutes"] < before["movement_minutes"]
     assert before["onset_statistics"]["count"] == before["kicks"] - 1
@@ -164,10 +164,10 @@ def test_rates_are_per_analysed_hour(hiccup_recording, model):
     profile = build_profile(hiccup_recording, settings=model.settings)
     analysis = analyze_profile(profile, model)
     block = report(analysis, extract_events=False)["result"]["before_hiccup_removal"]
-    hours = (analysis.analysed[:, 1] - analysis.analysed[:, 0]).sum() / 1024 / 3600
+    hours = total(analysis.judged.judged) / 1024 / 3600
     assert block["kicks_per_analysed_hour"] == pytest.approx(block["kicks"] / hours)
     starts = analysis.movements[:, 0]
-    assert contains(analysis.analysed, starts).all()
+    assert contains(analysis.judged.judged, starts).all()
 
 
 def test_the_picture_carries_the_note_for_readers(hiccup_recording, model, tmp_path):

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from femo_signal.manifest import load_manifest
+from femo_signal.errors import ManifestError, OutputError
+from femo_signal.extraction import extract_manifest
+from femo_signal.manifest import load_manifest, parse_manifest
+from femo_signal.method_version import METHOD_VERSION
+from femo_signal.settings import AnalysisSettings
+from femo_signal.synthetic import synthesize_cohort
 
 FEMO = [sys.executable, "-m", "femo_signal.cli"]
 
@@ -77,10 +82,6 @@ def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
 
 
 def test_features_are_cached_until_a_recording_changes(tmp_path):
-    from femo_signal.extraction import extract_manifest
-    from femo_signal.settings import AnalysisSettings
-    from femo_signal.synthetic import synthesize_cohort
-
     path = synthesize_cohort(tmp_path / "c", recordings=3, minutes=1)
     options = {"folder": path.parent, "settings": AnalysisSettings(), "cache": tmp_path / "cache"}
     manifest = load_manifest(path)
@@ -94,6 +95,92 @@ def test_features_are_cached_until_a_recording_changes(tmp_path):
     for entry in (tmp_path / "cache").iterdir():
         entry.write_bytes(b"damaged")
     assert extract_manifest(manifest, **options).cached == 0
+
+
+def test_a_cache_knows_a_recording_by_its_content_and_not_by_its_date_or_edges(
+    tmp_path, monkeypatch
+):
+    path = synthesize_cohort(tmp_path / "c", recordings=1, minutes=2.5)
+    options = {"folder": path.parent, "settings": AnalysisSettings(), "cache": tmp_path / "cache"}
+    manifest = load_manifest(path)
+    recording = path.parent / "recording-001.dat"
+    facts = recording.stat()
+    assert extract_manifest(manifest, **options).cached == 0
+    os.utime(recording, (1, 1))
+    assert extract_manifest(manifest, **options).cached == 1, "the same content"
+    content = bytearray(recording.read_bytes())
+    content[len(content) // 2] ^= 1
+    recording.write_bytes(content)
+    os.utime(recording, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+    assert extract_manifest(manifest, **options).cached == 0, "same size, date and edges"
+    assert extract_manifest(manifest, **options).cached == 1
+    for module in ("extraction", "dataset"):
+        monkeypatch.setattr(f"femo_signal.{module}.METHOD_VERSION", METHOD_VERSION + 1)
+    assert extract_manifest(manifest, **options).cached == 0, "another method"
+
+
+def test_a_cache_does_not_keep_whose_recordings_it_holds(tmp_path):
+    path = synthesize_cohort(tmp_path / "c", recordings=1, minutes=1)
+    options = {"folder": path.parent, "settings": AnalysisSettings(), "cache": tmp_path / "cache"}
+    (found,) = extract_manifest(load_manifest(path), **options).recordings
+    assert found.subject_id == "subject-01"
+    (entry,) = (tmp_path / "cache").iterdir()
+    kept = entry.read_bytes().replace(b"\0", b"")
+    assert b"subject-01" not in kept
+    assert b"recording-001" not in kept
+
+
+def unusable(folder, kind):
+    """A manifest's item whose files cannot be used."""
+    if kind == "pipe":
+        os.mkfifo(folder / "bad.dat")
+    if kind == "folder":
+        (folder / "bad.dat").mkdir()
+    if kind == "circle":
+        (folder / "bad.dat").symlink_to("bad.dat")
+    if kind == "device":
+        (folder / "bad.dat").symlink_to("/dev/zero")
+    if kind == "text":
+        (folder / "bad.dat").write_text("no recording")
+    item = {"datFileKey": {"long": "x" * 1000, "nul": "a\0b"}.get(kind, "bad.dat")}
+    if kind.startswith("labels"):
+        item = {"datFileKey": "recording-001.dat", "csvFileKey": "labels.csv"}
+        (folder / "recording-001.dat").rename(folder / "labelled.dat")
+        item["datFileKey"] = "labelled.dat"
+    if kind == "labels that are a pipe":
+        os.mkfifo(folder / "labels.csv")
+    if kind == "labels that are none":
+        (folder / "labels.csv").write_text("hello\n")
+    return item
+
+
+UNUSABLE = [
+    "missing", "pipe", "folder", "circle", "device", "long", "nul", "text", "labels missing",
+    "labels that are a pipe", "labels that are none",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", UNUSABLE)
+def test_an_item_that_cannot_be_used_is_left_out_and_told_and_strictly_refused(tmp_path, kind):
+    path = synthesize_cohort(tmp_path / "c", recordings=2, minutes=0.5)
+    bad = unusable(path.parent, kind)
+    items = [bad, {"datFileKey": "recording-002.dat"}]
+    manifest = parse_manifest(json.dumps({"version": "1", "items": items}))
+    options = {"folder": path.parent, "settings": AnalysisSettings(), "cache": tmp_path / "cache"}
+    extraction = extract_manifest(manifest, **options)
+    assert [found.recording_id for found in extraction.recordings] == ["recording-002.dat"]
+    (notice,) = extraction.notices
+    assert notice.startswith(f"left out {bad['datFileKey']}: ")
+    assert "\n" not in notice
+    with pytest.raises(ManifestError, match="correct or remove the item"):
+        extract_manifest(manifest, **options, strict=True)
+
+
+def test_a_cache_that_was_asked_for_and_cannot_be_written_is_told_before_any_work(tmp_path, cohort):
+    (tmp_path / "file").touch()
+    options = {"folder": cohort.parent, "settings": AnalysisSettings()}
+    with pytest.raises(OutputError, match="cannot write into"):
+        extract_manifest(load_manifest(cohort), **options, cache=tmp_path / "file" / "cache")
 
 
 def test_one_unreadable_recording_is_reported_and_left_out(cohort, tmp_path):
@@ -146,8 +233,86 @@ def test_a_missing_file_a_missing_model_and_a_wrong_option_are_one_line(tmp_path
     assert "conquer" in complains(femo("conquer"))
     assert "cannot read" in complains(femo("train", tmp_path / "x.json", "--output", tmp_path))
     assert "known are" in complains(
-        femo("train", cohort, "--output", tmp_path, "--set", "bushes=3", cache=tmp_path)
+        femo("train", cohort, "--output", tmp_path, "--set", "bushes=3", cache=tmp_path / "c")
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--set", "bushes=3"], "known are num_iterations"),
+        (["--set", "num_leaves=many"], "num_leaves"),
+        (["--set", "num_leaves=3", "--set", "num_leaves=4"], "given twice"),
+        (["--set", "learning_rate=nan"], "learning_rate"),
+        (["--output", "a-file/model"], "a-file is no folder"),
+        (["--output", "held"], "exists already"),
+        (["--cache", "a-file/cache"], "a-file is no folder"),
+        (["--strict"], "missing.dat"),
+    ],
+)
+def test_a_wrong_option_of_a_training_is_told_before_a_recording_is_analysed(
+    tmp_path, cohort, arguments, told
+):
+    (tmp_path / "a-file").touch()
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "model.json").touch()
+    # The first would take long, the second is missing: neither may have been looked into
+    items = [
+        {"datFileKey": str(cohort.parent / "recording-001.dat")},
+        {"datFileKey": "missing.dat"},
+    ]
+    (tmp_path / "m.json").write_text(json.dumps({"version": "1", "items": items}))
+    output = [] if "--output" in arguments else ["--output", "new"]
+    done = femo("train", "m.json", *output, *arguments, cache=tmp_path / "cache", cwd=tmp_path)
+    assert told in complains(done)
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "new").exists()
+
+
+def test_nothing_is_overwritten_unless_that_is_asked_for(tmp_path, cohort, model_folder):
+    synthesize = ["synthesize", tmp_path / "c", "--recordings", 1, "--minutes", 0.5]
+    assert femo(*synthesize).returncode == 0
+    first = (tmp_path / "c" / "recording-001.dat").read_bytes()
+    assert "exists already" in complains(femo(*synthesize, "--seed", 9))
+    assert (tmp_path / "c" / "recording-001.dat").read_bytes() == first
+    assert femo(*synthesize, "--seed", 9, "--overwrite").returncode == 0
+    assert (tmp_path / "c" / "recording-001.dat").read_bytes() != first
+
+    (tmp_path / "p.png").write_text("mine")
+    analyze = ["analyze", tmp_path / "c" / "recording-001.dat", "--model", model_folder,
+               "--plot", tmp_path / "p.png"]  # fmt: skip
+    assert "exists already" in complains(femo(*analyze))
+    assert (tmp_path / "p.png").read_text() == "mine"
+    assert femo(*analyze, "--overwrite").returncode == 0
+    assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
+
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "metrics.json").write_text("mine")
+    evaluate = ["evaluate", cohort, "--model", model_folder, "--output", tmp_path / "e"]
+    assert "exists already" in complains(femo(*evaluate, cache=tmp_path / "cache"))
+    assert (tmp_path / "e" / "metrics.json").read_text() == "mine"
+    assert not list(tmp_path.rglob(".partial-*"))
+
+
+def test_an_evaluation_finds_its_output_wrong_before_a_recording_is_analysed(
+    tmp_path, cohort, model_folder
+):
+    (tmp_path / "a-file").touch()
+    done = femo("evaluate", cohort, "--model", model_folder, "--output", tmp_path / "a-file" / "e",
+                cache=tmp_path / "cache")  # fmt: skip
+    assert "is no folder" in complains(done)
+    assert not (tmp_path / "cache").exists()
+
+
+def test_help_names_and_describes_the_hyperparameters():
+    listed = femo("train", "--help").stdout
+    for name in ("num_iterations", "min_data_in_leaf", "lambda_l2", "Number of trees"):
+        assert name in listed
+
+
+@pytest.mark.parametrize("minutes", ["nan", "inf", "-1"])
+def test_a_length_that_is_no_number_is_one_line(tmp_path, minutes):
+    complains(femo("synthesize", tmp_path / "c", "--recordings", 1, "--minutes", minutes))
 
 
 def test_a_picture_of_unknown_kind_is_refused_before_anything_is_printed(cohort, model_folder):

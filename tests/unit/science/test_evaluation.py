@@ -8,11 +8,13 @@ import json
 import numpy as np
 import pytest
 
+from femo_signal.chance import circular_shifts, joined
 from femo_signal.evaluation import (
     Counts,
     RecordingOutcome,
     average_precision,
-    chance_sensitivity,
+    chance_hits,
+    chance_of_meeting,
     match_one_to_one,
     metrics_of,
     reliability,
@@ -36,8 +38,7 @@ def outcome(detections, accepted, reference, *, labels=None, probability=None, g
         probability=accepted.astype(float) if probability is None else np.array(probability),
         accepted=accepted,
         reference=reference,
-        length_ticks=1000,
-        analysed_seconds=1800.0,
+        judged=rows((0, 1800 * 1024)),
     )
 
 
@@ -92,11 +93,34 @@ def test_figures_follow_from_their_counts():
 def test_chance_is_high_for_a_busy_detector_and_low_for_a_shy_one():
     presses = rows(*((k, k + 10) for k in range(0, 1000, 50)))
     busy = rows(*((k, k + 10) for k in range(0, 1000, 15)))
-    assert chance_sensitivity(busy, presses, length=1000, seed=0) > 0.95
+    assert chance_of_meeting(busy, presses, judged=rows((0, 1000)), seed=0) > 0.95
     shy = rows((100, 102))
-    assert chance_sensitivity(shy, presses, length=1000, seed=0) < 0.05
-    assert chance_sensitivity(rows(), presses, length=1000, seed=0) == 0
-    assert chance_sensitivity(busy, rows(), length=1000, seed=0) is None
+    assert chance_of_meeting(shy, presses, judged=rows((0, 1000)), seed=0) < 0.05
+    assert chance_of_meeting(rows(), presses, judged=rows((0, 1000)), seed=0) == 0
+    assert chance_of_meeting(busy, rows(), judged=rows((0, 1000)), seed=0) is None
+
+
+def test_chance_matches_one_to_one_in_every_shift():
+    rng = np.random.default_rng(3)
+    judged = rows((100, 400), (500, 1000))
+    start = np.sort(rng.choice(np.arange(100, 1000, 20), 15, replace=False))
+    found = np.column_stack((start, start + rng.integers(3, 15, 15)))
+    start = rng.integers(100, 990, 12)
+    reference = np.column_stack((start, start + rng.integers(5, 60, 12)))
+    expected = [
+        (match_one_to_one(joined(found, judged), shifted) >= 0).sum()
+        for shifted in circular_shifts(joined(reference, judged), judged, seed=4)
+    ]
+    assert chance_hits(found, reference, judged=judged, seed=4).tolist() == expected
+
+
+def test_chance_stands_beside_sensitivity_and_f1_everywhere():
+    good = outcome(rows((0, 10), (20, 30)), [1, 0], rows((5, 8)), group="A")
+    evaluation = summarize_outcomes([good], method="test", baseline=[good])
+    tables = [evaluation.metrics, evaluation.accept_all, evaluation.baseline]
+    for table in [*tables, *evaluation.per_recording, *evaluation.per_group]:
+        for name in ("sensitivity", "f1"):
+            assert 0 <= table[f"chance_{name}"] <= table[f"chance_{name}_upper"] <= 1
 
 
 def test_average_precision_of_a_perfect_and_of_a_useless_ranking():
@@ -117,7 +141,8 @@ def test_an_evaluation_is_json_without_nan_even_when_nothing_was_found():
     evaluation = summarize_outcomes([empty], method="test")
     parsed = json.loads(evaluation.to_json())
     assert parsed["metrics"]["f1"] is None
-    assert parsed["metrics"]["chance_sensitivity"] is None
+    for name in ("chance_sensitivity", "chance_f1", "chance_f1_upper"):
+        assert parsed["metrics"][name] is None
     assert "recording A" in evaluation.per_recording_csv()
 
 

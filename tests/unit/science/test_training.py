@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from femo_signal.calibration import best_threshold, correct_for_presses, fit_calibration
-from femo_signal.dataset import Dataset, prepare_dataset
+from femo_signal.dataset import Dataset, RecordingFeatures, prepare_dataset
 from femo_signal.errors import ModelError
+from femo_signal.method_version import METHOD_VERSION
 from femo_signal.model import Calibration
 from femo_signal.settings import AnalysisSettings
 from femo_signal.training import Hyperparameters, _split, evaluate_model, train_model
@@ -24,8 +25,8 @@ def with_labels(dataset, label):
 
 def test_training_twice_gives_the_same_bytes(tmp_path, dataset, model, model_folder):
     shuffled = prepare_dataset(list(reversed(dataset.recordings)))
-    train_model(shuffled).save(tmp_path)
-    for name in ("model.txt", "model.json"):
+    train_model(shuffled).save(tmp_path, with_record=True)
+    for name in ("model.txt", "model.json", "training.json"):
         assert (tmp_path / name).read_bytes() == (model_folder / name).read_bytes()
 
 
@@ -118,6 +119,139 @@ def test_a_recording_without_detections_does_no_harm(dataset):
     assert row["precision"] is None
 
 
+def copied(dataset, **changes):
+    """The dataset with its first recording once more under other names."""
+    first = replace(dataset.recordings[0], recording_id="other/name.dat", **changes)
+    return prepare_dataset([*dataset.recordings, first])
+
+
+@pytest.mark.parametrize("subject", ["somebody-else", None])
+def test_a_copy_under_another_name_or_subject_is_told_and_in_no_other_fold(dataset, subject):
+    with_copy = copied(dataset, subject_id=subject)
+    original = [r.recording_id for r in with_copy.recordings].index(
+        dataset.recordings[0].recording_id
+    )
+    copy = [r.recording_id for r in with_copy.recordings].index("other/name.dat")
+    for least in (1, 4, 100):  # also where recordings are kept apart for want of subjects
+        for _, test in _split(with_copy, range(len(with_copy.recordings)), 8, least_groups=least):
+            assert (original in test) == (copy in test)
+    assert any("other/name.dat" in notice for notice in with_copy.notices)
+
+
+def test_a_copy_joins_the_subjects_that_share_it(dataset):
+    with_copy = copied(dataset, subject_id=dataset.recordings[-1].subject_id)
+    assert len(set(with_copy.group_names)) == len(set(dataset.group_names)) - 1
+
+
+def test_the_same_file_is_a_copy_even_if_nothing_was_detected_in_it(dataset):
+    first = dataset.recordings[0]
+    silent = replace(
+        first, features=first.features[:0], labels=first.labels[:0], detections=first.detections[:0]
+    )
+    one, two, three = (
+        replace(silent, recording_id=name, content_sha256=content, subject_id=None)
+        for name, content in (("a", "0" * 64), ("b", "0" * 64), ("c", "1" * 64))
+    )
+    groups = Dataset((one, two, three)).content_groups
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_copies_of_one_recording_are_not_enough_to_train_on(dataset):
+    first = dataset.recordings[0]
+    copies = [replace(first, recording_id=name, subject_id=name) for name in "abc"]
+    with pytest.raises(ModelError, match="one recording is not enough"):
+        train_model(prepare_dataset(copies))
+
+
+def test_an_evaluation_tells_of_a_recording_known_under_another_name(dataset, model):
+    renamed = [replace(r, recording_id=f"new-{r.recording_id}") for r in dataset.recordings[:2]]
+    notices = evaluate_model(prepare_dataset(renamed), model=model).notices
+    assert any("trained on 2 of these 2" in notice for notice in notices)
+
+
+def test_an_evaluation_tells_of_subjects_that_the_model_knows(dataset, model):
+    other = replace(
+        dataset.recordings[0], recording_id="later", detections=dataset.recordings[0].detections + 8
+    )
+    notices = evaluate_model(prepare_dataset([other]), model=model).notices
+    assert any("subjects of 1 of these 1" in notice for notice in notices)
+
+
+def test_an_evaluation_that_cannot_know_says_so(dataset, model):
+    notices = evaluate_model(dataset, model=replace(model, record=None)).notices
+    assert any("not known" in notice for notice in notices)
+
+
+def test_values_that_were_given_are_the_ones_that_train(dataset):
+    given = {"min_data_in_leaf": 7, "lambda_l2": 3.0, "num_leaves": 5, "num_iterations": 3}
+    model = train_model(dataset, hyperparameters=given)
+    booster = model._booster
+    assert booster.num_trees() == 3
+    used = model.card.hyperparameters.model_dump()
+    assert {name: used[name] for name in given} == given
+    for name in ("min_data_in_leaf", "lambda_l2", "num_leaves"):
+        assert f"[{name}: {given[name]:g}]" in model.trees
+
+
+def test_values_that_were_left_open_are_in_the_card_as_they_were_used(dataset, model):
+    used = model.card.hyperparameters
+    assert None not in used.model_dump().values()
+    assert f"[min_data_in_leaf: {used.min_data_in_leaf}]" in model.trees
+    assert f"[lambda_l2: {used.lambda_l2:g}]" in model.trees
+    again = evaluate_model(dataset, used)
+    assert again.metrics == model.card.metrics
+
+
+def test_every_hyperparameter_is_one_of_lightgbm_and_described(dataset, model):
+    for name, text in Hyperparameters.described():
+        assert text.strip()
+        assert name == "folds" or f"[{name}: " in model.trees
+
+
+DAMAGED = {
+    "labels of another length": {"labels": np.zeros(1, np.int8)},
+    "labels of other kinds": {"labels": 7},
+    "features without a column": {"features": "narrow"},
+    "detections out of order": {"detections": "reversed"},
+    "seconds that are no number": {"analysed_seconds": float("nan")},
+    "an unknown source of labels": {"label_source": "guesses"},
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_file_of_features_whose_parts_do_not_fit_is_refused(tmp_path, dataset, kind):
+    first = dataset.recordings[0]
+    ((name, value),) = DAMAGED[kind].items()
+    changed = {
+        "narrow": first.features[:, 1:],
+        "reversed": first.detections[::-1],
+        7: np.full_like(first.labels, 7),
+    }
+    if isinstance(value, str | int):
+        value = changed.get(value, value)
+    replace(first, **{name: value}).save(tmp_path / "f.npz")
+    with pytest.raises(ModelError, match="not a file of extracted features"):
+        RecordingFeatures.load(tmp_path / "f.npz")
+
+
+@pytest.mark.parametrize("kept", [0, 10, 300, 2000])
+def test_a_file_of_features_that_was_cut_is_refused(tmp_path, dataset, kept):
+    path = tmp_path / "f.npz"
+    dataset.recordings[0].save(path)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(ModelError):
+        RecordingFeatures.load(path)
+
+
+def test_features_of_another_method_version_are_extracted_again(tmp_path, dataset, monkeypatch):
+    path = tmp_path / "f.npz"
+    monkeypatch.setattr("femo_signal.dataset.METHOD_VERSION", METHOD_VERSION + 1)
+    dataset.recordings[0].save(path)
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="extract them again"):
+        RecordingFeatures.load(path)
+
+
 def test_two_recordings_are_enough(dataset):
     model = train_model(Dataset(dataset.recordings[1:3]))
     assert 0 < model.threshold < 1
@@ -143,12 +277,14 @@ def test_a_model_of_other_settings_is_not_evaluated(dataset, model):
 
 
 def test_hyperparameters_are_understood_as_text_and_checked():
-    assert Hyperparameters.parse({"trees": "50", "learning_rate": "0.1"}).trees == 50
-    assert Hyperparameters.parse(Hyperparameters(leaves=9)).leaves == 9
-    with pytest.raises(ModelError, match=r"bushes.*known are trees"):
+    chosen = Hyperparameters.parse({"num_iterations": "50", "learning_rate": "0.1"})
+    assert (chosen.num_iterations, chosen.learning_rate) == (50, 0.1)
+    assert Hyperparameters.parse(Hyperparameters(num_leaves=9)).num_leaves == 9
+    with pytest.raises(ModelError, match=r"bushes.*known are num_iterations"):
         Hyperparameters.parse({"bushes": 3})
-    with pytest.raises(ModelError, match="trees"):
-        Hyperparameters.parse({"trees": 0})
+    for name, value in (("num_iterations", 0), ("learning_rate", "nan"), ("lambda_l2", "1e999")):
+        with pytest.raises(ModelError, match=name):
+            Hyperparameters.parse({name: value})
 
 
 def test_a_dataset_survives_the_disk(tmp_path, dataset):

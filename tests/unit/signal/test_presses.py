@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from femo_signal.intervals import from_mask
-from femo_signal.presses import Match, _movement_per_window, debounce, sensation_map
+from femo_signal.presses import Match, _compare, _movement_per_window, debounce, sensation_map
+from femo_signal.settings import MatchSettings
 
 LENGTH = 80
 masks = st.lists(st.tuples(st.integers(0, LENGTH - 1), st.integers(1, 9)), max_size=5).map(
@@ -30,10 +31,29 @@ def test_a_press_of_one_sample_is_kept():
     assert debounce(presses, gap_ticks=100).tolist() == [[50, 51], [151, 260]]
 
 
-@given(masks, st.integers(1, 30))
-def test_windows_count_the_movement_in_them(moving, window):
-    expected = [int(moving[first : first + window].sum()) for first in range(0, LENGTH, window + 1)]
-    assert _movement_per_window(from_mask(moving), LENGTH, window).tolist() == expected
+@given(masks, st.integers(1, 30), st.integers(0, LENGTH))
+def test_windows_count_the_movement_in_them(moving, window, border):
+    expected = [
+        (number, int(moving[first : min(first + window, end)].sum()))
+        for number, (start, end) in enumerate(((0, border), (border, LENGTH)))
+        for first in range(start, end, window + 1)
+    ]
+    edges = np.array([0, border, LENGTH])
+    number, found = _movement_per_window(from_mask(moving), edges, window)
+    assert list(zip(number.tolist(), found.tolist(), strict=True)) == expected
+
+
+@given(masks, st.lists(st.integers(0, LENGTH - 1), max_size=4), st.integers(1, LENGTH))
+def test_many_sets_of_windows_are_compared_as_each_alone(moving, starts, shift):
+    settings = MatchSettings(window_seconds=0.01, minimum_movement_seconds=0.001)
+    windows = np.array([[start, start + 7] for start in sorted(starts)], np.int64).reshape(-1, 2)
+    shifted = np.sort((windows[:, :1] + shift) % LENGTH, axis=0) + np.array([0, 7])
+    both = _compare(np.stack((windows, shifted)), from_mask(moving), LENGTH, settings)
+    alone = [_compare(one[None], from_mask(moving), LENGTH, settings)[0]
+             for one in (windows, shifted)]  # fmt: skip
+    assert both == alone
+    hits = sum(moving[np.arange(start, start + 7) % LENGTH].any() for start in starts)
+    assert alone[0].true_positives == hits
 
 
 def test_a_metric_without_cases_is_none_and_no_crash():

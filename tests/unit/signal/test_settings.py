@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from femo_signal.errors import SettingsError
+from femo_signal.errors import FemoError, SettingsError
+from femo_signal.labels import extract_recording
 from femo_signal.settings import AnalysisSettings
 
 
@@ -45,6 +48,8 @@ def test_every_changed_constant_changes_the_cache_key():
         ('{"detection": {"sensors": ["sensor_9"]}}', "detection.sensors.0"),
         ('{"preprocessing": {"sensor_band_hz": [30, 1]}}', "preprocessing"),
         ('{"schema_version": 2}', "schema_version"),
+        ('{"match": {"window_seconds": 1, "minimum_movement_seconds": 2}}', "match"),
+        ('{"detection": {"noise_multiplier": NaN}}', "detection.noise_multiplier"),
         ("not json", "settings"),
     ],
 )
@@ -58,3 +63,61 @@ def test_wrong_settings_are_refused_in_one_line_that_names_the_field(text, where
 def test_settings_cannot_be_changed_under_a_model_that_holds_them():
     with pytest.raises(ValidationError):
         AnalysisSettings().detection.noise_multiplier = 2.0  # type: ignore[misc]
+
+
+def numbers() -> list[tuple[str, str]]:
+    data = AnalysisSettings().model_dump(mode="json")
+    return [
+        (group, name)
+        for group, values in data.items()
+        if isinstance(values, dict)
+        for name, value in values.items()
+        if isinstance(value, int | float | list | dict)
+    ]
+
+
+@pytest.mark.parametrize(("group", "name"), numbers())
+@pytest.mark.parametrize("value", ["1e300", "1e999", "9" * 400, "NaN", "-Infinity", "-1e300"])
+def test_no_number_is_so_large_that_the_analysis_would_overflow(group, name, value):
+    shape = AnalysisSettings().model_dump(mode="json")[group][name]
+    if isinstance(shape, dict):
+        given = "{" + ", ".join(f'"{key}": {value}' for key in shape) + "}"
+    elif isinstance(shape, list):
+        given = "[" + ", ".join(value for _ in shape) + "]"
+    else:
+        given = value
+    with pytest.raises(SettingsError, match=group):
+        AnalysisSettings.from_json(f'{{"{group}": {{"{name}": {given}}}}}')
+
+
+def extremes(node, definitions):
+    """The least and the most that each number of a schema may be, as whole documents of it."""
+    if "$ref" in node:
+        node = definitions[node["$ref"].rsplit("/", 1)[1]]
+    for name, part in node.get("properties", {}).items():
+        if part.get("type") in ("number", "integer"):
+            for bound in ("maximum", "minimum"):
+                if bound in part:
+                    yield {name: part[bound]}
+        elif "$ref" in part:
+            for inner in extremes(part, definitions):
+                yield {name: inner}
+
+
+def test_settings_at_their_bounds_are_analysed_or_refused_but_never_crash(tmp_path):
+    data = Path(__file__).parents[2] / "data" / "v2_42s.bin.gz"
+    path = tmp_path / "v2.bin"
+    path.write_bytes(gzip.decompress(data.read_bytes()))
+    schema = AnalysisSettings.model_json_schema()
+    tried = 0
+    for document in extremes(schema, schema["$defs"]):
+        try:
+            settings = AnalysisSettings.model_validate(document)
+        except ValidationError:
+            continue  # contradicts another setting
+        try:
+            extract_recording(path, settings=settings, recording_id="r")
+        except FemoError:
+            continue
+        tried += 1
+    assert tried > 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from femo_signal.intervals import empty, union
+from femo_signal.intervals import empty
 from femo_signal.presses import match_presses
 from femo_signal.profile import build_profile
 from femo_signal.summary import onset_statistics, summarize
@@ -19,10 +19,11 @@ def profile(v2_path):
 
 
 def test_minutes_add_up(profile):
-    core = union(*profile.core_detections.values())
-    summary = summarize(profile.detections, core, profile)
+    summary = summarize(profile.detections, profile.judge(), profile)
     assert summary.kicks == len(profile.detections)
-    assert summary.movement_minutes + summary.still_minutes == pytest.approx(1.0)
+    assert summary.movement_minutes + summary.still_minutes == pytest.approx(
+        summary.analysed_minutes
+    )
     assert summary.total_minutes == pytest.approx(1.0)
     assert 0 < summary.undilated_movement_minutes < summary.movement_minutes
     assert 0 < summary.analysed_minutes < 1
@@ -30,13 +31,14 @@ def test_minutes_add_up(profile):
 
 
 def test_no_movement_is_no_crash(profile):
-    summary = summarize(empty(), empty(), profile)
+    summary = summarize(empty(), profile.judge(), profile)
     assert (summary.kicks, summary.movement_minutes) == (0, 0)
     assert summary.undilated_movement_minutes == 0
     assert summary.onset_intervals_seconds == ()
     assert summary.onset_statistics.mean is None
-    match = match_presses(empty(), profile)
-    assert match is not None
+    found = match_presses(empty(), profile, profile.judge())
+    assert found is not None
+    match = found.match
     assert match.true_positives == match.false_positives == 0
     assert match.sensitivity == 0
     assert match.precision is None
@@ -54,4 +56,19 @@ def test_without_presses_there_is_nothing_to_match(tmp_path):
     belt = make_belt(30, seed=2)
     belt.pressed[:] = False
     profile = build_profile(write_v2(tmp_path / "silent.bin", belt))
-    assert match_presses(profile.detections, profile) is None
+    assert match_presses(profile.detections, profile, profile.judge()) is None
+
+
+def test_presses_in_the_cut_off_ends_are_known_and_none_is_known_twice(tmp_path):
+    belt = make_belt(30, seed=2)
+    belt.pressed[:] = False
+    belt.pressed[1024:1200] = True  # in the first 5 s, which are cut off
+    belt.pressed[5 * 1024 - 200 : 5 * 1024 + 200] = True  # across the cut
+    belt.pressed[-1024:-900] = True
+    profile = build_profile(write_v2(tmp_path / "pressed.bin", belt))
+    assert len(profile.presses) == 1
+    assert len(profile.end_presses) == 2
+    found = match_presses(profile.detections, profile, profile.judge())
+    assert found is not None
+    assert (found.presses, found.not_judged["ends"]) == (3, 3)
+    assert found.match.sensitivity is None

@@ -18,6 +18,7 @@ class RecordingFeatures:
     subject_id: str | None
     size: int
     process: int
+    content_sha256: str | None = None
 
     def save(self, path: Path) -> None:
         """Write."""

@@ -1,0 +1,200 @@
+"""Which time of a recording could be judged, and why the rest could not.
+
+Nothing is counted, timed, rated or called quiet outside judged time, so every figure, picture and
+summary takes it from here. Time is judged where enough detecting sensors are on, in no gap, free of
+body movement, not cut off at an end and, where hiccups are taken out, in none of their bouts
+(docs/method.md, "Judged time").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femo_signal.intervals import (
+    Intervals,
+    as_intervals,
+    at_least,
+    clip,
+    complement,
+    difference,
+    empty,
+    intersection,
+    overlapping,
+    total,
+    union,
+)
+from femo_signal.settings import TICKS_PER_SECOND
+
+__all__ = ["LEAST_JUDGED_SECONDS", "LEAST_JUDGED_SHARE", "REASONS", "JudgedTime", "judge_time"]
+
+REASONS = ("ends", "gap", "sensor_off", "body_movement", "hiccups")
+"""Why time is not judged; where several hold, the first one is told."""
+
+# Below either there is no rate: a few movements more or less would turn it upside down.
+LEAST_JUDGED_SECONDS = 300.0
+LEAST_JUDGED_SHARE = 0.1  # of the recording, ends included
+
+
+@dataclass(frozen=True)
+class JudgedTime:
+    """The judged time of a recording; every map in ticks of the trimmed axis."""
+
+    length: int  # of the trimmed axis
+    duration: int  # of the whole recording, ends included
+    judged: Intervals
+    unjudged: Mapping[str, Intervals]  # by reason, all of `REASONS`, disjoint; ends lie outside
+    fewer_sensors: Intervals  # judged, though not every detecting sensor is on
+    motion_unseen: Intervals  # judged, though without an IMU body movement cannot be told
+
+    @property
+    def seconds(self) -> float:
+        """How much could be judged."""
+        return total(self.judged) / TICKS_PER_SECOND
+
+    @property
+    def unjudged_seconds(self) -> dict[str, float]:
+        """How much could not, by reason; adds up with `seconds` to the recording."""
+        return {reason: total(rows) / TICKS_PER_SECOND for reason, rows in self.unjudged.items()}
+
+    @property
+    def status(self) -> str:
+        """``ok``; ``too_little`` for a rate; or ``none``: nothing can be said."""
+        if not len(self.judged):
+            return "none"
+        enough = max(LEAST_JUDGED_SECONDS, LEAST_JUDGED_SHARE * self.duration / TICKS_PER_SECOND)
+        return "ok" if self.seconds >= enough else "too_little"
+
+    @property
+    def explanation(self) -> str:
+        """The status as a sentence."""
+        whole = self.duration / TICKS_PER_SECOND / 60
+        if self.status == "none":
+            return f"Nothing of the {whole:.1f} min could be judged, so nothing was counted."
+        told = f"{self.seconds / 60:.1f} of {whole:.1f} min could be judged"
+        if self.status == "ok":
+            return f"{told}."
+        return (
+            f"Only {told}: too little for a rate, which needs {LEAST_JUDGED_SECONDS / 60:g} min "
+            f"and {LEAST_JUDGED_SHARE:.0%} of the recording."
+        )
+
+    def rate_per_hour(self, count: int) -> float | None:
+        """Return events per judged hour; None where too little was judged."""
+        return count / self.seconds * 3600 if self.status == "ok" else None
+
+    def seconds_before(self, tick: int) -> float:
+        """Return how much judged time has passed before a tick."""
+        return total(clip(self.judged, 0, tick)) / TICKS_PER_SECOND
+
+    def longest_without(self, movements: Intervals) -> float | None:
+        """Return the longest stretch of judged time without movement, s.
+
+        It never bridges time that was not judged. None where there is no such stretch.
+        """
+        quiet = difference(self.judged, movements)
+        if not len(quiet):
+            return None
+        return float((quiet[:, 1] - quiet[:, 0]).max()) / TICKS_PER_SECOND
+
+    def counted(self, movements: Intervals, cores: Intervals, *, bridge_ticks: int) -> Intervals:
+        """Return what of the movements may be counted.
+
+        A movement counts where something of it was above a sensor's threshold in judged time:
+        a left-over of pure dilation is none. It begins and ends in judged time; what it has on
+        the two sides of a longer unjudged stretch are two.
+
+        Parameters
+        ----------
+        movements : Intervals
+        cores : Intervals
+            Undilated runs above threshold.
+        bridge_ticks : int
+            Unjudged stretches up to this length (a lost packet) do not part a movement.
+        """
+        hidden = complement(self.judged, self.length)
+        long = hidden[hidden[:, 1] - hidden[:, 0] > bridge_ticks]
+        pieces = clip(difference(movements, long), 0, self.length)
+        pieces = pieces[overlapping(pieces, intersection(cores, self.judged))]
+        first = np.searchsorted(self.judged[:, 1], pieces[:, 0], side="right")
+        last = np.searchsorted(self.judged[:, 0], pieces[:, 1], side="left") - 1
+        return np.column_stack(
+            (
+                np.maximum(pieces[:, 0], self.judged[first, 0]),
+                np.minimum(pieces[:, 1], self.judged[last, 1]),
+            )
+        )
+
+    def why_not(self, windows: Intervals) -> NDArray[np.str_]:
+        """Tell for each window the first reason that touches it, "" where all of it is judged.
+
+        Parameters
+        ----------
+        windows : Intervals, shape (n, 2)
+            In any order; they may overlap.
+        """
+        reasons = np.full(len(windows), "", dtype="U16")
+        for reason in reversed(REASONS):
+            reasons[overlapping(windows, self.unjudged[reason])] = reason
+        return reasons
+
+
+def judge_time(
+    *,
+    length: int,
+    lead: int,
+    duration: int,
+    gaps: Intervals,
+    body_movement: Intervals,
+    sensors_on: Mapping[str, Intervals],
+    minimum_sensors: int,
+    motion_on: Intervals,
+    hiccups: Intervals,
+) -> JudgedTime:
+    """Put together what could be judged.
+
+    Parameters
+    ----------
+    length : int
+        Ticks of the trimmed axis.
+    lead : int
+        Ticks cut off before it.
+    duration : int
+        Ticks of the whole recording.
+    gaps, body_movement : Intervals
+    sensors_on : mapping
+        Where each detecting sensor can see, by its name.
+    minimum_sensors : int
+        How many of them a detection needs.
+    motion_on : Intervals
+        Where the IMU can see.
+    hiccups : Intervals
+        What is taken out with the bouts; empty where they stay.
+    """
+    axis = np.array([[0, length]], dtype=np.int64)
+    rows = {
+        "ends": as_intervals([[-lead, 0], [length, max(duration - lead, length)]]),
+        "gap": gaps,
+        "sensor_off": complement(at_least(minimum_sensors, *sensors_on.values()), length),
+        "body_movement": body_movement,
+        "hiccups": hiccups,
+    }
+    unjudged: dict[str, Intervals] = {}
+    told = empty()
+    for reason in REASONS:
+        unjudged[reason] = difference(rows[reason], told)
+        if reason != "ends":
+            unjudged[reason] = intersection(unjudged[reason], axis)
+        told = union(told, unjudged[reason])
+    judged = complement(told, length)
+    return JudgedTime(
+        length=length,
+        duration=duration,
+        judged=judged,
+        unjudged=unjudged,
+        fewer_sensors=difference(judged, at_least(len(sensors_on), *sensors_on.values())),
+        motion_unseen=difference(judged, motion_on),
+    )

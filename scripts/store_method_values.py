@@ -1,0 +1,68 @@
+"""Stores what the engine computes from the recordings of tests/data, for a new method version.
+
+Run it after METHOD_VERSION was raised: ``python -m scripts.store_method_values``. The values of a
+version are never replaced: that other values need another version is the point.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from femo_signal.features import feature_names
+from femo_signal.labels import extract_recording
+from femo_signal.method_version import METHOD_VERSION
+from femo_signal.settings import AnalysisSettings
+
+DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
+STORED = DATA / "method_values.json"
+RECORDINGS = ("v1_42s.dat.gz", "v2_42s.bin.gz")
+SETTINGS = AnalysisSettings.model_validate(
+    # Half the level: short recordings then have enough detections to tell methods apart
+    {"detection": {"noise_multiplier": 20.0}}
+)
+
+
+def values_of(name: str) -> dict[str, Any]:
+    """Return what is computed from a stored recording: intervals in ticks, features by name."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / name.removesuffix(".gz")
+        path.write_bytes(gzip.decompress((DATA / name).read_bytes()))
+        found = extract_recording(path, settings=SETTINGS, recording_id=path.name)
+    return {
+        "detections": found.detections.tolist(),
+        "reference": found.reference.tolist(),
+        "labels": found.labels.tolist(),
+        "length_ticks": found.length_ticks,
+        "seconds": [found.analysed_seconds, found.masked_seconds, found.gap_seconds],
+        "features": {
+            feature: [None if np.isnan(value) else float(f"{value:.9g}") for value in column]
+            for feature, column in zip(feature_names, found.features.T, strict=True)
+        },
+    }
+
+
+def main() -> int:
+    """Store the values; the exit status is 1 if this version has some already."""
+    if STORED.exists() and json.loads(STORED.read_text())["method_version"] == METHOD_VERSION:
+        click.echo(
+            f"{STORED.name} holds the values of version {METHOD_VERSION} already: raise "
+            "METHOD_VERSION in femo_signal/method_version.py if the engine computes others now",
+            err=True,
+        )
+        return 1
+    values = {name: values_of(name) for name in RECORDINGS}
+    content = {"method_version": METHOD_VERSION, "recordings": values}
+    STORED.write_text(json.dumps(content) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
