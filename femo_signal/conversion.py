@@ -171,6 +171,7 @@ def convert_folder(
                 recordings.append(_convert(path, partial / name, folder / name, tell_part))
             except ConversionError as error:
                 left_out[path.name] = str(error)
+                tell_part(1.0)
         if not recordings:
             reasons = "; ".join(left_out.values())
             raise ConversionError(

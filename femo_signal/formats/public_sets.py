@@ -7,8 +7,6 @@ data card, then those of the other. Second set, struct ``Subject_data``: four ac
 
 from __future__ import annotations
 
-import struct
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,18 +39,6 @@ CLOCK_AGREEMENT = 0.8  # share of the presses of the card that saw more
 MOST_NUMBERS = (
     8 * LONGEST_RECORDING_SECONDS * TICKS_PER_SECOND
 )  # that a sparse matrix may unfold to
-
-_DAMAGE = (
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    OSError,
-    zlib.error,
-    struct.error,
-)
 
 
 @dataclass(frozen=True)
@@ -121,7 +107,7 @@ def read_session(path: Path) -> Session:
 def _load(path: Path) -> tuple[str, Any]:
     """Return the name and the value of the variable that tells the layout."""
     from scipy.io import loadmat, whosmat
-    from scipy.io.matlab import MatReadError, matfile_version
+    from scipy.io.matlab import matfile_version
 
     name = str(path)
     try:
@@ -138,9 +124,10 @@ def _load(path: Path) -> tuple[str, Any]:
         if len(layouts) == 1:
             variables = loadmat(name, appendmat=False, variable_names=layouts)
             return layouts[0], variables[layouts[0]]
-    except ConversionError:
+    except (ConversionError, MemoryError):
         raise
-    except (*_DAMAGE, MatReadError) as error:
+    except Exception as error:
+        # What the library raises on damaged bytes is of any kind, an unbound local included.
         if isinstance(error, OSError) and error.errno is not None:
             raise ConversionError(
                 f"{path} cannot be read: {(error.strerror or 'unreadable').lower()}; give the "
@@ -252,9 +239,10 @@ def _malformed(where: str, value: Any, wanted: str) -> ConversionError:
 
 def _numbers(value: Any, where: str, wanted: str) -> NDArray[Any]:
     """Return a real matrix, dense."""
-    from scipy.sparse import csc_matrix
+    from scipy.sparse import issparse
 
-    if isinstance(value, csc_matrix) and int(np.prod(value.shape, dtype=float)) <= MOST_NUMBERS:
+    is_sparse = bool(issparse(value))
+    if is_sparse and int(np.prod(value.shape, dtype=float)) <= MOST_NUMBERS:
         value = value.toarray()
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.kind not in "buif":
         raise _malformed(where, value, wanted)
