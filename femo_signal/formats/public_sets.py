@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from femo_signal.errors import ConversionError
 from femo_signal.formats.chunk import LONGEST_RECORDING_SECONDS
+from femo_signal.formats.matlab_elements import check_elements
 from femo_signal.intervals import Intervals, clip, close_gaps, empty, from_mask, total
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -119,6 +120,7 @@ def _load(path: Path) -> tuple[str, Any]:
                 "load it in MATLAB or Octave and save it again with save(..., '-v7')",
                 code="matlab_hdf5",
             )
+        check_elements(path)
         held = [variable for variable, _, _ in whosmat(name, appendmat=False)]
         layouts = [layout for layout in (FIRST_SET, SECOND_SET) if layout in held]
         if len(layouts) == 1:
@@ -243,6 +245,12 @@ def _numbers(value: Any, where: str, wanted: str) -> NDArray[Any]:
 
     is_sparse = bool(issparse(value))
     if is_sparse and int(np.prod(value.shape, dtype=float)) <= MOST_NUMBERS:
+        try:
+            value.check_format(full_check=True)  # unfolding would follow any index
+        except ValueError as error:
+            raise ConversionError(
+                f"{where} is damaged ({error}); download it again", code="not_matlab"
+            ) from error
         value = value.toarray()
     if not isinstance(value, np.ndarray) or value.ndim != 2 or value.dtype.kind not in "buif":
         raise _malformed(where, value, wanted)

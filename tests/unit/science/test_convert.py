@@ -404,6 +404,27 @@ def test_a_damaged_matlab_file_is_refused_or_read_but_never_a_fault_of_ours(tmp_
     assert refusals
 
 
+def test_a_wrong_type_of_an_element_is_refused_rather_than_ending_the_process(tmp_path):
+    cells = [part[: 20 * RATE] for part in first_set()]
+    content = write_first(tmp_path / "whole.mat", cells).read_bytes()
+    path = tmp_path / "x.mat"
+    at = content.index(struct.pack("<II", 9, cells[0].nbytes))
+    for kind in (0, 8, 10, 217, 65535):
+        path.write_bytes(content[:at] + struct.pack("<I", kind) + content[at + 4 :])
+        refused(path, tmp_path, "not_matlab")
+
+
+def test_a_damaged_sparse_button_is_refused_rather_than_ending_the_process(tmp_path):
+    cells = first_set()
+    sparse = csc_matrix(cells[1])
+    cells[1] = sparse
+    content = write_first(tmp_path / "whole.mat", cells).read_bytes()
+    rows = sparse.indices.astype("<i4").tobytes()
+    path = tmp_path / "x.mat"
+    path.write_bytes(content.replace(rows, rows[:-4] + struct.pack("<i", 2**30)))
+    refused(path, tmp_path, "not_matlab")
+
+
 def test_a_file_of_version_7_3_is_refused_with_the_way_out(tmp_path):
     path = tmp_path / "x.mat"
     text = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".ljust(124)
