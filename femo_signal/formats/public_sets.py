@@ -7,6 +7,7 @@ data card, then those of the other. Second set, struct ``Subject_data``: four ac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,9 +122,10 @@ def _load(path: Path) -> tuple[str, Any]:
                 code="matlab_hdf5",
             )
         check_elements(path)
-        held = [variable for variable, _, _ in whosmat(name, appendmat=False)]
+        held = {variable: (kind, shape) for variable, shape, kind in whosmat(name, appendmat=False)}
         layouts = [layout for layout in (FIRST_SET, SECOND_SET) if layout in held]
         if len(layouts) == 1:
+            _check_container(path, layouts[0], *held[layouts[0]])
             variables = loadmat(name, appendmat=False, variable_names=layouts)
             return layouts[0], variables[layouts[0]]
     except (ConversionError, MemoryError):
@@ -141,17 +143,27 @@ def _load(path: Path) -> tuple[str, Any]:
             code="not_matlab",
         ) from error
     raise ConversionError(
-        f"{path.name} is of neither public data set: it holds {', '.join(held[:6]) or 'nothing'}, "
-        f"expected is one of the variables {FIRST_SET} and {SECOND_SET}; give a session of one "
-        "of the sets",
+        f"{path.name} is of neither public data set: it holds "
+        f"{', '.join(list(held)[:6]) or 'nothing'}, expected is one of the variables {FIRST_SET} "
+        f"and {SECOND_SET}; give a session of one of the sets",
         code="unknown_layout",
     )
 
 
+def _check_container(path: Path, layout: str, kind: str, shape: tuple[int, ...]) -> None:
+    """Refuse another kind of variable before it is read: its shape says how much there is to do."""
+    wanted = {FIRST_SET: ("cell", 4, "1 x 4"), SECOND_SET: ("struct", 1, "1 x 1")}
+    expected, size, words = wanted[layout]
+    if kind != expected or math.prod(shape) != size:
+        raise ConversionError(
+            f"{path.name}: {layout} is {kind} of {_times(shape)}, expected is a {expected} of "
+            f"{words}; give a session as the public set has it",
+            code="malformed_layout",
+        )
+
+
 def _first_set(cells: Any) -> Session:
     notices: list[str] = []
-    if not isinstance(cells, np.ndarray) or cells.dtype != object or cells.size != 4:
-        raise _malformed(FIRST_SET, cells, "a cell of 1 x 4")
     parts = cells.ravel()
     names = [f"{FIRST_SET}{{1,{number}}}" for number in range(1, 5)]
     first = _matrix(parts[0], names[0], 7, notices)
@@ -188,16 +200,15 @@ def _first_set(cells: Any) -> Session:
 def _second_set(value: Any) -> Session:
     notices: list[str] = []
     fields = ("Acoustic", "IMU", "Event")
-    if not isinstance(value, np.ndarray) or value.dtype.names is None or value.size != 1:
-        raise _malformed(SECOND_SET, value, f"a struct with the fields {', '.join(fields)}")
-    subject = value.ravel()[0]
-    missing = [name for name in fields if name not in value.dtype.names]
+    present = value.dtype.names or ()
+    missing = [name for name in fields if name not in present]
     if missing:
         raise ConversionError(
             f"{SECOND_SET} lacks the field {missing[0]} (it has "
-            f"{', '.join(value.dtype.names) or 'none'}); give a session of the second public set",
+            f"{', '.join(present) or 'none'}); give a session of the second public set",
             code="malformed_layout",
         )
+    subject = value.ravel()[0]
     names = [f"{SECOND_SET}.{name}" for name in fields]
     acoustic = _matrix(subject["Acoustic"], names[0], 4, notices)
     imu = _matrix(subject["IMU"], names[1], 3, notices)
@@ -232,11 +243,15 @@ def _malformed(where: str, value: Any, wanted: str) -> ConversionError:
     found = "nothing"
     if isinstance(value, np.ndarray):
         kind = "struct" if value.dtype.names else "cell" if value.dtype == object else value.dtype
-        found = f"{kind} of {' x '.join(map(str, value.shape))}"
+        found = f"{kind} of {_times(value.shape)}"
     return ConversionError(
         f"{where} is {found}, expected is {wanted}; give a session as the public set has it",
         code="malformed_layout",
     )
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
 
 
 def _numbers(value: Any, where: str, wanted: str) -> NDArray[Any]:

@@ -414,6 +414,19 @@ def test_a_wrong_type_of_an_element_is_refused_rather_than_ending_the_process(tm
         refused(path, tmp_path, "not_matlab")
 
 
+@pytest.mark.parametrize(("write", "shape"), [(write_first, (1, 4)), (write_second, (1, 1))])
+def test_a_shape_of_millions_is_refused_before_anyone_waits_for_it(tmp_path, write, shape):
+    content = write(tmp_path / "whole.mat").read_bytes()
+    dimensions = struct.pack("<II", 5, 8)
+    path = tmp_path / "x.mat"
+    path.write_bytes(
+        content.replace(
+            dimensions + struct.pack("<ii", *shape), dimensions + struct.pack("<ii", 1, 2**29), 1
+        )
+    )
+    assert str(2**29) in refused(path, tmp_path, "malformed_layout")
+
+
 def test_a_damaged_sparse_button_is_refused_rather_than_ending_the_process(tmp_path):
     cells = first_set()
     sparse = csc_matrix(cells[1])
@@ -467,7 +480,7 @@ def test_a_first_set_that_is_no_cell_of_four_is_refused(tmp_path):
     for value in (np.ones((1, 4)), np.array([["a", 1, 2]], dtype=object), {"a": 1}):
         path = tmp_path / FIRST
         savemat(path, {"data_var": value})
-        assert "a cell of 1 x 4" in refused(path, tmp_path, "malformed_layout")
+        assert "expected is a cell of 1 x 4" in refused(path, tmp_path, "malformed_layout")
 
 
 @pytest.mark.parametrize("field", ["Acoustic", "IMU", "Event"])
