@@ -118,6 +118,7 @@ def put_model_into_service(outputs: dict[str, str]) -> None:
     cohort = WORK / "api-cohort"
     if not (cohort / "manifest.json").exists():
         words = ["synthesize", str(cohort), "--recordings", "4", "--minutes", "5"]
+        words += ["--kind", "rich"]
         subprocess.run([str(FEMO), *words], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(
         [

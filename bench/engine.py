@@ -20,6 +20,8 @@ from tqdm import tqdm
 
 from bench import reference_profile
 from bench.engine_worker import unit_seconds
+from femo_signal.errors import ModelError
+from femo_signal.model import MovementModel
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "bench"
@@ -49,16 +51,32 @@ def recording(kind: str, minutes: int) -> Path:
     """Return a synthetic recording of that format and length; made once and kept."""
     folder = WORK / f"{kind}-{minutes}"
     if not (folder / "manifest.json").exists():
-        _femo("synthesize", folder, "--recordings", 1, "--minutes", minutes, "--format", kind)
+        _femo(
+            "synthesize",
+            folder,
+            "--recordings",
+            1,
+            "--minutes",
+            minutes,
+            "--format",
+            kind,
+            "--kind",
+            "rich",
+            "--overwrite",
+        )
     return max(folder.iterdir(), key=lambda path: path.stat().st_size)
 
 
 def trained_model() -> Path:
-    """Return a small model; trained once and kept."""
+    """Return a small model; trained once and kept while the engine takes it."""
     folder = WORK / "model"
-    if not (folder / "model.json").exists():
-        _femo("synthesize", WORK / "cohort", "--recordings", 6, "--minutes", 10)
-        _femo("train", WORK / "cohort" / "manifest.json", "--output", folder)
+    cohort = WORK / "cohort"
+    try:
+        MovementModel.load(folder)
+    except ModelError:
+        options = ("--recordings", 6, "--minutes", 10, "--kind", "rich", "--overwrite")
+        _femo("synthesize", cohort, *options)
+        _femo("train", cohort / "manifest.json", "--output", folder, "--overwrite")
     return folder
 
 

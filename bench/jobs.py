@@ -36,7 +36,7 @@ from tqdm import tqdm
 
 from bench.engine import FEMO, ROOT, WORK, trained_model
 from bench.jobs_plan import Incident, IncidentKind, JobFault, Plan, PlannedJob, draw
-from bench.jobs_stack import KeptStack, patiently
+from bench.jobs_stack import KeptStack, job_of, patiently
 from bench.jobs_verdict import Expectation, Finding, judge
 from femo_client.api import ApiError, JobsApi
 
@@ -72,7 +72,8 @@ class Recordings:
     def make(cls, folder: Path) -> Recordings:
         """Write short synthetic recordings, and files that are none."""
         shutil.rmtree(folder, ignore_errors=True)
-        words = ["synthesize", folder, "--recordings", RECORDINGS, "--minutes", RECORDING_MINUTES]
+        words = ["synthesize", folder, "--kind", "rich"]
+        words += ["--recordings", RECORDINGS, "--minutes", RECORDING_MINUTES]
         subprocess.run([str(FEMO), *map(str, words)], check=True, capture_output=True)
         good = {path.stem: path for path in sorted(folder.glob("*.dat"))}
         whole = next(iter(good.values())).read_bytes()
@@ -296,8 +297,12 @@ def message(job_id: str, row: dict[str, Any], *, failed: bool) -> str:
         "eventTime": "2026-01-01T00:00:00.000Z",
         "receivedTime": "2026-01-01T00:00:00.000Z",
         "invocationStatus": "Failed" if failed else "Completed",
-        "requestParameters": {"accept": "application/json", "contentType": "application/json"},
-        "inferenceId": job_id,
+        "requestParameters": {
+            "accept": "application/json",
+            "contentType": "application/json",
+            "customAttributes": f"job={job_id};attempt={row['attempts']['N']}",
+        },
+        "inferenceId": row["submissionId"]["S"],
         "eventVersion": "1.0",
         "eventSource": "aws:sagemaker",
         "eventName": "InferenceResult",
@@ -592,7 +597,13 @@ class Run:
             if told == "not JSON":
                 unreadable += 1
                 continue
-            job_id = json.loads(told)["inferenceId"]
+            message = json.loads(told)
+            job_id = job_of(
+                {
+                    "CustomAttributes": message["requestParameters"].get("customAttributes", ""),
+                    "InferenceId": message["inferenceId"],
+                }
+            )
             if job_id not in ids or not known:
                 yield f"{job_id}: a message of it is in the dead-letter queue, and nothing broke"
             self.progress.count("dead letters sent again")

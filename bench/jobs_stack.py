@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -131,7 +131,7 @@ class KeptStack:
         path = self._folder.state / "sagemaker.sqlite"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
             rows = store.execute("SELECT document, state FROM invocations").fetchall()
-        return {json.loads(document)["InferenceId"]: state for document, state in rows}
+        return {job_of(json.loads(document)): state for document, state in rows}
 
     def undelivered(self) -> int:
         """Return how many events functions have not answered to yet."""
@@ -193,3 +193,9 @@ def patiently(work: Callable[[], Result], seconds: float = 180.0) -> Result:
         stop=stop_after_delay(seconds),
         reraise=True,
     )(work)()
+
+
+def job_of(invocation: Mapping[str, str]) -> str:
+    """Return the job that an invocation is an attempt at; its own id, for a smoke job."""
+    attributes = invocation.get("CustomAttributes", "")
+    return attributes.partition(";")[0].removeprefix("job=") or invocation["InferenceId"]

@@ -187,7 +187,7 @@ def profile(loaded: Loaded) -> ReferenceProfile:
     for name in levels:
         strength = np.abs(sensors[name])
         noise = np.median(strength[strength <= np.quantile(strength, 0.25)])
-        thresholds[name] = float("inf") if not noise >= 0.0001 else 40 * noise
+        thresholds[name] = 40 * noise if 40 * noise >= 0.0001 else float("inf")
         segment = dilate((strength >= thresholds[name]) & ~moving, 3 * RATE + 1)
         for start, end in runs(segment | moving):
             if (segment & moving)[start:end].any():

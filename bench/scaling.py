@@ -44,6 +44,8 @@ def recordings() -> list[Path]:
                 str(folder),
                 *("--recordings", str(RECORDINGS)),
                 *("--minutes", str(MINUTES)),
+                *("--kind", "rich"),
+                "--overwrite",
             ],
             check=True,
             stdout=subprocess.DEVNULL,

@@ -118,7 +118,12 @@ def judge_movements(
     """Count accepted detections in the time that could be judged."""
     visible = judged = profile.judge()
     if hiccups_removed:
-        judged = profile.judge(hiccups=taken_out(hiccups.bouts, length=profile.info.length_ticks))
+        time = taken_out(
+            hiccups.bouts,
+            length=profile.info.length_ticks,
+            settings=profile.settings.hiccups,
+        )
+        judged = profile.judge(hiccups=time)
     cores = union(*profile.core_detections.values())
     bridge = round(profile.settings.detection.dilation_seconds * TICKS_PER_SECOND)
     return Analysis(

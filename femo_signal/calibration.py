@@ -97,6 +97,8 @@ def correct_for_presses(
     """
     labelled = calibration(raw)
     high = labelled >= (chance + float(labelled.max())) / 2
+    if not high.any():  # nothing is labelled more often than by chance
+        return None
     felt = float(labelled[high].mean())
     if felt - chance < _LEAST_CONTRAST:
         return None

@@ -186,6 +186,13 @@ def inspect(recording: Path, as_json: bool) -> None:  # noqa: ARG001
     help="Format of the files.",
 )
 @click.option(
+    "--kind",
+    type=click.Choice(["lifelike", "rich"]),
+    default="lifelike",
+    show_default=True,
+    help="Published rates, real noise and every nuisance; or many clear events to learn from.",
+)
+@click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
     default=0,
@@ -207,6 +214,7 @@ def synthesize(
     recordings: int,
     minutes: float,
     recording_format: str,
+    kind: str,
     seed: int,
     start: str | None,
     labels: str,
@@ -227,15 +235,18 @@ def synthesize(
             minutes=minutes,
             recording_format="v2" if recording_format == "v2" else "v1",
             seed=seed,
+            kind="rich" if kind == "rich" else "lifelike",
             start=moment,
             annotations=labels == "annotations",
             overwrite=overwrite,
             progress=update,
         )
     if as_json:
-        _print_json({"manifest": str(manifest), "recordings": recordings, "seed": seed})
+        _print_json(
+            {"manifest": str(manifest), "recordings": recordings, "kind": kind, "seed": seed}
+        )
     else:
-        click.echo(f"{recordings} synthetic recordings of {minutes:g} min: {manifest}")
+        click.echo(f"{recordings} {kind} synthetic recordings of {minutes:g} min: {manifest}")
 
 
 def _moment(text: str) -> datetime:

@@ -19,7 +19,7 @@ from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["FEATURES", "FEATURE_SET", "FeatureSpec", "extract_features", "feature_names"]
 
-FEATURE_SET = "2"  # changes whenever a feature does; part of the feature cache's key
+FEATURE_SET = "3"  # changes whenever a feature does; part of the feature cache's key
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ _HALF_WINDOW_SECONDS = 0.8
 _HORIZON_SECONDS = 60.0
 _RIPPLE_SECONDS = 0.4  # between the half-waves of one movement
 # From here on a chain looks like hiccups, though it may be too short for a bout.
-_CHAIN_SECONDS, _CHAIN_PULSES, _CHAIN_DEVIATION = 30.0, 9, 0.3
+_CHAIN_SECONDS, _CHAIN_PULSES = 30.0, 9
 _PIEZO, _ACOUSTIC = ("sensor_3", "sensor_6"), ("sensor_4", "sensor_5")
 _ACCELEROMETER = ("sensor_1", "sensor_2")
 
@@ -509,7 +509,6 @@ def _is_hiccup_like(chain: Chain) -> bool:
     return (
         chain.end - chain.start >= _CHAIN_SECONDS * TICKS_PER_SECOND
         and chain.pulses >= _CHAIN_PULSES
-        and chain.amplitude_deviation <= _CHAIN_DEVIATION
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "interpolation_response",
     "quarter",
     "quarter_response",
+    "ringing_seconds",
     "upsample_blocks",
 ]
 
@@ -109,6 +110,11 @@ def interpolation_response(frequencies: NDArray[np.float64]) -> NDArray[np.float
     return gain
 
 
+def ringing_seconds(lowest_hz: float) -> int:
+    """Return how far the band-pass rings: below 1e-6 of its peak, from 8 s at 1 Hz."""
+    return int(np.ceil(8 / lowest_hz))
+
+
 class OverlapSave:
     """Filters signals of any length block by block; the output has 128 Hz.
 
@@ -143,7 +149,9 @@ class OverlapSave:
         self._received = 0
         self.live = np.zeros(channels, dtype=bool)  # channels that were not constant
         self._output = [np.zeros(0, dtype=np.float32) for _ in range(channels)]
-        self._written = 0
+        self._written = 0  # of the output, what was skipped included
+        self._first = 0  # where the output at hand begins
+        self._parts: list[tuple[int, list[NDArray[np.float32]]]] = []  # before what was skipped
 
     def push(self, samples: NDArray[np.float32]) -> None:
         """Take further samples, shape (channels, n)."""
@@ -167,6 +175,20 @@ class OverlapSave:
             if self._filled == self._block:
                 self._filter()
 
+    def hold(self, count: int) -> None:
+        """Take ``count`` more samples that equal the last one; long runs cost nothing."""
+        if self._origin is None:
+            raise ValueError("there is no sample yet that could be held")
+        last = self._buffer[:, self._filled - 1, None] + self._origin
+        hop = self._block - 2 * self._overlap
+        lead = min(count, self._block)
+        self.push(np.repeat(last, lead, axis=1))
+        hops = (count - lead) // hop  # of blocks that hold nothing else: the band-pass is at rest
+        if hops:
+            self._received += hops * hop
+            self._skip(hops * hop * LOW_RATE // self._rate)
+        self.push(np.repeat(last, count - lead - hops * hop, axis=1))
+
     def finish(self) -> list[NDArray[np.float32]]:
         """Return the filtered channels, each of shape (ceil(received * 128 / rate),)."""
         step = self._rate // LOW_RATE
@@ -175,18 +197,39 @@ class OverlapSave:
             self._buffer[:, self._filled :] = self._buffer[:, self._filled - 1, None]
             self._filled = self._block
             self._filter()
-        return [output[:length] for output in self._output]
+        if not self._parts:
+            return [output[:length] for output in self._output]
+        return self._joined(length)
+
+    def _joined(self, length: int) -> list[NDArray[np.float32]]:
+        """Put the parts in their places; memory between them is never touched."""
+        whole = [np.zeros(length, dtype=np.float32) for _ in self._output]
+        for first, outputs in (*self._parts, (self._first, self._output)):
+            for channel, output in zip(whole, outputs, strict=True):
+                count = min(len(output), length - first)
+                channel[first : first + count] = output[:count]
+        return whole
+
+    def _skip(self, count: int) -> None:
+        """Leave ``count`` samples of the output at 0."""
+        written = self._written - self._first
+        self._parts.append((self._first, [output[:written] for output in self._output]))
+        self._written += count
+        self._first = self._written
+        self._output = [np.zeros(0, dtype=np.float32) for _ in self._output]
 
     def _filter(self) -> None:
         spectrum = fft.rfft(self._buffer, axis=1)[:, : self._response.shape[-1]]
         filtered = fft.irfft(spectrum * self._response, BLOCK_SECONDS * LOW_RATE, axis=1)
         step = self._rate // LOW_RATE
         inner = slice(self._overlap // step, (self._block - self._overlap) // step)
-        written, self._written = self._written, self._written + inner.stop - inner.start
+        start = self._written - self._first
+        end = start + inner.stop - inner.start
+        self._written += end - start
         for output, row in zip(self._output, filtered, strict=True):
-            if len(output) < self._written:  # grown in place, by so much that it is seldom
-                output.resize(self._written * 9 // 8, refcheck=False)
-            np.divide(row[inner], np.float32(step), out=output[written : self._written])
+            if len(output) < end:  # grown in place, by so much that it is seldom
+                output.resize(end * 9 // 8, refcheck=False)
+            np.divide(row[inner], np.float32(step), out=output[start:end])
         kept = 2 * self._overlap
         self._buffer[:, :kept] = self._buffer[:, -kept:].copy()
         self._filled = kept

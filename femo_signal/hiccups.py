@@ -1,10 +1,7 @@
-"""Hiccup bouts: long chains of sharp pulses, 2-4 s apart, of steady amplitude.
+"""The hiccups of a recording, sensor by sensor: what features, analysis and plots build on.
 
-Pulses are found per sensor on its envelope, below the reference's detection threshold and without
-its dilation, so that they stay apart. Chains are then linked pulse to pulse: a single missed pulse
-and time hidden by body movement may be bridged, pulses of another amplitude (kicks) are passed
-over. Steadiness is measured relative to the amplitude, and only live sensors vote
-(docs/method.md, "Where it departs").
+How pulses, chains and bouts are found is in `femo_signal.detection`; here it is told for every
+sensor which of its pulses belong to which chain (docs/method.md, "Hiccups").
 """
 
 from __future__ import annotations
@@ -14,65 +11,29 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.intervals import (
-    Intervals,
-    at_least,
-    close_gaps,
-    complement,
-    contains,
-    dilate,
-    empty,
-    intersection,
-    overlapping,
-    total,
-    total_before,
-    union,
+from femo_signal.detection.bouts import (
+    Bout,
+    RegularPulses,
+    Rhythm,
+    Rhythms,
+    bout_intervals,
+    find_rhythms,
 )
+from femo_signal.detection.pulses import SensorTrack, sensor_level, sensor_pulses
+from femo_signal.intervals import Intervals, at_least, complement, contains, dilate, total, union
 from femo_signal.recording import Channel, Profile
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
 __all__ = [
-    "BoutRules",
+    "Bout",
     "Chain",
     "HiccupAnalysis",
     "PulseTrain",
+    "RegularPulses",
     "background_level",
     "find_hiccups",
-    "find_pulses",
-    "link_pulses",
     "taken_out",
 ]
-
-_PAIRS = {
-    "piezo": ("sensor_3", "sensor_6"),
-    "accelerometer": ("sensor_1", "sensor_2"),
-    "acoustic": ("sensor_4", "sensor_5"),
-}
-
-
-@dataclass(frozen=True)
-class BoutRules:
-    """What makes a pulse, a chain and a bout.
-
-    Intervals of 2-4 s and bouts from 1.4 minutes are the published range; the search starts at
-    one minute so that a bout cut by the end of the recording is found as well.
-    """
-
-    envelope_seconds: float = 1 / 32
-    pulse_level: float = 7.0  # times the median of |x|, about 4.7 standard deviations
-    pulse_close_seconds: float = 0.4  # ripples of one pulse
-    longest_pulse_seconds: float = 1.2  # a bout's median pulse
-    interval_seconds: tuple[float, float] = (1.8, 4.3)  # onset jitter included
-    missed_interval_seconds: tuple[float, float] = (4.3, 8.2)  # one pulse missing
-    missed_share: float = 0.2  # of a chain's links
-    amplitude_ratio: float = 1.7  # between linked pulses
-    amplitude_deviation: float = 0.25  # of a chain, relative to its running median
-    interval_deviation: float = 0.3  # of a chain, relative to its median
-    stray_share: float = 0.5  # similar pulses in between, relative to the chain's own
-    bridge_seconds: float = 30.0  # of body movement
-    minimum_seconds: float = 60.0
-    minimum_pulses: int = 16
-    margin_seconds: float = 2.0  # what a bout takes along at each end when it is removed
 
 
 @dataclass(frozen=True)
@@ -80,39 +41,51 @@ class PulseTrain:
     """The pulses of one sensor."""
 
     sensor: str
-    level: float  # V, of the envelope, from which on there is a pulse
+    level: float  # V, median over the recording of what |x| reaches in a pulse just seen
     onset: NDArray[np.int64]  # (n,) ticks of the trimmed axis
     end: NDArray[np.int64]  # (n,)
     peak: NDArray[np.float64]  # (n,) V
-    chain: NDArray[np.int64]  # (n,) index into the chains, -1 where in none
+    chain: NDArray[np.int64]  # (n,) index into the sensor's chains, -1 where in none
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Pulses that follow each other like hiccups; a bout if long and steady enough."""
+    """Pulses of one sensor that belong to one chain of all sensors."""
 
     sensor: str
     start: int  # ticks
     end: int
     pulses: int
     amplitude: float  # V, median
-    amplitude_deviation: float  # relative
-    interval_seconds: float  # median
-    interval_deviation: float  # relative
-    missed_share: float
-    stray_share: float
-    pulse_seconds: float  # median
-    is_bout: bool
+    amplitude_deviation: float  # median absolute deviation x 1.48, relative
+    interval_seconds: float  # of the chain of all sensors, median
+    interval_deviation: float  # ... relative
+    missed_share: float  # ...
+    likeness: float  # ... median correlation with its template
+    is_bout: bool  # the chain is a bout of hiccups
+    is_regular: bool  # the chain is one of other regular pulses
 
 
 @dataclass(frozen=True)
 class HiccupAnalysis:
-    """Pulses and chains of every live sensor, and the bouts that the sensors agree on."""
+    """Pulses and chains of every live sensor, bouts, and regular pulses of other origin."""
 
     trains: tuple[PulseTrain, ...]
     chains: tuple[tuple[Chain, ...], ...]  # per train
-    bouts: Intervals
-    could_be_seen: bool  # a live sensor showed enough time for the shortest bout
+    bouts: Intervals  # ticks of the trimmed axis; bouts close to each other are one
+    could_be_seen: bool  # enough sensors showed enough time for the shortest bout
+    bout_facts: tuple[Bout, ...] = ()  # each bout, with its pulses
+    regular_pulses: tuple[RegularPulses, ...] = ()
+
+    @property
+    def breath_known(self) -> bool | None:
+        """Tell whether the breath was seen wherever pulses had to be compared with it.
+
+        None where none had to.
+        """
+        asked = [bout.breath_known for bout in self.bout_facts]
+        asked += [s.breath_known for s in self.regular_pulses if s.breath_known is not None]
+        return all(asked) if asked else None
 
 
 def background_level(channel: Channel, excluded: Intervals) -> float:
@@ -139,61 +112,13 @@ def background_level(channel: Channel, excluded: Intervals) -> float:
     return float(np.median(values)) if len(values) else float("nan")
 
 
-def find_pulses(
-    channel: Channel, *, level: float, excluded: Intervals, rules: BoutRules
-) -> tuple[Intervals, NDArray[np.float64]]:
-    """Find the runs of the envelope above a level.
-
-    Parameters
-    ----------
-    channel : Channel
-        V.
-    level : float
-        V.
-    excluded : Intervals
-        Pulses that touch these are dropped, ticks.
-    rules : BoutRules
-
-    Returns
-    -------
-    pulses : Intervals, shape (n, 2)
-        Ticks, exact to the envelope's step.
-    peaks : float64, shape (n,)
-        V.
-    """
-    block = max(1, round(rules.envelope_seconds * channel.sample_rate))
-    count = len(channel.samples) // block
-    if count == 0 or not level > 0:
-        return empty(), np.zeros(0)
-    size = np.abs(channel.samples[: count * block])
-    envelope = size[::block].copy()
-    for phase in range(1, block):  # ten times as fast as a reduction over short rows
-        np.maximum(envelope, size[phase::block], out=envelope)
-    high = np.flatnonzero(envelope >= level)
-    if not len(high):
-        return empty(), np.zeros(0)
-    close = max(1, round(rules.pulse_close_seconds / rules.envelope_seconds))
-    breaks = np.flatnonzero(np.diff(high) > close) + 1
-    first = np.concatenate(([0], breaks))
-    last = np.concatenate((breaks, [len(high)])) - 1
-    peaks = np.maximum.reduceat(envelope[high], first).astype(np.float64)
-    step = block * channel.step_ticks
-    pulses = channel.start_tick + np.column_stack((high[first], high[last] + 1)) * step
-    kept = ~overlapping(pulses, excluded)
-    return pulses[kept].astype(np.int64), peaks[kept]
-
-
-def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupAnalysis:
-    """Find the hiccup bouts of a recording.
-
-    By default a bout counts where a piezo shows it, or an accelerometer and an acoustic sensor
-    both do.
+def find_hiccups(profile: Profile) -> HiccupAnalysis:
+    """Find the hiccup bouts of a recording, and other regular pulses.
 
     Parameters
     ----------
     profile : Profile
-        Its settings choose the scheme of agreement, the steadiness, and what is joined.
-    rules : BoutRules, optional
+        Its settings say what a pulse, a chain and a bout are.
 
     Returns
     -------
@@ -201,126 +126,95 @@ def find_hiccups(profile: Profile, *, rules: BoutRules | None = None) -> HiccupA
         Bouts in ticks of the trimmed axis, from the first pulse to the end of the last.
     """
     settings = profile.settings.hiccups
-    rules = rules or BoutRules(amplitude_deviation=settings.amplitude_deviation)
-    trains: list[PulseTrain] = []
-    chains: list[tuple[Chain, ...]] = []
-    shown = 0
-    for name in sorted(profile.signals.sensors):
-        if name not in profile.signals.live:
+    rhythms = find_rhythms(
+        profile.signals,
+        hidden=union(profile.body_movement, profile.gaps),
+        length=profile.info.length_ticks,
+        settings=settings,
+    )
+    parts = [
+        _sensor_part(track, profile.signals.sensors[track.name], rhythms, settings)
+        for track in rhythms.tracks
+    ]
+    return HiccupAnalysis(
+        trains=tuple(train for train, _ in parts),
+        chains=tuple(chains for _, chains in parts),
+        bouts=bout_intervals(rhythms.bouts, settings),
+        could_be_seen=_could_be_seen(profile),
+        bout_facts=rhythms.bouts,
+        regular_pulses=rhythms.regular_pulses,
+    )
+
+
+def _sensor_part(
+    track: SensorTrack, channel: Channel, rhythms: Rhythms, settings: HiccupSettings
+) -> tuple[PulseTrain, tuple[Chain, ...]]:
+    """Tell which pulses of one sensor belong to which chain."""
+    pulses, peaks = sensor_pulses(track, channel, settings)
+    member = np.full(len(pulses), -1, dtype=np.int64)
+    chains: list[Chain] = []
+    near = round(settings.coincidence_seconds * TICKS_PER_SECOND)
+    bouts = {(bout.start, bout.end) for bout in rhythms.bouts}
+    regular = {(series.start, series.end) for series in rhythms.regular_pulses}
+    for chain, rhythm in rhythms.chains:
+        if track.name not in rhythm.sites:
             continue
-        channel = profile.signals.sensors[name]
-        hidden = profile.hidden(name)
-        shown = max(shown, total(complement(hidden, profile.info.length_ticks)))
-        level = rules.pulse_level * background_level(channel, hidden)
-        pulses, peaks = find_pulses(channel, level=level, excluded=hidden, rules=rules)
-        member, found = link_pulses(pulses, peaks, hidden=hidden, sensor=name, rules=rules)
-        trains.append(PulseTrain(name, level, pulses[:, 0], pulses[:, 1], peaks, member))
-        chains.append(found)
-    maps = {kind: empty() for kind in _PAIRS}
-    for train, found in zip(trains, chains, strict=True):
-        kind = next(kind for kind, names in _PAIRS.items() if train.sensor in names)
-        rows = [[chain.start, chain.end] for chain in found if chain.is_bout]
-        if rows:
-            maps[kind] = union(maps[kind], np.array(rows, dtype=np.int64))
-    if settings.scheme == "piezo_or_pair":
-        bouts = union(maps["piezo"], intersection(maps["accelerometer"], maps["acoustic"]))
-    else:
-        bouts = at_least({"any": 1, "two": 2, "three": 3}[settings.scheme], *maps.values())
-    bouts = close_gaps(bouts, round(settings.join_seconds * TICKS_PER_SECOND))
-    shortest = rules.minimum_seconds * TICKS_PER_SECOND
-    bouts = bouts[bouts[:, 1] - bouts[:, 0] >= shortest]
-    return HiccupAnalysis(tuple(trains), tuple(chains), bouts, shown >= shortest)
+        index = _coinciding(pulses, rhythms.pulses.tick[chain.index], near)
+        index = index[member[index] < 0]
+        if len(index) < settings.chain_pulses:
+            continue
+        member[index] = len(chains)
+        where = (rhythm.start, rhythm.end)
+        chains.append(
+            _sensor_chain(
+                track.name, index, pulses, peaks, rhythm, where in bouts, where in regular
+            )
+        )
+    level = sensor_level(track, settings)
+    train = PulseTrain(track.name, level, pulses[:, 0], pulses[:, 1], peaks, member)
+    return train, tuple(chains)
 
 
-def link_pulses(
+def _coinciding(pulses: Intervals, ticks: NDArray[np.int64], near: int) -> NDArray[np.int64]:
+    """Return which pulses of a sensor lie at any of the ticks, rising."""
+    if not len(pulses):
+        return np.zeros(0, dtype=np.int64)
+    first = np.searchsorted(pulses[:, 1], ticks - near, side="right")
+    first = np.minimum(first, len(pulses) - 1)
+    hit = (pulses[first, 0] <= ticks + near) & (pulses[first, 1] > ticks - near)
+    return np.unique(first[hit])
+
+
+def _sensor_chain(
+    sensor: str,
+    index: NDArray[np.int64],
     pulses: Intervals,
     peaks: NDArray[np.float64],
-    *,
-    hidden: Intervals,
-    sensor: str = "",
-    rules: BoutRules | None = None,
-) -> tuple[NDArray[np.int64], tuple[Chain, ...]]:
-    """Link pulses to chains with the intervals and the steady amplitude of hiccups.
-
-    Every pulse takes the predecessor that makes the best chain; chains are then read off from
-    their ends, best first, and no pulse is in two.
-
-    Parameters
-    ----------
-    pulses : Intervals, shape (n, 2)
-        Ticks.
-    peaks : float64, shape (n,)
-        V.
-    hidden : Intervals
-        Time that could not be seen, ticks.
-    sensor : str
-        Name for the chains.
-    rules : BoutRules, optional
-
-    Returns
-    -------
-    member : int64, shape (n,)
-        Index of the chain that a pulse is in, or -1. Chains have three pulses or more.
-    chains : tuple of Chain
-    """
-    rules = rules or BoutRules()
-    count = len(pulses)
-    member = np.full(count, -1, dtype=np.int64)
-    if count < 3:
-        return member, ()
-    onset = pulses[:, 0] / TICKS_PER_SECOND
-    unseen = total_before(hidden, pulses[:, 0]) / TICKS_PER_SECOND
-    seen_time = (onset - unseen).tolist()
-    unseen_time = unseen.tolist()
-    logs = np.log(np.maximum(peaks, 1e-12)).tolist()
-    limit = float(np.log(rules.amplitude_ratio))
-    low, high = rules.interval_seconds
-    missed_high = rules.missed_interval_seconds[1]
-    score = [0.0] * count
-    before = [-1] * count
-    missed = [False] * count  # the link back passes over one missing pulse
-    bridged = [False] * count  # ... or over hidden time
-    for i in range(count):
-        j = i - 1
-        while j >= 0:
-            gap = seen_time[i] - seen_time[j]
-            dark = unseen_time[i] - unseen_time[j]
-            if gap > missed_high or dark > rules.bridge_seconds:
-                break
-            unlike = abs(logs[i] - logs[j])
-            if unlike < limit and (gap >= low or dark > 0):
-                skipped = gap > high or dark > 0
-                gain = (0.2 if skipped else 1.0) * (1.0 - 0.5 * unlike / limit)
-                if score[j] + gain > score[i]:
-                    score[i], before[i] = score[j] + gain, j
-                    bridged[i], missed[i] = skipped, skipped and dark == 0
-            j -= 1
-    chains: list[Chain] = []
-    taken = [False] * count
-    for tail in sorted(range(count), key=lambda index: -score[index]):
-        if score[tail] <= 0 or taken[tail]:
-            continue
-        path = []
-        node = tail
-        while node >= 0 and not taken[node]:
-            path.append(node)
-            taken[node] = True
-            node = before[node]
-        # A lone pulse beyond a bridged gap belongs to the chain no more than to chance.
-        while len(path) > 2 and bridged[path[0]]:
-            path.pop(0)
-        while len(path) > 2 and bridged[path[-2]]:
-            path.pop()
-        if len(path) < 3:
-            continue
-        index = np.array(path[::-1])
-        misses = sum(missed[k] for k in path[:-1])
-        member[index] = len(chains)
-        chains.append(_describe(index, pulses, peaks, onset - unseen, misses, sensor, rules))
-    return member, tuple(chains)
+    rhythm: Rhythm,
+    is_bout: bool,
+    is_regular: bool,
+) -> Chain:
+    amplitude = float(np.median(peaks[index]))
+    deviation = 1.4826 * float(np.median(np.abs(peaks[index] / amplitude - 1)))
+    return Chain(
+        sensor=sensor,
+        start=int(pulses[index[0], 0]),
+        end=int(pulses[index[-1], 1]),
+        pulses=len(index),
+        amplitude=amplitude,
+        amplitude_deviation=deviation,
+        interval_seconds=rhythm.interval_seconds,
+        interval_deviation=rhythm.interval_deviation,
+        missed_share=rhythm.missed_share,
+        likeness=rhythm.likeness,
+        is_bout=is_bout,
+        is_regular=is_regular,
+    )
 
 
-def taken_out(bouts: Intervals, *, length: int) -> Intervals:
+def taken_out(
+    bouts: Intervals, *, length: int, settings: HiccupSettings | None = None
+) -> Intervals:
     """Return the time that goes with the bouts where hiccups are taken out.
 
     Parameters
@@ -328,62 +222,20 @@ def taken_out(bouts: Intervals, *, length: int) -> Intervals:
     bouts : Intervals
     length : int
         Length of the trimmed axis, ticks.
+    settings : HiccupSettings, optional
+        How much a bout takes along at each end.
     """
-    margin = round(BoutRules().margin_seconds * TICKS_PER_SECOND)
+    margin = round((settings or HiccupSettings()).margin_seconds * TICKS_PER_SECOND)
     return dilate(bouts, 2 * margin + 1, length)
 
 
-def _describe(
-    index: NDArray[np.int64],
-    pulses: Intervals,
-    peaks: NDArray[np.float64],
-    seen_onset: NDArray[np.float64],
-    misses: int,
-    sensor: str,
-    rules: BoutRules,
-) -> Chain:
-    amplitude = peaks[index]
-    steps = np.diff(seen_onset[index])
-    regular = steps[(steps >= rules.interval_seconds[0]) & (steps <= rules.interval_seconds[1])]
-    interval = float(np.median(regular)) if len(regular) else float("nan")
-    spread = float(np.std(regular) / interval) if len(regular) > 1 else float("nan")
-    running = _running_median(amplitude, 11)
-    deviation = float(1.4826 * np.median(np.abs(amplitude / running - 1.0)))
-    inside = np.arange(index[0], index[-1] + 1)
-    alike = np.abs(np.log(peaks[inside] / np.median(amplitude))) < np.log(rules.amplitude_ratio)
-    stray = (int(alike.sum()) - len(index)) / len(index)
-    start, end = int(pulses[index[0], 0]), int(pulses[index[-1], 1])
-    duration = float(np.median(pulses[index, 1] - pulses[index, 0])) / TICKS_PER_SECOND
-    missed_share = misses / len(steps)
-    is_bout = (
-        end - start >= rules.minimum_seconds * TICKS_PER_SECOND
-        and len(index) >= rules.minimum_pulses
-        and missed_share <= rules.missed_share
-        and deviation <= rules.amplitude_deviation
-        and spread <= rules.interval_deviation
-        and stray <= rules.stray_share
-        and duration <= rules.longest_pulse_seconds
-    )
-    return Chain(
-        sensor=sensor,
-        start=start,
-        end=end,
-        pulses=len(index),
-        amplitude=float(np.median(amplitude)),
-        amplitude_deviation=deviation,
-        interval_seconds=interval,
-        interval_deviation=spread,
-        missed_share=missed_share,
-        stray_share=max(stray, 0.0),
-        pulse_seconds=duration,
-        is_bout=bool(is_bout),
-    )
-
-
-def _running_median(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    if len(values) <= width:
-        return np.full(len(values), np.median(values))
-    half = width // 2
-    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, half, mode="edge"), width)
-    medians: NDArray[np.float64] = np.median(windows, axis=1)
-    return medians
+def _could_be_seen(profile: Profile) -> bool:
+    """Tell whether as many sensors as a bout needs showed the time of the shortest one."""
+    settings, length = profile.settings.hiccups, profile.info.length_ticks
+    shown = [
+        complement(profile.hidden(name), length)
+        for name in profile.signals.sensors
+        if name in profile.signals.live
+    ]
+    together = total(at_least(settings.minimum_sites, *shown))
+    return together >= settings.minimum_seconds * TICKS_PER_SECOND

@@ -26,9 +26,9 @@ from femo_signal.profile import build_profile
 from femo_signal.recording import Profile
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
 
-__all__ = ["extract_recording", "label_profile", "read_annotations"]
+__all__ = ["MOVEMENT_LABELS", "extract_recording", "label_profile", "read_annotations"]
 
-_MOVEMENT_LABELS = frozenset({"", "kick", "fetal_movement"})
+MOVEMENT_LABELS = ("fetal_movement", "kick", "roll", "stretch", "startle")
 
 
 def read_annotations(path: str | Path) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ def read_annotations(path: str | Path) -> NDArray[np.float64]:
     ----------
     path : path
         CSV with the columns ``start_seconds``, ``end_seconds`` and, if it holds other kinds of
-        events too, ``label``: rows labelled ``kick`` or ``fetal_movement`` (or nothing) count.
+        events too, ``label``: rows labelled with one of `MOVEMENT_LABELS`, or nothing, count.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def read_annotations(path: str | Path) -> NDArray[np.float64]:
                     raise LabelError(f"{path}: column {column} is missing; add it")
             for row in table:
                 start, end = _seconds(path, table.line_num, row)
-                if (row.get("label") or "").strip().lower() in _MOVEMENT_LABELS:
+                if (row.get("label") or "").strip().lower() in ("", *MOVEMENT_LABELS):
                     rows.append((start, end))
                 else:
                     others += 1
@@ -68,7 +68,7 @@ def read_annotations(path: str | Path) -> NDArray[np.float64]:
         raise LabelError(f"{path}: cannot read the annotations ({error}); give a CSV") from error
     if others and not rows:
         raise LabelError(
-            f"{path}: none of its {others} rows is labelled kick or fetal_movement; "
+            f"{path}: none of its {others} rows is labelled {', '.join(MOVEMENT_LABELS)}; "
             "correct the labels"
         )
     return np.array(sorted(rows), dtype=np.float64).reshape(-1, 2)

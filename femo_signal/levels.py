@@ -127,9 +127,12 @@ def _full_rate(
 ) -> Iterator[NDArray[np.float32]]:
     """Yield |x| at full rate, in order, without what is excluded."""
     blocks = -(-length // BLOCK_TICKS)
+    included = complement(excluded, length)
     for first in range(0, blocks, BATCH_BLOCKS):
         batch = np.arange(first, min(first + BATCH_BLOCKS, blocks))
         start = first * BLOCK_TICKS
+        if not len(clip(included, start, start + BATCH_BLOCKS * BLOCK_TICKS)):
+            continue
         values = np.abs(upsample_blocks(samples, batch, lead=lead)).ravel()[: length - start]
         if len(excluded):
             values = values[~to_mask(excluded - start, len(values))]

@@ -38,6 +38,8 @@ class Manifest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: _Name
+    kind: _Name | None = None
+    """What the recordings are: ``lifelike`` or ``rich`` for a synthetic cohort."""
     items: tuple[ManifestItem, ...]
 
 

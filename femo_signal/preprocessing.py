@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.errors import RecordingError
-from femo_signal.filters import (
-    LOW_RATE,
-    QUARTER_CONTEXT,
-    QUARTER_RATE,
-    TICKS_PER_LOW_SAMPLE,
-    OverlapSave,
-    bandpass_response,
-    interpolation_response,
-    quarter,
-    quarter_response,
-)
+from femo_signal.filters import LOW_RATE, TICKS_PER_LOW_SAMPLE
 from femo_signal.formats import Chunk, Reader, open_recording
-from femo_signal.formats.chunk import VOLTS_PER_COUNT
-from femo_signal.intervals import Intervals, clip, union
-from femo_signal.recording import Channel, RecordingInfo, Signals
+from femo_signal.intervals import Intervals, as_intervals, clip, difference, union
+from femo_signal.mending import OffRun
+from femo_signal.motion import MOTION_NAMES, MotionTrack
+from femo_signal.recording import Channel, Gap, RecordingInfo, SensorOff, Signals
+from femo_signal.sensors import (
+    NOTHING,
+    AccelerometerTrack,
+    PiezoTrack,
+    SensorTrack,
+)
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, PreprocessingSettings
+from femo_signal.slow import SlowTrack
+from femo_signal.usable import (
+    MARGIN_TICKS,
+    notice_of_lost,
+    notice_of_motion_off,
+    notice_of_sensor_off,
+    notice_of_steps,
+)
 
-__all__ = ["Preprocessed", "euler_angles", "preprocess"]
+__all__ = ["Preprocessed", "preprocess"]
 
-ACCELERATION_UNIT, QUATERNION_UNIT = 1 / 1000, 1 / 10000  # per count
-FILL_TICKS = 1 << 16  # of a gap at a time
-BRIDGE_TICKS = 256  # on either side of a gap, that tell its levels and slopes
-EASE_TICKS = 10 * TICKS_PER_SECOND
 SHORTEST_ANALYSED_SECONDS = 1
-MOTION_NAMES = ("acceleration", "roll", "pitch", "yaw")
-FinishedChannel: TypeAlias = tuple[str, NDArray[np.float32], bool]  # name, samples, is live
+LEAST_SHARE = 0.01  # of the time that a file claims, for which it must hold samples
+LEAST_SHARE_FROM_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -77,14 +78,16 @@ def preprocess(
     """
     reader = open_recording(path, chunk_bytes=chunk_bytes)
     options = settings.preprocessing
-    tracks: list[_Track] = [
-        _PiezoTrack(reader.header.piezo_names, options),
-        _MotionTrack(options),
+    motion = MotionTrack(options)
+    sensors: list[PiezoTrack | AccelerometerTrack] = [
+        PiezoTrack(reader.header.piezo_names, options, rails=True)
     ]
     if reader.header.accelerometer_names:
-        tracks.append(_AccelerometerTrack(reader.header.accelerometer_names, options))
+        names = reader.header.accelerometer_names
+        sensors.append(AccelerometerTrack(names, options, rails=False))
+    slow = SlowTrack(reader.header.piezo_names)
     try:
-        ticks, presses = _run(reader, tracks, progress)
+        ticks, presses = _run(reader, [*sensors, motion, slow], progress)
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}", code=error.code) from error
     except OSError as error:
@@ -95,16 +98,16 @@ def preprocess(
         ) from error
 
     trim, length = _trimming(path.name, ticks, options)
+    finished = [channel for track in (*sensors, motion) for channel in track.finish(ticks)]
     low = slice(trim // TICKS_PER_LOW_SAMPLE, -(-(trim + length) // TICKS_PER_LOW_SAMPLE))
-    channels: dict[str, Channel] = {}
-    untrimmed: dict[str, NDArray[np.float32]] = {}
-    live: set[str] = set()
-    for track in tracks:
-        for name, samples, is_live in track.finish(ticks):
-            untrimmed[name] = samples
-            channels[name] = Channel(samples[low], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
-            if is_live:
-                live.add(name)
+    untrimmed = {channel.name: channel.samples for channel in finished}
+    channels = {
+        name: Channel(samples[low], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
+        for name, samples in untrimmed.items()
+    }
+    gaps = _as_ticks(reader.gaps)
+    usage = _usage(sensors, motion, untrimmed, gaps, ticks)
+    off = {name: _off_with_margin(runs, gaps, trim, length) for name, runs in usage.items()}
     info = RecordingInfo(
         path_name=path.name,
         format=reader.header.format,
@@ -115,12 +118,14 @@ def preprocess(
         trim_ticks=trim,
         length_ticks=length,
         gaps=tuple(reader.gaps),
-        notices=tuple(reader.notices),
+        notices=(*reader.notices, *_notices(sensors, usage, (trim, trim + length), ticks)),
+        sensors_off=tuple(
+            off
+            for name, runs in usage.items()
+            if name not in MOTION_NAMES[1:]
+            for off in _as_seconds("imu" if name in MOTION_NAMES else name, runs)
+        ),
     )
-    gap_ticks = [
-        (round(gap.start_seconds * TICKS_PER_SECOND), round(gap.end_seconds * TICKS_PER_SECOND))
-        for gap in reader.gaps
-    ]
     return Preprocessed(
         info=info,
         signals=Signals(
@@ -129,31 +134,114 @@ def preprocess(
             roll=channels.get("roll"),
             pitch=channels.get("pitch"),
             yaw=channels.get("yaw"),
-            live=frozenset(live),
+            live=frozenset(channel.name for channel in finished if channel.live),
+            off=off,
+            slow=slow.finish(trim, length),
         ),
         untrimmed=untrimmed,
         lead=trim // TICKS_PER_LOW_SAMPLE,
         raw_presses=clip(presses - trim, 0, length),
         untrimmed_presses=presses - trim,
-        gaps=clip(union(np.array(gap_ticks, dtype=np.int64).reshape(-1, 2) - trim), 0, length),
+        gaps=clip(gaps - trim, 0, length),
     )
+
+
+def _as_ticks(gaps: list[Gap]) -> Intervals:
+    """Return the gaps in ticks from the start of the recording."""
+    rows = [(gap.start_seconds, gap.end_seconds) for gap in gaps]
+    seconds = np.array(rows, dtype=np.float64).reshape(-1, 2)
+    return as_intervals(np.rint(seconds * TICKS_PER_SECOND).astype(np.int64))
+
+
+def _usage(
+    sensors: Sequence[SensorTrack],
+    motion: MotionTrack,
+    untrimmed: Mapping[str, NDArray[np.float32]],
+    gaps: Intervals,
+    ticks: int,
+) -> dict[str, list[OffRun]]:
+    """Return by channel where it was off; ticks from the start of the recording."""
+    usage = {
+        channel.name: channel.off(untrimmed.get(channel.name, NOTHING), gaps, ticks)
+        for track in sensors
+        for channel in track.channels
+    }
+    return usage | dict.fromkeys(MOTION_NAMES, motion.watch.off(gaps, ticks))
+
+
+def _off_with_margin(runs: list[OffRun], gaps: Intervals, trim: int, length: int) -> Intervals:
+    """Return where a channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
+    rows = [(run.start - MARGIN_TICKS, run.end + MARGIN_TICKS) for run in runs]
+    return clip(difference(as_intervals(rows), gaps) - trim, 0, length)
+
+
+def _as_seconds(sensor: str, runs: list[OffRun]) -> list[SensorOff]:
+    return [
+        SensorOff(sensor, run.start / TICKS_PER_SECOND, run.end / TICKS_PER_SECOND, run.reason)
+        for run in runs
+    ]
+
+
+def _notices(
+    sensors: Sequence[SensorTrack],
+    usage: Mapping[str, list[OffRun]],
+    judged: tuple[int, int],
+    ticks: int,
+) -> list[str]:
+    """Say what was off within the time that is judged, and what was mended."""
+    notices = []
+    duration = ticks / TICKS_PER_SECOND
+
+    def judged_off(name: str) -> list[SensorOff]:
+        """Return where a sensor was off, if it matters."""
+        reaches = any(run.end > judged[0] and run.start < judged[1] for run in usage[name])
+        return _as_seconds(name, usage[name]) if reaches else []
+
+    for track in sensors:
+        names = ", ".join(channel.name for channel in track.channels)
+        if track.absent:
+            notices.append(
+                f"the {track.kind} are absent from this recording: "
+                f"no sensor of that kind is judged ({names})"
+            )
+            continue
+        for channel in track.channels:
+            if off := judged_off(channel.name):
+                notices.append(notice_of_sensor_off(channel.name, off, duration))
+            if channel.mender.lost:
+                notices.append(notice_of_lost(channel.name, channel.mender.lost))
+            if channel.leveller.steps:
+                at = [step.tick for step in channel.leveller.steps]
+                notices.append(notice_of_steps(channel.name, at))
+    if off := judged_off("acceleration"):
+        notices.append(notice_of_motion_off(off, duration))
+    return notices
 
 
 def _run(
     reader: Reader,
-    tracks: list[_Track],
+    tracks: Sequence[_Sink],
     progress: Callable[[float], None] | None,
 ) -> tuple[int, Intervals]:
     """Feed the chunks to the tracks; return the recording's ticks and its presses."""
-    ticks = 0
+    ticks = held = 0
     presses: list[Intervals] = []
     for chunk in reader.chunks():
         for track in tracks:
             track.push(chunk)
         presses.append(chunk.presses)
         ticks = chunk.start_tick + chunk.length
+        held += chunk.length
         if progress is not None:
             progress(min(reader.bytes_read / reader.size, 1.0))
+    seconds = ticks / TICKS_PER_SECOND
+    if seconds > LEAST_SHARE_FROM_SECONDS and held < LEAST_SHARE * ticks:
+        raise RecordingError(
+            f"by its time stamps the recording lasts {seconds / 3600:.1f} hours, but it holds "
+            f"samples for {held / TICKS_PER_SECOND:.1f} s only; transfer the recording again, "
+            "or cut out the part that was recorded",
+            code="recording_damaged",
+        )
     return ticks, union(*presses)
 
 
@@ -178,342 +266,7 @@ def _trimming(name: str, ticks: int, settings: PreprocessingSettings) -> tuple[i
     return trim, length
 
 
-class _Track(Protocol):
-    """Turns the chunks' counts into band-passed channels."""
+class _Sink(Protocol):
+    """Takes chunks."""
 
     def push(self, chunk: Chunk) -> None: ...
-
-    def finish(self, ticks: int) -> list[FinishedChannel]: ...
-
-
-class _FullRateTrack:
-    """Sensors that have a value at each tick: thinned to 256 Hz, then band-passed."""
-
-    def __init__(self, names: tuple[str, ...], settings: PreprocessingSettings) -> None:
-        low, high = settings.sensor_band_hz
-        frequencies = OverlapSave.frequencies
-        response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
-        self._names = names
-        self._filter = OverlapSave(
-            len(names),
-            QUARTER_RATE,
-            response * VOLTS_PER_COUNT / quarter_response(frequencies),
-            overlap_seconds=_overlap_seconds(low),
-        )
-        nothing = np.zeros((len(names), 0), dtype=np.float32)
-        self._context = nothing  # not yet thinned
-        self._recent = nothing  # the last BRIDGE_TICKS
-        self._next_tick = 0
-        self._held = nothing  # what follows a gap, until there is enough of it to bridge the gap
-        self._held_tick = 0
-
-    @property
-    def _fed_ticks(self) -> int:
-        """How far the samples reach, held ones included."""
-        held = self._held.shape[1]
-        return self._held_tick + held if held else self._next_tick
-
-    def finish(self, ticks: int) -> list[FinishedChannel]:
-        """Return the channels of a recording of ``ticks``, untrimmed."""
-        self._bridge()
-        if not self._context.shape[1]:
-            return []
-        self._hold_until(ticks + QUARTER_CONTEXT)
-        live = self._filter.live.tolist()
-        return list(zip(self._names, self._filter.finish(), live, strict=True))
-
-    def _feed(self, start_tick: int, rows: NDArray[np.float32]) -> None:
-        """Take counts from ``start_tick`` on, shape (channels, n); bridge a gap before them."""
-        if not self._context.shape[1]:
-            self._context = np.repeat(rows[:, :1], QUARTER_CONTEXT, axis=1)
-            self._hold_until(start_tick)
-        if start_tick > self._fed_ticks:
-            self._bridge()
-            self._held, self._held_tick = rows, start_tick
-        elif self._held.shape[1]:
-            self._held = np.concatenate((self._held, rows), axis=1)
-        else:
-            self._thin(rows)
-        if self._held.shape[1] >= BRIDGE_TICKS:
-            self._bridge()
-
-    def _hold_until(self, tick: int) -> None:
-        while self._next_tick < tick:
-            count = min(tick - self._next_tick, FILL_TICKS)
-            self._thin(np.repeat(self._context[:, -1:], count, axis=1))
-
-    def _bridge(self) -> None:
-        """Fill the gap before the held samples, so smoothly that the filter does not ring."""
-        if not self._held.shape[1]:
-            return
-        start, end = self._next_tick, self._held_tick
-        before = _straight_line(self._recent, side=1)
-        after = _straight_line(self._held[:, :BRIDGE_TICKS], side=-1)
-        while self._next_tick < end:
-            first = self._next_tick - start
-            ticks = np.arange(first, min(first + FILL_TICKS, end - start)) + 0.5
-            self._thin(bridge(ticks, end - start, before, after))
-        held, self._held = self._held, self._held[:, :0]
-        self._thin(held)
-
-    def _thin(self, rows: NDArray[np.float32]) -> None:
-        known = np.concatenate((self._context, rows), axis=1)
-        outputs = max(known.shape[1] - 2 * QUARTER_CONTEXT + 3, 0) // 4
-        if outputs:
-            self._filter.push(quarter(known[:, : 2 * QUARTER_CONTEXT + 4 * outputs - 3]))
-        self._context = known[:, 4 * outputs :].copy()
-        recent = np.concatenate((self._recent, rows[:, -BRIDGE_TICKS:]), axis=1)
-        self._recent = recent[:, -BRIDGE_TICKS:]
-        self._next_tick += rows.shape[1]
-
-
-Line: TypeAlias = tuple[NDArray[np.float64], NDArray[np.float64]]  # level, slope per tick: (c, 1)
-
-
-def _straight_line(rows: NDArray[np.float32], *, side: int) -> Line:
-    """Fit lines to samples; return the levels at one end (1: the last, -1: the first), and slopes.
-
-    Parameters
-    ----------
-    rows : ndarray of float32, shape (channels, n)
-    side : int
-
-    Returns
-    -------
-    Line
-    """
-    values = rows.astype(np.float64)
-    count = values.shape[1]
-    ticks = np.arange(count) - (count - 1) / 2
-    level = values.mean(axis=1, keepdims=True)
-    slope = (values * ticks).sum(axis=1, keepdims=True) / max(float((ticks * ticks).sum()), 1)
-    return level + side * slope * count / 2, slope
-
-
-def bridge(
-    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line
-) -> NDArray[np.float32]:
-    """Join two straight lines over a gap, without a step and without a bend.
-
-    Over the first and the last ten seconds each slope gives way to that of the line from edge to
-    edge; in a shorter gap that is the cubic through both levels and slopes.
-
-    Parameters
-    ----------
-    ticks : ndarray of float64, shape (n,)
-        From the start of the gap.
-    length : int
-        Ticks of the gap.
-    before, after : tuple of ndarray, shape (channels, 1)
-        Level and slope at either edge.
-
-    Returns
-    -------
-    ndarray of float32, shape (channels, n)
-    """
-    mean_slope = (after[0] - before[0]) / length
-    reach = min(length, EASE_TICKS)
-    leaving = np.minimum(ticks / reach, 1)
-    coming = np.minimum((length - ticks) / reach, 1)
-    joined = before[0] + mean_slope * ticks
-    joined = joined + (before[1] - mean_slope) * reach * leaving * (1 - leaving) ** 2
-    joined = joined - (after[1] - mean_slope) * reach * coming * (1 - coming) ** 2
-    return np.asarray(joined, dtype=np.float32)
-
-
-class _PiezoTrack(_FullRateTrack):
-    def push(self, chunk: Chunk) -> None:
-        self._feed(chunk.start_tick, chunk.piezo.T.astype(np.float32, order="C"))
-
-
-class _AccelerometerTrack(_FullRateTrack):
-    """Accelerometers: their axes interpolated to each tick, then the length of each vector."""
-
-    def __init__(self, names: tuple[str, ...], settings: PreprocessingSettings) -> None:
-        super().__init__(names, settings)
-        self._end_tick = 0  # of the last chunk
-        self._last_tick = 0
-        self._last: NDArray[np.uint16] | None = None  # (1, 3 x accelerometers)
-
-    def push(self, chunk: Chunk) -> None:
-        axes, ticks = chunk.accelerometer, chunk.accelerometer_ticks
-        if chunk.start_tick > self._end_tick:  # a gap: it is bridged, not interpolated over
-            self._last = None
-        elif ticks is None and chunk.start_tick > self._fed_ticks:
-            ticks = np.arange(chunk.start_tick, chunk.start_tick + chunk.length)
-        if ticks is None:
-            self._feed(chunk.start_tick, _lengths(axes))
-            self._last, self._last_tick = axes[-1:], chunk.start_tick + chunk.length - 1
-        elif len(ticks):
-            self._interpolate(ticks, axes)
-        self._end_tick = chunk.start_tick + chunk.length
-
-    def _interpolate(self, ticks: NDArray[np.int64], axes: NDArray[np.uint16]) -> None:
-        if self._last is not None and ticks[0] - self._last_tick <= FILL_TICKS:
-            ticks = np.concatenate(([self._last_tick], ticks))
-            axes = np.concatenate((self._last, axes))
-            grid = np.arange(ticks[0] + 1, ticks[-1] + 1)
-        else:
-            grid = np.arange(ticks[0], ticks[-1] + 1)
-        dense = [np.interp(grid, ticks, axis).astype(np.float32) for axis in axes.T]
-        self._feed(int(grid[0]), _lengths(np.array(dense).T))
-        self._last, self._last_tick = axes[-1:], int(ticks[-1])
-
-
-def _lengths(axes: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the length of each three columns' vector, shape (vectors, n)."""
-    lengths = np.empty((axes.shape[1] // 3, len(axes)), dtype=np.float32)
-    for number, length in enumerate(lengths):
-        x, y, z = (axes[:, 3 * number + i].astype(np.float32) for i in range(3))
-        np.sqrt(x * x + y * y + z * z, out=length)
-    return lengths
-
-
-class _MotionTrack:
-    """The IMU: acceleration's magnitude and the three angles, on the 128 Hz grid.
-
-    The reference interpolates the IMU to 1024 Hz before it filters. On the grid of 128 Hz that
-    interpolation is a known gain, which the response takes in.
-    """
-
-    def __init__(self, settings: PreprocessingSettings) -> None:
-        low, high = settings.motion_band_hz
-        frequencies = OverlapSave.frequencies
-        response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
-        self._filter = OverlapSave(
-            len(MOTION_NAMES),
-            LOW_RATE,
-            response * interpolation_response(frequencies),
-            overlap_seconds=_overlap_seconds(low),
-        )
-        self._next_tick = 0  # of the grid
-        self._last_tick = 0
-        self._last = np.zeros((0, 10), dtype=np.int16)
-        self._unwrapper = _Unwrapper()
-        self._waiting: list[NDArray[np.float32]] = []  # accelerations before the first angle
-
-    def push(self, chunk: Chunk) -> None:
-        """Take a chunk's IMU samples."""
-        ticks, values = chunk.imu_ticks, chunk.imu
-        if not len(ticks):
-            return
-        if not len(self._last):
-            self._last, self._last_tick = values[:1], -1
-        ticks = np.concatenate(([self._last_tick], ticks))
-        values = np.concatenate((self._last, values))
-        end = int(ticks[-1]) + 1
-        if _on_grid(ticks[1:], self._next_tick):
-            self._take(values[1:])
-        else:
-            for first in range(self._next_tick, end, FILL_TICKS):
-                grid = np.arange(first, min(first + FILL_TICKS, end), TICKS_PER_LOW_SAMPLE)
-                near = slice(
-                    max(int(np.searchsorted(ticks, grid[0], side="right")) - 1, 0),
-                    int(np.searchsorted(ticks, grid[-1], side="left")) + 1,
-                )
-                self._take(
-                    np.array([np.interp(grid, ticks[near], row) for row in values[near].T]).T
-                )
-        self._next_tick = -(-end // TICKS_PER_LOW_SAMPLE) * TICKS_PER_LOW_SAMPLE
-        self._last, self._last_tick = values[-1:], int(ticks[-1])
-
-    def finish(self, ticks: int) -> list[FinishedChannel]:
-        """Return the channels of a recording of ``ticks``, untrimmed."""
-        if not len(self._last):
-            return []
-        for first in range(self._next_tick, ticks, FILL_TICKS):
-            count = -(-min(ticks - first, FILL_TICKS) // TICKS_PER_LOW_SAMPLE)
-            self._take(np.repeat(self._last, count, axis=0))
-        for acceleration in self._waiting:  # there was never an angle
-            self._filter.push(_with_angles(acceleration, np.zeros((3, len(acceleration)))))
-        live = self._filter.live.tolist()
-        return list(zip(MOTION_NAMES, self._filter.finish(), live, strict=True))
-
-    def _take(self, values: NDArray[Any]) -> None:
-        """Take values on the grid, shape (n, 10)."""
-        axes = values[:, 7:].astype(np.float64) * ACCELERATION_UNIT
-        acceleration = np.sqrt((axes * axes).sum(axis=1)).astype(np.float32)
-        angles = self._unwrapper.unwrap(euler_angles(values[:, :4] * QUATERNION_UNIT))
-        if angles is None:
-            self._waiting.append(acceleration)
-            return
-        for early in self._waiting:
-            first = np.repeat(angles[:, :1], len(early), axis=1)
-            self._filter.push(_with_angles(early, first))
-        self._waiting.clear()
-        self._filter.push(_with_angles(acceleration, angles))
-
-
-def _on_grid(ticks: NDArray[np.int64], first: int) -> bool:
-    """Tell whether samples lie on each point of the 128 Hz grid from ``first`` on."""
-    last = first + (len(ticks) - 1) * TICKS_PER_LOW_SAMPLE
-    if ticks[0] != first or ticks[-1] != last:
-        return False
-    return bool((np.diff(ticks) == TICKS_PER_LOW_SAMPLE).all())
-
-
-def _with_angles(
-    acceleration: NDArray[np.float32], angles: NDArray[np.float64]
-) -> NDArray[np.float32]:
-    return np.concatenate((acceleration[None], angles.astype(np.float32)))
-
-
-def euler_angles(quaternions: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Turn quaternions into extrinsic x-y-z Euler angles.
-
-    Parameters
-    ----------
-    quaternions : ndarray of float64, shape (n, 4)
-        Real part first; need not be normalised.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, n)
-        Roll, pitch and yaw in degrees; NaN where the quaternion is zero.
-    """
-    r, i, j, k = quaternions.T
-    square = r * r + i * i + j * j + k * k
-    with np.errstate(invalid="ignore"):
-        sine = np.clip(2 * (r * j - k * i) / square, -1, 1)
-    angles = np.array(
-        (
-            np.arctan2(2 * (r * i + j * k), square - 2 * (i * i + j * j)),
-            np.arcsin(sine),
-            np.arctan2(2 * (r * k + i * j), square - 2 * (j * j + k * k)),
-        )
-    )
-    angles[:, square == 0] = np.nan
-    return np.asarray(np.degrees(angles), dtype=np.float64)
-
-
-class _Unwrapper:
-    """Follows angles over the jump from 180 to -180 degrees, and over missing ones."""
-
-    def __init__(self) -> None:
-        self._last: NDArray[np.float64] | None = None  # (3, 1), as measured
-        self._turns = np.zeros((3, 1))
-
-    def unwrap(self, angles: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return angles without jumps, or None before the first valid one; shape (3, n)."""
-        valid = np.isfinite(angles[0])
-        if not valid.all():
-            nearest = np.maximum.accumulate(np.where(valid, np.arange(len(valid)), -1))
-            if self._last is None:
-                if not valid.any():
-                    return None
-                nearest = np.maximum(nearest, valid.argmax())
-            known = np.concatenate(
-                (self._last if self._last is not None else angles[:, :1], angles), axis=1
-            )
-            angles = known[:, nearest + 1]
-        before = self._last if self._last is not None else angles[:, :1]
-        jumps = np.diff(angles, axis=1, prepend=before)
-        turns = self._turns - np.cumsum(np.rint(jumps / 360), axis=1)
-        self._last, self._turns = angles[:, -1:], turns[:, -1:]
-        unwrapped: NDArray[np.float64] = angles + 360 * turns
-        return unwrapped
-
-
-def _overlap_seconds(lowest_hz: float) -> int:
-    """Return how far the band-pass rings: below 1e-6 of its peak, from 8 s at 1 Hz."""
-    return int(np.ceil(8 / lowest_hz))

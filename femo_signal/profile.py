@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from femo_signal.intervals import (
     empty,
     intersection,
     overlapping,
+    total,
     union,
 )
 from femo_signal.levels import noise_level, runs_above
@@ -83,7 +85,7 @@ def build_profile(
     presses = debounce(read.raw_presses, gap_ticks=settings.preprocessing.press_gap_ticks)
     tell(1.0)
     return Profile(
-        info=read.info,
+        info=replace(read.info, notices=(*read.info.notices, *_too_quiet(read, thresholds))),
         settings=settings,
         signals=read.signals,
         thresholds=thresholds,
@@ -113,7 +115,7 @@ def _outside(presses: Intervals, length: int) -> Intervals:
 
 
 def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = False) -> Intervals:
-    """Find where a channel's magnitude reaches a level; only live ones do, and not in a gap."""
+    """Find where a live channel's magnitude reaches a level, while it can be judged."""
     if name not in read.signals.live or not np.isfinite(level):
         return empty()
     runs = runs_above(
@@ -123,7 +125,24 @@ def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = F
         lead=read.lead,
         strict=strict,
     )
-    return difference(runs, read.gaps)
+    return difference(runs, _unusable(read, name))
+
+
+def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float]) -> list[str]:
+    """Say which sensors detect nothing although they give a signal."""
+    length = read.info.length_ticks
+    return [
+        f"the noise of {name} is too small to tell a movement by: nothing is detected on it"
+        for name, level in thresholds.items()
+        if name in read.signals.live
+        and not np.isfinite(level)
+        and total(clip(_unusable(read, name), 0, length)) < length
+    ]
+
+
+def _unusable(read: Preprocessed, name: str) -> Intervals:
+    """Return where a channel tells nothing: in gaps, and where it is off."""
+    return union(read.gaps, read.signals.off.get(name, empty()))
 
 
 def body_movement_map(
@@ -166,7 +185,8 @@ def body_movement_map(
 def noise_threshold(read: Preprocessed, name: str, settings: DetectionSettings) -> float:
     """Return what a sensor must reach to detect, V: a multiple of the noise of its quiet part.
 
-    Infinite for a sensor that is not live or whose noise is too small to be one.
+    Infinite for a sensor that is not live, is never usable, or whose threshold would be below the
+    minimum. Time in which the sensor is off takes no part.
     """
     if name not in read.signals.live:
         return float("inf")
@@ -175,12 +195,11 @@ def noise_threshold(read: Preprocessed, name: str, settings: DetectionSettings) 
         read.untrimmed[name],
         quantile=settings.noise_quantile,
         length=length,
-        excluded=read.gaps,
+        excluded=_unusable(read, name),
         lead=read.lead,
     )
-    if not noise >= settings.minimum_noise_volts:
-        return float("inf")
-    return settings.noise_multiplier * noise
+    threshold = settings.noise_multiplier * noise
+    return threshold if threshold >= settings.minimum_threshold_volts else float("inf")
 
 
 def detect(

@@ -36,7 +36,7 @@ class SensorOff:
     sensor: str  # "sensor_1" to "sensor_6", or "imu"
     start_seconds: float  # from the start of the recording
     end_seconds: float
-    reason: str  # "constant", "railed" or "no blocks"
+    reason: str  # "constant", "railed", "no blocks" or "jumps" (of the baseline)
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,14 @@ class Signals:
     yaw: Channel | None
     live: frozenset[str]  # of sensor_1..6, acceleration, roll, pitch, yaw
     off: Mapping[str, Intervals] = field(default_factory=dict)
-    """Ticks of the trimmed axis in which a live channel is off, by its name; gaps apart."""
+    """Ticks of the trimmed axis in which a channel cannot be judged, by its name; gaps apart.
+
+    Off time with a margin for the filter, of every channel that the format has: one without any
+    block is off throughout.
+    """
+    slow: Mapping[str, Channel] = field(default_factory=dict)
+    """What lies below 1 Hz, at 4 Hz (`femo_signal.slow`): piezos by name (V), quaternion_r to
+    quaternion_k, acceleration_x to acceleration_z (counts/1000); NaN where there is no sample."""
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ Seconds = Annotated[float, Field(ge=0, le=3600)]
 LongSeconds = Annotated[float, Field(gt=0, le=172_800)]
 PositiveSeconds = Annotated[float, Field(ge=0.001, le=3600)]
 Level = Annotated[float, Field(gt=0, le=1000)]
+Share = Annotated[float, Field(ge=0, le=1000)]
 Volts = Annotated[float, Field(ge=0, le=10)]
 PositiveVolts = Annotated[float, Field(gt=0, le=10)]
 BandHz = tuple[Hertz, Hertz]
@@ -94,7 +95,8 @@ class DetectionSettings(_Group):
     sensors: tuple[SensorName, ...] = ("sensor_3", "sensor_6")
     noise_quantile: Annotated[float, Field(gt=0, lt=1)] = 0.25
     noise_multiplier: Annotated[float, Field(gt=0, le=1_000_000)] = 40.0
-    minimum_noise_volts: Volts = 0.0001
+    minimum_threshold_volts: Volts = 0.0001
+    """A sensor whose threshold, ``noise_multiplier`` times its noise, is lower detects nothing."""
     dilation_seconds: Seconds = 3.0
     minimum_sensors: Annotated[int, Field(ge=1, le=6)] = 1
 
@@ -128,14 +130,119 @@ class MatchSettings(_Group):
 
 
 class HiccupSettings(_Group):
-    """What a hiccup bout is, beyond the rhythm that makes it one."""
+    """What makes a pulse, a chain of pulses, and a bout of hiccups.
 
-    amplitude_deviation: Level = 0.25
-    """Largest standard deviation of the peaks, relative to their amplitude."""
+    Intervals of 2-4 s and bouts from 1.4 minutes are the published range; the search starts at
+    one minute, so that a bout cut by the end of the recording is found as well.
+    """
+
+    background_seconds: Annotated[float, Field(ge=10, le=3600)] = 60.0
+    """Over which a sensor's own noise is taken (a median)."""
+    pulse_level: Level = 3.0
+    """From which on one sensor sees a pulse: RMS over 1/8 s, times the median of that RMS."""
+    joint_level: Level = 1.8
+    """From which on all sensors together do: root of the mean square over those that are on."""
+    pulse_spacing_seconds: Annotated[float, Field(ge=0.05, le=10)] = 0.35
+    """Pulses closer than this are one: the ripples of a pulse."""
+    pulses_per_minute: Annotated[int, Field(ge=1, le=1000)] = 90
+    """So many pulses of a minute are looked at, the strongest: noise must not cost time."""
+    snippet_seconds: Annotated[float, Field(ge=0.1, le=5)] = 0.5
+    """Of the wave form of a pulse that is compared."""
+    largest_norm: Level = 40.0
+    """To which a wave form on one sensor is limited, so that none outvotes the rest; background
+    alone has the root of its samples, 6."""
+    least_signal: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Share of a wave form's energy that is taken to be the pulse's, however weak it is."""
+    link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (1.7, 12.5)
+    """Between linked pulses: a short interval, and three long ones, two pulses missing."""
+    fast_link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (0.4, 2.2)
+    """The same for the maternal pulse and for steps."""
+    link_likeness: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Least correlation of the wave forms of linked pulses."""
+    cleared_likeness: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """The same with what the background adds to the wave forms allowed for."""
+    join_likeness: Annotated[float, Field(ge=0, le=1)] = 0.7
+    """The same for the templates of two chains that are one, after a pause."""
+    missed_cost: Share = 0.15
+    """What a link over a missed pulse is worth less, in units of correlation."""
+    uneven_cost: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Share that a link loses whose interval differs by half from the one before."""
+    end_unevenness: Level = 0.4
+    """Pulses at a chain's ends whose interval differs by more than this are left out."""
+    bridge_seconds: Seconds = 30.0
+    """Longest hidden time over which pulses are linked."""
+    chain_pulses: Annotated[int, Field(ge=3, le=10_000)] = 8
+    """A shorter chain is chance."""
+    interval_seconds: tuple[PositiveSeconds, PositiveSeconds] = (1.9, 4.1)
+    """A bout's median interval."""
+    interval_deviation: Level = 0.35
+    """Largest median absolute deviation (x 1.48) of a bout's intervals, relative."""
+    missed_share: Share = 0.4
+    """Largest share of a bout's pulses that are missed."""
+    stray_share: Share = 0.3
+    """Most pulses of the same wave form in between, relative to a bout's own."""
+    likeness: Annotated[float, Field(ge=0, le=1)] = 0.65
+    """Least correlation of a bout's median pulse with the template of all."""
+    minimum_seconds: PositiveSeconds = 60.0
+    minimum_pulses: Annotated[int, Field(ge=3, le=10_000)] = 14
+    cut_seconds: PositiveSeconds = 40.0
+    """Shortest bout where the start or the end of a recording cuts it."""
+    site_likeness: Annotated[float, Field(ge=0, le=1)] = 0.4
+    """Least mean correlation of a sensor's pulses with its own template of the others."""
+    minimum_sites: Annotated[int, Field(ge=1, le=6)] = 2
+    """Sensors that must see a bout."""
+    coincidence_seconds: PositiveSeconds = 0.15
+    """How far apart sensors may see a pulse."""
+    breath_band_hz: BandHz = (0.12, 0.6)
+    """In which the breath's rate is sought."""
+    slow_band_hz: BandHz = (0.08, 1.2)
+    """With the whole of which its power is compared."""
+    breath_spread: tuple[Level, Level] = (0.65, 1.5)
+    """How far a breath's rate may lie from the main one, times it."""
+    breath_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Least share of a slow signal's power around one rate for that to be the breath's."""
+    breath_lock: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    """From which resultant length on of the pulses' breath phases they follow the breath, unless
+    they wander through its phases."""
+    breath_wander: Share = 0.7
+    """... which is so where the mean square step from pulse to pulse is less, over variance."""
+    breath_lock_sure: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """From which resultant length on they follow the breath in any case."""
+    pulses_per_breath: Annotated[int, Field(ge=1, le=4)] = 3
+    """Up to so many pulses a breath are recognised: in, out, and one more."""
+    unseen_breath_interval_seconds: PositiveSeconds = 3.6
+    """Where no breath shows, a bout's median interval must be shorter: most breaths are longer."""
+    unseen_breath_sites: Annotated[int, Field(ge=1, le=6)] = 3
+    """... and so many sensors must see it, or all where there are fewer."""
+    regular_seconds: PositiveSeconds = 30.0
+    """Other regular pulses are told from this length on."""
     join_seconds: Seconds = 10.0
     """Bouts at most so far apart are one."""
-    scheme: Literal["piezo_or_pair", "any", "two", "three"] = "piezo_or_pair"
-    """Which live sensors must agree: a piezo or both other types, or so many types."""
+    rise_seconds: Seconds = 0.15
+    """From a pulse's start to its summit."""
+    fall_seconds: Seconds = 0.45
+    """From its summit to its end."""
+    margin_seconds: Seconds = 2.0
+    """What a bout takes along at each end when it is removed."""
+
+    @model_validator(mode="after")
+    def _check(self) -> HiccupSettings:
+        for name in (
+            "link_seconds",
+            "fast_link_seconds",
+            "interval_seconds",
+            "breath_band_hz",
+            "slow_band_hz",
+            "breath_spread",
+        ):
+            low, high = getattr(self, name)
+            if low >= high:
+                raise ValueError(f"{name}: needs the lower bound first")
+        if self.breath_band_hz[1] > 2 or self.slow_band_hz[1] > 2:
+            raise ValueError(
+                "breath_band_hz, slow_band_hz: nothing above 2 Hz is in the slow track"
+            )
+        return self
 
 
 class AnalysisSettings(_Group):

@@ -94,6 +94,7 @@ def synthesize_cohort() -> Path:
         cohort,
         *("--recordings", str(TRAINING_RECORDINGS)),
         *("--minutes", str(TRAINING_MINUTES)),
+        *("--kind", "rich"),
     )
     return cohort / "manifest.json"
 
@@ -106,6 +107,7 @@ def new_recording() -> Path:
         folder.relative_to(ROOT),
         *("--recordings", "1"),
         *("--minutes", "30"),
+        *("--kind", "rich"),
         *("--seed", "2026"),
     )
     return next(iter(sorted(folder.glob("*.dat"))))

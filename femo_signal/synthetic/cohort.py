@@ -11,43 +11,66 @@ from pathlib import Path
 from typing import Any
 
 from femo_signal.synthetic.files import V1Writer, V2Writer
-from femo_signal.synthetic.plan import (
-    DEFAULT_START,
-    KICK_FIELDS,
-    RecordingFormat,
-    RecordingPlan,
-    draw_plan,
-)
+from femo_signal.synthetic.hiccups import PULSE_SECONDS
+from femo_signal.synthetic.movements import KICK_FIELDS
+from femo_signal.synthetic.plan import DEFAULT_START, RecordingPlan, draw_plan
 from femo_signal.synthetic.rendering import render
-from femo_signal.synthetic.subjects import draw_subject
+from femo_signal.synthetic.sensors import RecordingFormat
+from femo_signal.synthetic.subjects import CohortKind, draw_subject
 from femo_signal.synthetic.waveforms import RATE
 from femo_signal.writing import check_target, whole_file
 
 __all__ = ["ground_truth", "synthesize_cohort", "write_recording"]
 
+# Of a lifelike cohort, every eighth recording holds nuisances and no movement.
+_STILL_EVERY = 8
 _MANIFEST = "manifest.json"
 _TRUTH, _ANNOTATIONS = ".truth.json", ".annotations.csv"
 
 
 def ground_truth(plan: RecordingPlan) -> dict[str, Any]:
-    """Return what is in a recording, JSON-ready, in seconds from its start."""
+    """Return what is in a recording, JSON-ready, in true seconds from its start.
+
+    Where the belt's clock drifts, true seconds are what the time stamps in the file tell.
+    """
+    at = plan.true_time
+
+    def span(start: float, end: float, *rest: Any) -> list[Any]:
+        return [at(start), at(end), *rest]
+
     return {
+        "kind": plan.traits.kind,
         "format": plan.format,
-        "minutes": plan.seconds / 60,
+        "minutes": at(plan.seconds) / 60,
         "seed": plan.seed,
         "fs": RATE,
         "start": plan.start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-        "options": asdict(plan.traits),
-        "seconds": float(plan.seconds),
-        "kicks": [list(kick) for kick in plan.kicks],
+        "gestational_week": plan.traits.gestational_week,
+        "clock_ppm": plan.traits.clock_ppm,
+        "options": {
+            # What the kind of cohort has no use for is NaN, which JSON has no word for.
+            name: None if value != value else value
+            for name, value in asdict(plan.traits).items()
+        },
+        "seconds": at(plan.seconds),
+        "kicks": [span(*kick.row[:2], *kick.row[2:]) for kick in plan.kicks],
         "kick_fields": list(KICK_FIELDS),
-        "hiccup_bouts": [[pulses[0], pulses[-1] + 0.4] for pulses in plan.hiccup_pulses],
-        "hiccup_pulses": plan.hiccup_pulses,
-        "body_movements": [[move.start, move.end] for move in plan.body_movements],
-        "small_movements": [[move.start, move.end] for move in plan.small_movements],
-        "artefacts": [list(artefact) for artefact in plan.artefacts],
-        "presses": [list(press) for press in plan.presses],
-        "gaps": [list(gap) for gap in plan.gaps],
+        "kick_kinds": [kick.kind for kick in plan.kicks],
+        "sees": [plan.sees(kick) for kick in plan.kicks],
+        "hiccup_bouts": [
+            span(pulses[0], pulses[-1] + PULSE_SECONDS) for pulses in plan.hiccup_pulses
+        ],
+        "hiccup_pulses": [[at(pulse) for pulse in pulses] for pulses in plan.hiccup_pulses],
+        "body_movements": [span(move.start, move.end) for move in plan.body_movements],
+        "small_movements": [span(move.start, move.end) for move in plan.small_movements],
+        "artefacts": [span(*artefact) for artefact in plan.artefacts],
+        "nuisances": [
+            span(label.start, label.end, label.kind, list(label.sensors))
+            for label in plan.nuisances
+        ],
+        "sensors_off": [span(*off) for off in plan.sensors_off],
+        "presses": [span(*press) for press in plan.presses],
+        "gaps": [span(*gap) for gap in plan.gaps],
     }
 
 
@@ -81,6 +104,7 @@ def synthesize_cohort(
     minutes: float,
     recording_format: RecordingFormat = "v1",
     seed: int = 0,
+    kind: CohortKind = "rich",
     start: datetime = DEFAULT_START,
     annotations: bool = True,
     overwrite: bool = False,
@@ -88,8 +112,10 @@ def synthesize_cohort(
 ) -> Path:
     """Write a cohort: recordings, ground truth, annotations and a manifest.
 
-    Subjects differ; from four recordings on each has two or more. Two recordings of three have
-    hiccups if they are long enough. The same arguments give the same bytes.
+    Subjects differ; from four recordings on each has two or more. In a rich cohort two recordings
+    of three have hiccups if they are long enough; in a lifelike one hiccups come as often as
+    published, and every eighth recording holds nuisances without any movement. The same arguments
+    give the same bytes.
 
     Parameters
     ----------
@@ -100,6 +126,9 @@ def synthesize_cohort(
         Length of each recording; at least 20 s, since shorter ones cannot be analysed.
     recording_format : {"v1", "v2"}
     seed : int
+    kind : {"lifelike", "rich"}
+        Published rates, measured noise and every nuisance; or many clear events to learn from. The
+        manifest and the ground truth name it.
     start : datetime
         When the first recording starts; each further one starts a day later.
     annotations : bool
@@ -140,20 +169,22 @@ def synthesize_cohort(
     items: list[dict[str, str]] = []
     for index in range(recordings):
         number = index if recordings < 4 else min(index // 2, recordings // 2 - 1)
-        traits = draw_subject(f"subject-{number + 1:02d}", seed=seed)
+        traits = draw_subject(f"subject-{number + 1:02d}", seed=seed, kind=kind)
+        lifelike = kind == "lifelike"
         plan = draw_plan(
             traits,
             seconds=seconds,
             seed=seed * 100_003 + index,
             recording_format=recording_format,
             start=start + timedelta(days=index),
-            hiccups=index % 3 != 0 or recordings == 1,
+            hiccups=lifelike or index % 3 != 0 or recordings == 1,
+            movements=not (lifelike and index % _STILL_EVERY == _STILL_EVERY - 1),
         )
         name = names[index]
         recording = folder / f"{name}{suffix}"
         write_recording(recording, plan, progress=progress)
         with whole_file(folder / f"{name}{_TRUTH}") as partial:
-            partial.write_text(json.dumps(ground_truth(plan), indent=1) + "\n")
+            partial.write_text(json.dumps(ground_truth(plan), indent=1, allow_nan=False) + "\n")
         with whole_file(folder / f"{name}{_ANNOTATIONS}") as partial:
             _write_annotations(partial, plan)
         item = {"datFileKey": recording.name, "subjectId": traits.subject_id}
@@ -161,8 +192,9 @@ def synthesize_cohort(
             item["csvFileKey"] = f"{name}{_ANNOTATIONS}"
         items.append(item)
     manifest = folder / _MANIFEST
+    content = {"version": "1", "kind": kind, "items": items}
     with whole_file(manifest) as partial:
-        partial.write_text(json.dumps({"version": "1", "items": items}, indent=2) + "\n")
+        partial.write_text(json.dumps(content, indent=2) + "\n")
     return manifest
 
 
@@ -170,4 +202,7 @@ def _write_annotations(path: Path, plan: RecordingPlan) -> None:
     with path.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["start_seconds", "end_seconds", "label"])
-        table.writerows((f"{kick[0]:.3f}", f"{kick[1]:.3f}", "kick") for kick in plan.kicks)
+        table.writerows(
+            (f"{plan.true_time(kick.start):.3f}", f"{plan.true_time(kick.end):.3f}", kick.kind)
+            for kick in plan.kicks
+        )

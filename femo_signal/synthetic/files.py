@@ -29,9 +29,11 @@ class V1Writer:
     _TIME = _PLAIN + 20 + 2  # where the time stamp goes in a second's first group
 
     def __init__(self, file: BinaryIO, plan: RecordingPlan) -> None:
-        self._file, self._start = file, _epoch(plan.start)
-        end = _epoch(plan.start + timedelta(seconds=plan.seconds))
-        file.write(struct.pack("<IHIH4H", *self._start, *end, RATE, RATE, RATE // 8, RATE // 16))
+        self._file, self._plan = file, plan
+        self._start_ms = round(plan.start.timestamp() * 1000)
+        start = _epoch(plan.start)
+        end = _epoch(plan.start + timedelta(seconds=plan.true_time(plan.seconds)))
+        file.write(struct.pack("<IHIH4H", *start, *end, RATE, RATE, RATE // 8, RATE // 16))
 
     def write(self, chunk: Chunk) -> None:
         """Append some whole seconds."""
@@ -58,8 +60,10 @@ class V1Writer:
         seconds = groups // 64
         body = body.reshape(seconds, 64 * self._GROUP)
         stamps = np.zeros(seconds, np.dtype([("s", "<u4"), ("ms", "<u2")]))
-        stamps["s"] = self._start[0] + chunk.first_second + np.arange(seconds)
-        stamps["ms"] = self._start[1]
+        # Time stamps come from a clock of their own, which is right.
+        since = self._plan.true_time(1.0) * 1000 * (chunk.first_second + np.arange(seconds))
+        moments = self._start_ms + np.rint(since).astype(np.int64)
+        stamps["s"], stamps["ms"] = moments // 1000, moments % 1000
         body[:, 0] |= 0x08
         whole = np.empty((seconds, body.shape[1] + 6), np.uint8)
         whole[:, : self._TIME] = body[:, : self._TIME]
@@ -86,10 +90,11 @@ class V2Writer:
     )
 
     def __init__(self, file: BinaryIO, plan: RecordingPlan) -> None:
-        self._file, self._gaps = file, plan.gaps
+        self._file, self._plan = file, plan
         lost = sum(round((end - start) * 16) for start, end in plan.gaps)
         packets = plan.seconds * 16 - lost
-        start, end = plan.start, plan.start + timedelta(seconds=plan.seconds)
+        start = plan.start
+        end = start + timedelta(seconds=plan.true_time(plan.seconds))
         file.write(
             struct.pack(
                 "<IIHIH4HIHI4s6sI",
@@ -112,12 +117,12 @@ class V2Writer:
         packets = np.zeros(count, self._PACKET)
         packets["signature"] = 0x504B
         packets["sequence"] = number % 256
-        packets["time"] = number * 125 // 2
+        packets["time"] = np.floor(number * (self._plan.true_time(1.0) * 62.5))
         packets["flags"] = chunk.button.reshape(count, 64).any(axis=1)
         packets["piezo"] = chunk.piezo[:, [0, 3]].reshape(count, 64, 2)
         packets["imu"] = chunk.imu.reshape(count, 8, 10)
         kept = np.ones(count, bool)
-        for start, end in self._gaps:
+        for start, end in self._plan.gaps:
             kept &= (number < start * 16) | (number >= end * 16)
         self._file.write(packets[kept].tobytes())
 

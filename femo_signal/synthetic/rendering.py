@@ -8,17 +8,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_signal.synthetic.maternal import BodyMovement
+from femo_signal.synthetic.motion import Motion
+from femo_signal.synthetic.noise import Rumble, White
+from femo_signal.synthetic.nuisances import GainChange, Step
 from femo_signal.synthetic.plan import RecordingPlan
-from femo_signal.synthetic.waveforms import RATE, BodyMovement, Floats, Waveform
+from femo_signal.synthetic.sensors import CHANNELS, sensors_of
+from femo_signal.synthetic.waveforms import RATE, SLOW_STEP, Floats, Waveform, upsample
 
-__all__ = ["Chunk", "render"]
+__all__ = ["FULL_SCALE_VOLTS", "Chunk", "render"]
 
-_IMU_STEP = 8  # samples between two IMU blocks
+FULL_SCALE_VOLTS = 3.3
+_FULL_SCALE_COUNTS = 65535
 _FORCE_STEP = 16
 _CHUNK_SECONDS = 60
-_FULL_SCALE_VOLTS = 3.3
-_FULL_SCALE_COUNTS = 65535
-_GRAVITY = 9.81  # m/s^2
+_PIEZO_CHANNELS = 4
+_CHANNELS = 10
+# Of a step that creeps back, what is left after so many time constants is less than a count.
+_STEP_LASTS = 10.0
 
 
 @dataclass(frozen=True)
@@ -27,185 +34,186 @@ class Chunk:
 
     first_second: int
     piezo: NDArray[np.uint16]  # (n, 4)
-    accelerometer: NDArray[np.uint16]  # (n, 6)
+    accelerometer: NDArray[np.uint16]  # (n, 6); v2: (0, 6)
     imu: NDArray[np.int16]  # (n / 8, 10)
     force: NDArray[np.uint16]  # (n / 16,)
     button: NDArray[np.bool_]  # (n,)
 
 
-def render(plan: RecordingPlan) -> Iterator[Chunk]:
-    """Yield a recording's raw counts in order, a minute at a time; the same plan, the same counts.
+def render(plan: RecordingPlan, *, chunk_seconds: int = _CHUNK_SECONDS) -> Iterator[Chunk]:
+    """Yield a recording's raw counts in order; the same plan, the same counts.
 
     Parameters
     ----------
     plan : RecordingPlan
-        v2 plans get no accelerometer samples.
+        v2 plans get samples of two piezos alone.
+    chunk_seconds : int
+        Length of the pieces. The counts do not depend on it.
     """
-    traits = plan.traits
-    rng = np.random.default_rng([plan.seed, 2])
-    phases = rng.uniform(0, 2 * np.pi, 6)
-    rest = 1.65 + rng.uniform(-0.05, 0.05, 6) + np.array([0, -0.05, 0.33, 0, 0.33, -0.03])
-    orientation = rng.uniform(-1, 1, 3) * np.array([40, 20, 180])
-    pressed = _press_mask(plan)
-    waves = sorted(plan.waveforms, key=lambda wave: wave.start)
-    for first in range(0, plan.seconds, _CHUNK_SECONDS):
-        last = min(first + _CHUNK_SECONDS, plan.seconds)
-        n = (last - first) * RATE
-        # Everything slower than the IMU's rate is computed there and interpolated.
-        fine = np.arange(n, dtype=np.float64) / RATE + first
-        coarse = np.arange(n // _IMU_STEP + 1, dtype=np.float64) * (_IMU_STEP / RATE) + first
-        breath = np.sin(
-            2 * np.pi * traits.breathing_hz * coarse
-            + 0.8 * np.sin(2 * np.pi * coarse / 47.0 + phases[0])
-            + phases[1]
-        )
-        heart = _heart_pulses(coarse, traits.heart_hz, phases[2])
-        drift = 0.02 * np.sin(2 * np.pi * coarse / 610.0 + phases[3])
-        hum = np.sin(2 * np.pi * traits.mains_hz * fine + phases[4]).astype(np.float32)
+    renderer = _Renderer(plan)
+    for first in range(0, plan.seconds, chunk_seconds):
+        yield renderer.chunk(first, min(first + chunk_seconds, plan.seconds))
 
-        piezo = rng.standard_normal((4, n), dtype=np.float32)
-        piezo *= traits.noise_volts
-        for site in range(4):
-            slow = (
-                traits.piezo_offset_volts[site]
-                + drift * (0.5 + 0.3 * site)
-                + traits.piezo_gain[site]
-                * (traits.breathing_volts * breath + traits.heart_volts * heart)
+
+class _Renderer:
+    """What lasts from one chunk to the next: noise that goes on, waveforms still to come."""
+
+    def __init__(self, plan: RecordingPlan) -> None:
+        traits, seed = plan.traits, plan.seed
+        self._plan = plan
+        self._live = sorted(c for name in sensors_of(plan.format) for c in CHANNELS[name])
+        self._white = {
+            channel: White(
+                traits.white_volts[channel]
+                if channel < _PIEZO_CHANNELS
+                else traits.accelerometer_noise_volts,
+                [seed, 2, channel],
             )
-            piezo[site] += np.interp(fine, coarse, slow).astype(np.float32)
-            piezo[site] += traits.mains_volts * hum
-        accelerometer = np.zeros((6, n), np.float32)
-        if plan.format == "v1":
-            accelerometer = rng.standard_normal((6, n), dtype=np.float32)
-            accelerometer *= traits.accelerometer_noise_volts
-            for axis in range(6):
-                slow = rest[axis] + 0.0045 * breath + 0.0004 * heart
-                accelerometer[axis] += np.interp(fine, coarse, slow).astype(np.float32)
-                accelerometer[axis] += 0.1 * traits.mains_volts * hum
-        motion = _Motion.at(coarse[:-1])
+            for channel in self._live
+        }
+        self._rumble = {
+            channel: Rumble(traits.rumble_volts[channel], plan.seconds, [seed, 6, channel])
+            for channel in self._live
+            if channel < _PIEZO_CHANNELS and traits.rumble_volts[channel]
+        }
+        rng = np.random.default_rng([seed, 2])
+        self._rest = 1.65 + rng.uniform(-0.05, 0.05, 6) + np.array([0, -0.05, 0.33, 0, 0.33, -0.03])
+        self._motion = Motion(
+            [*plan.body_movements, *plan.small_movements],
+            rng.uniform(-1, 1, 3) * np.array([40, 20, 180]),
+            np.random.default_rng([seed, 7]),
+        )
+        self._drift_phase, hum_phase = rng.uniform(0, 2 * np.pi, 2)
+        # The hum of 50 or 60 Hz repeats every second.
+        second = np.arange(RATE) / RATE
+        hum = np.sin(2 * np.pi * traits.mains_hz * second + hum_phase)
+        self._hum: Floats = (traits.mains_volts * hum).astype(np.float32)
+        self._force = np.random.default_rng([seed, 8])
+        self._pressed = _press_mask(plan)
+        self._coming = sorted(plan.waveforms, key=lambda wave: wave.start, reverse=True)
+        self._sounding: list[Waveform] = []
+
+    def chunk(self, first: int, last: int) -> Chunk:
+        """Render the seconds from ``first`` to ``last``, which follow the last chunk's."""
+        plan, n = self._plan, (last - first) * RATE
+        # Everything slower than the IMU's rate is computed there and interpolated.
+        coarse = np.arange(n // SLOW_STEP + 1, dtype=np.float64) * (SLOW_STEP / RATE) + first
+        breath, heart = plan.physiology.breath(coarse), plan.physiology.heart(coarse)
+        block = np.zeros((_CHANNELS, n), np.float32)
+        for channel in self._live:
+            block[channel] = upsample(self._slow(channel, breath, heart))
         for move in (*plan.body_movements, *plan.small_movements):
             if move.start < last and move.end > first:
-                _add_swing(move, fine, piezo, accelerometer)
-            motion.add(move)
-        for wave in waves:
-            if wave.start < last and wave.start + len(wave.piezo) / RATE > first:
-                _add_wave(wave, first, piezo, accelerometer)
-        yield Chunk(
+                _add_swing(move, first, block, self._live)
+        self._add_waves(first, last, block)
+        for change in plan.gains:
+            _change_gain(change, first, block)
+        for step in plan.steps:
+            _add_step(step, first, block)
+        self._add_rest(coarse, block)
+        bits, base = plan.traits.adc_bits, first * RATE
+        piezo = _digitise(block[:_PIEZO_CHANNELS], bits)
+        v1 = plan.format == "v1"
+        accelerometer = _digitise(block[_PIEZO_CHANNELS:, : n if v1 else 0], bits)
+        for fault in plan.faults:
+            if fault.first < base + n and fault.end > base:
+                rows = slice(max(fault.first - base, 0), fault.end - base)
+                if fault.channel < _PIEZO_CHANNELS:
+                    piezo[rows, fault.channel] = fault.counts
+                else:
+                    accelerometer[rows, fault.channel - _PIEZO_CHANNELS] = fault.counts
+        force = 30000 + 900 * breath[:-1:2] + 90 * self._force.standard_normal(n // _FORCE_STEP)
+        return Chunk(
             first_second=first,
-            piezo=_digitise(piezo, traits.adc_bits),
-            accelerometer=_digitise(accelerometer, traits.adc_bits)
-            if plan.format == "v1"
-            else np.empty((0, 6), np.uint16),
-            imu=motion.samples(orientation, breath[:-1], heart[:-1], rng),
-            force=np.clip(
-                30000 + 900 * breath[:-1:2] + 90 * rng.standard_normal(n // _FORCE_STEP), 0, 65535
-            ).astype(np.uint16),
-            button=pressed[first * RATE : last * RATE],
+            piezo=piezo,
+            accelerometer=accelerometer,
+            imu=self._motion.samples(coarse[:-1], breath[:-1], heart[:-1]),
+            force=np.clip(force, 0, 65535).astype(np.uint16),
+            button=self._pressed[first * RATE : last * RATE],
         )
 
+    def _slow(
+        self, channel: int, breath: NDArray[np.float64], heart: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Return what a channel carries of the body, at 128 Hz and one value more, V."""
+        traits = self._plan.traits
+        if channel >= _PIEZO_CHANNELS:
+            return 0.0045 * breath + traits.accelerometer_heart_volts * heart
+        slow = traits.breathing_volts[channel] * breath + traits.heart_volts[channel] * heart
+        rumble = self._rumble.get(channel)
+        return slow + rumble.draw(len(slow) - 1) if rumble else slow
 
-def _heart_pulses(time: NDArray[np.float64], rate_hz: float, phase: float) -> NDArray[np.float64]:
-    angle = 2 * np.pi * rate_hz * time + 0.6 * np.sin(2 * np.pi * time / 11.0) + phase
-    return np.sin(angle) + 0.5 * np.sin(2 * angle + 0.7) + 0.25 * np.sin(3 * angle + 1.9)
+    def _add_waves(self, first: int, last: int, block: Floats) -> None:
+        while self._coming and self._coming[-1].first < last * RATE:
+            self._sounding.append(self._coming.pop())
+        for wave in self._sounding:
+            wave.add_to(block, first * RATE, self._live)
+        self._sounding = [wave for wave in self._sounding if wave.end > last * RATE]
+
+    def _add_rest(self, coarse: NDArray[np.float64], block: Floats) -> None:
+        """Add what does not depend on how the belt sits: offsets, electronic noise, hum."""
+        n = block.shape[1]
+        drift = upsample(0.02 * np.sin(2 * np.pi * coarse / 610.0 + self._drift_phase))
+        hum = np.tile(self._hum, n // RATE)
+        for channel in self._live:
+            row = block[channel]
+            row += self._white[channel].draw(n)
+            if channel < _PIEZO_CHANNELS:
+                row += np.float32(self._plan.traits.piezo_offset_volts[channel])
+                row += np.float32(0.5 + 0.3 * channel) * drift
+                row += hum
+            else:
+                row += np.float32(self._rest[channel - _PIEZO_CHANNELS])
+                row += np.float32(0.1) * hum
 
 
-def _add_swing(
-    move: BodyMovement,
-    fine: NDArray[np.float64],
-    piezo: Floats,
-    accelerometer: Floats,
-) -> None:
-    a, b = np.searchsorted(fine, [move.start, move.end])
-    clock = fine[a:b] - move.start
+def _add_swing(move: BodyMovement, first: int, block: Floats, live: list[int]) -> None:
+    n = block.shape[1]
+    a, b = (int(np.clip(np.ceil((t - first) * RATE), 0, n)) for t in (move.start, move.end))
+    clock = np.arange(first * RATE + a, first * RATE + b) / RATE - move.start
     envelope = np.sin(np.pi * clock / (move.end - move.start))
-    for site in range(4):
-        angle = 2 * np.pi * move.frequency * clock * (1 + 0.03 * site) + 0.4 * site
-        piezo[site, a:b] += move.piezo_volts * envelope * np.sin(angle)
-    level = 0.05 * float(np.linalg.norm(move.acceleration))
-    accelerometer[:, a:b] += level * envelope * np.sin(2 * np.pi * move.frequency * clock)
+    for site in range(_PIEZO_CHANNELS):
+        if site in live and move.piezo_gain[site] and move.piezo_volts:
+            angle = 2 * np.pi * move.frequency * clock * (1 + 0.03 * site) + 0.4 * site
+            level = move.piezo_volts * move.piezo_gain[site]
+            block[site, a:b] += (level * envelope * np.sin(angle)).astype(np.float32)
+    if _PIEZO_CHANNELS in live and move.accelerometer_gain:
+        level = move.accelerometer_gain * 0.05 * float(np.linalg.norm(move.acceleration))
+        swing = level * envelope * np.sin(2 * np.pi * move.frequency * clock)
+        block[_PIEZO_CHANNELS:, a:b] += swing.astype(np.float32)
 
 
-def _add_wave(wave: Waveform, first: int, piezo: Floats, accelerometer: Floats) -> None:
-    begin = round((wave.start - first) * RATE)
-    a, b = max(begin, 0), min(begin + len(wave.piezo), piezo.shape[1])
-    piezo[:, a:b] += wave.piezo[a - begin : b - begin].T
-    accelerometer[:, a:b] += wave.accelerometer[a - begin : b - begin].T
+def _change_gain(change: GainChange, first: int, block: Floats) -> None:
+    n = block.shape[1]
+    if change.start >= first + n / RATE or change.end + change.ramp <= first:
+        return
+    time = np.arange(first * RATE, first * RATE + n) / RATE
+    knots = (change.start, change.start + change.ramp, change.end, change.end + change.ramp)
+    if change.end <= change.start + change.ramp:
+        knots = (change.start, change.end, change.end, change.end + change.ramp)
+    gain = np.interp(time, knots, (1.0, change.gain, change.gain, 1.0)).astype(np.float32)
+    for channel in change.channels:
+        block[channel] *= gain
 
 
-@dataclass
-class _Motion:
-    """The IMU's view at its own rate: angles and linear acceleration, summed over movements."""
-
-    time: NDArray[np.float64]
-    angles: NDArray[np.float64]  # (3, n) degrees
-    acceleration: NDArray[np.float64]  # (3, n) m/s^2
-
-    @classmethod
-    def at(cls, time: NDArray[np.float64]) -> _Motion:
-        return cls(time, np.zeros((3, len(time))), np.zeros((3, len(time))))
-
-    def add(self, move: BodyMovement) -> None:
-        if move.start > self.time[-1]:
-            return
-        if move.end <= self.time[0]:
-            self.angles += np.array(move.turn_degrees)[:, None]
-            return
-        done = np.clip((self.time - move.start) / (move.end - move.start), 0.0, 1.0)
-        turn = 0.5 - 0.5 * np.cos(np.pi * done)
-        swing = np.sin(np.pi * done) * np.sin(2 * np.pi * move.frequency * (self.time - move.start))
-        for axis in range(3):
-            if move.turn_degrees[axis]:
-                self.angles[axis] += move.turn_degrees[axis] * turn
-            self.angles[axis] += move.sway_degrees[axis] * swing
-            self.acceleration[axis] += move.acceleration[axis] * swing
-
-    def samples(
-        self,
-        orientation: NDArray[np.float64],
-        breath: NDArray[np.float64],
-        heart: NDArray[np.float64],
-        rng: np.random.Generator,
-    ) -> NDArray[np.int16]:
-        half = (
-            np.radians(
-                orientation[:, None] + self.angles + np.array([[1.5], [0.8], [0.2]]) * breath
-            )
-            / 2
-        )
-        (cr, cp, cy), (sr, sp, sy) = np.cos(half), np.sin(half)
-        quaternion = np.stack(
-            [
-                cr * cp * cy + sr * sp * sy,
-                sr * cp * cy - cr * sp * sy,
-                cr * sp * cy + sr * cp * sy,
-                cr * cp * sy - sr * sp * cy,
-            ]
-        )
-        w, x, y, z = quaternion
-        gravity = _GRAVITY * np.stack(
-            [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x**2 + y**2)]
-        )
-        acceleration = gravity + self.acceleration
-        acceleration[2] += 0.02 * heart
-        north = np.stack([1 - 2 * (y**2 + z**2), 2 * (x * y - w * z), 2 * (x * z + w * y)])
-        n = len(self.time)
-        counts = np.concatenate(
-            [
-                quaternion * 10000 + 2.0 * rng.standard_normal((4, n)),
-                north * 640 + 1.0 * rng.standard_normal((3, n)),
-                acceleration * 1000 + 22.0 * rng.standard_normal((3, n)),
-            ]
-        )
-        clipped: NDArray[np.int16] = np.clip(np.rint(counts), -32768, 32767).astype(np.int16)
-        return clipped.T
+def _add_step(step: Step, first: int, block: Floats) -> None:
+    n = block.shape[1]
+    a = int(np.clip(np.ceil((step.start - first) * RATE), 0, n))
+    if a == n or first > step.start + _STEP_LASTS * step.decay:
+        return
+    end = int(np.clip(np.ceil((step.start + _STEP_LASTS * step.decay - first) * RATE), 0, n))
+    clock = np.arange(first * RATE + a, first * RATE + end) / RATE - step.start
+    block[step.channel, a:end] += (step.volts * np.exp(-clock / step.decay)).astype(np.float32)
 
 
-def _digitise(volts: Floats, bits: int) -> NDArray[np.uint16]:
+def _digitise(block: Floats, bits: int) -> NDArray[np.uint16]:
+    """Return counts (n, channels) of V (channels, n), which is used up."""
     step = 1 << (16 - bits)
-    counts = np.rint(volts * np.float32(_FULL_SCALE_COUNTS / _FULL_SCALE_VOLTS / step))
-    counts *= step
-    np.clip(counts, 0, _FULL_SCALE_COUNTS // step * step, out=counts)
-    return np.ascontiguousarray(counts.astype(np.uint16).T)
+    block *= np.float32(_FULL_SCALE_COUNTS / FULL_SCALE_VOLTS / step)
+    np.rint(block, out=block)
+    block *= step
+    np.clip(block, 0, _FULL_SCALE_COUNTS // step * step, out=block)
+    return np.ascontiguousarray(block.astype(np.uint16).T)
 
 
 def _press_mask(plan: RecordingPlan) -> NDArray[np.bool_]:

@@ -25,6 +25,13 @@ from .pool import WorkerPool
 
 __all__ = ["Service", "create_app"]
 
+ANSWER_SECONDS = 10.0
+ANSWER_SHARE = 0.05
+"""How much sooner than SageMaker a job is given up, so that the answer that says why is heard."""
+WAITING_SHARE = 0.1
+"""A job that waited longer than this part of its time for a worker was not given its time: what
+is then not done is no verdict on its recording."""
+
 
 class Service:
     """What the routes share: the workers, a folder for recordings, and whether we shut down.
@@ -55,7 +62,7 @@ class Service:
         loop.call_later(self.environment.grace, self._given_up.set)
 
     def check_ready(self) -> None:
-        """Raise unless a job could be started now.
+        """Raise unless a job could be started now: what /ping answers.
 
         Raises
         ------
@@ -73,6 +80,20 @@ class Service:
         if code is not None:
             raise ServiceError(message, code=code, status=HTTPStatus.SERVICE_UNAVAILABLE)
 
+    def check_open(self) -> None:
+        """Raise if a job that arrives now could not be done, however long it waited.
+
+        A worker that is being replaced is waited for: that takes seconds, and a queue that is
+        told so would send the next job, to the same answer.
+
+        Raises
+        ------
+        ServiceError
+            503: ``shutting_down``, or the code of what is broken.
+        """
+        if self.draining or self.pool.failure is not None:
+            self.check_ready()
+
     async def analyse(self, request: Request, job: invocation.InvocationRequest) -> dict[str, Any]:
         """Have a worker do a job, for as long as anyone waits for it.
 
@@ -86,8 +107,11 @@ class Service:
         ContainerError
             With the status that answers it.
         """
+        clock = _JobClock(self.environment.timeout)
         with self._job_folder() as folder:
-            work = asyncio.create_task(self.pool.run(self._message(job, folder)))
+            work = asyncio.create_task(
+                self.pool.run(self._message(job, folder), began=clock.begin_analysis)
+            )
             ends = {
                 work: None,
                 asyncio.create_task(_hung_up(request)): "caller_gone",
@@ -95,7 +119,7 @@ class Service:
             }
             try:
                 done, _ = await asyncio.wait(
-                    ends, timeout=self.environment.timeout, return_when=asyncio.FIRST_COMPLETED
+                    ends, timeout=clock.seconds, return_when=asyncio.FIRST_COMPLETED
                 )
             finally:
                 for task in ends:
@@ -103,7 +127,8 @@ class Service:
                 # Until the killed worker is gone it could still write into the folder.
                 await asyncio.gather(*ends, return_exceptions=True)
         if work not in done:
-            raise _abandoned(next((ends[task] for task in done), None), self.environment.timeout)
+            reason = next((ends[task] for task in done), None)
+            raise _abandoned(reason or clock.reason, clock.seconds)
         reply = work.result()
         if "error" in reply:
             error = reply["error"]
@@ -116,6 +141,8 @@ class Service:
     def _message(self, job: invocation.InvocationRequest, folder: Path) -> dict[str, Any]:
         return {
             "s3_key": job.s3_key,
+            "version_id": job.version_id,
+            "etag": job.etag,
             "default_bucket": self.environment.recordings_bucket,
             "most_bytes": self.environment.max_recording_bytes,
             "folder": str(folder),
@@ -133,6 +160,32 @@ class Service:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+class _JobClock:
+    """The time of one job, of which waiting for a worker is a part.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds after which SageMaker gives the job up.
+    """
+
+    def __init__(self, limit: float) -> None:
+        self.seconds = limit - min(ANSWER_SECONDS, ANSWER_SHARE * limit)
+        self._arrived = time.monotonic()
+        self._waited: float | None = None
+
+    def begin_analysis(self) -> None:
+        """A worker has taken the job."""
+        self._waited = time.monotonic() - self._arrived
+
+    @property
+    def reason(self) -> str:
+        """Why the job was not done in time: a recording that takes too long, or no worker."""
+        if self._waited is None or self._waited > WAITING_SHARE * self.seconds:
+            return "loading"
+        return "timeout"
 
 
 def create_app(service: Service) -> FastAPI:
@@ -158,7 +211,7 @@ def create_app(service: Service) -> FastAPI:
             fields["request_bytes"] = len(body)
             job = invocation.parse(body)
             fields["job_id"] = job.job_id
-            service.check_ready()
+            service.check_open()
             log_event("job started", **fields)
             ok = await service.analyse(request, job)
         except ContainerError as error:
@@ -166,7 +219,9 @@ def create_app(service: Service) -> FastAPI:
             log_event("job failed", level=level, status=error.status, code=error.code,
                       seconds=_since(began), **fields)  # fmt: skip
             raise
-        response = _json(invocation.completed(job.job_id, ok["analysis"], seconds=_since(began)))
+        response = _json(
+            invocation.completed(job.job_id, ok["analysis"], ok["source"], seconds=_since(began))
+        )
         sizes = ("recording_bytes", "download_seconds", "analysis_seconds")
         log_event("job completed", status=response.status_code, seconds=_since(began),
                   response_bytes=len(response.body), output_type=ok["analysis"]["output_type"],
@@ -221,21 +276,20 @@ async def _hung_up(request: Request) -> None:
         pass
 
 
-def _abandoned(reason: str | None, timeout: float) -> ServiceError:
-    if reason == "shutting_down":
-        return ServiceError(
-            "the server is shutting down and gave the job up: submit it again",
-            code=reason, status=HTTPStatus.SERVICE_UNAVAILABLE,
-        )  # fmt: skip
-    if reason == "caller_gone":
-        return ServiceError(
-            "the caller closed the connection before the job was done",
-            code=reason, status=HTTPStatus.SERVICE_UNAVAILABLE,
-        )  # fmt: skip
-    return ServiceError(
-        f"the job was not done within {timeout:g} s and was given up",
-        code="timeout", status=HTTPStatus.GATEWAY_TIMEOUT,
-    )  # fmt: skip
+def _abandoned(reason: str, timeout: float) -> ServiceError:
+    unavailable = HTTPStatus.SERVICE_UNAVAILABLE
+    match reason:
+        case "shutting_down":
+            message = "the server is shutting down and gave the job up: submit it again"
+            return ServiceError(message, code="shutting_down", status=unavailable)
+        case "caller_gone":
+            message = "the caller closed the connection before the job was done"
+            return ServiceError(message, code="caller_gone", status=unavailable)
+        case "loading":
+            message = f"no worker was free early enough to do the job within {timeout:g} s"
+            return ServiceError(message, code="loading", status=unavailable)
+    message = f"the job was not done within {timeout:g} s and was given up"
+    return ServiceError(message, code="timeout", status=HTTPStatus.GATEWAY_TIMEOUT)
 
 
 def _since(began: float) -> float:

@@ -24,6 +24,12 @@ class InvocationRequest(BaseModel):
     request_time: AwareDatetime | None = Field(default=None, alias="requestTime")
     s3_key: Annotated[str, StringConstraints(min_length=1, max_length=1100)] = Field(alias="s3Key")
     """``s3://bucket/key``, or a key in the recordings bucket (keys have at most 1024 bytes)."""
+    version_id: Annotated[str | None, StringConstraints(min_length=1, max_length=1024)] = Field(
+        default=None, alias="versionId"
+    )
+    """The version of the object that was submitted, where its bucket keeps versions."""
+    etag: Annotated[str | None, StringConstraints(min_length=1, max_length=256)] = None
+    """ETag of the object that was submitted, as S3 writes it: with its quotation marks."""
     remove_hiccups: bool = Field(default=False, alias="removeHiccups")
     include_full_intervals: bool = Field(default=False, alias="includeFullIntervals")
     extract_events: bool = Field(default=True, alias="extractEvents")
@@ -56,7 +62,9 @@ def parse(body: bytes) -> InvocationRequest:
     )
 
 
-def completed(job_id: str, analysis: dict[str, Any], *, seconds: float) -> dict[str, Any]:
+def completed(
+    job_id: str, analysis: dict[str, Any], source: dict[str, Any], *, seconds: float
+) -> dict[str, Any]:
     """The answer to a job that went well.
 
     Parameters
@@ -64,6 +72,8 @@ def completed(job_id: str, analysis: dict[str, Any], *, seconds: float) -> dict[
     job_id : str
     analysis : dict
         What ``femo_signal.analysis.analyze_recording`` returned.
+    source : dict
+        Which object was analysed: ``s3Key`` (URI), ``versionId`` (or None) and ``etag``.
     seconds : float
         From the request's arrival until now.
     """
@@ -74,5 +84,6 @@ def completed(job_id: str, analysis: dict[str, Any], *, seconds: float) -> dict[
         "processing_time_seconds": round(seconds, 3),
         "output_type": analysis["output_type"],
         "result": analysis["result"],
+        "source": source,
         "completedTimeStamp": now,
     }

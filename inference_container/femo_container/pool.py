@@ -10,7 +10,8 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class WorkerPool:
         self._keepers: list[asyncio.Task[None]] = []
         self._live: set[_Worker] = set()
         self._idle: asyncio.Queue[_Worker | None] = asyncio.Queue()  # None: none will come
+        self._places = size  # that are filled, or will be again
 
     @property
     def ready(self) -> bool:
@@ -71,12 +73,20 @@ class WorkerPool:
 
     def start(self) -> None:
         """Begin to load the workers, in the running event loop; does not wait for them."""
-        self._keepers = [asyncio.create_task(self._keep(n)) for n in range(self.size)]
+        self._keepers = [asyncio.create_task(self._fill(n)) for n in range(self.size)]
 
-    async def run(self, job: Mapping[str, Any]) -> dict[str, Any]:
-        """Give a job to the next idle worker and return its answer.
+    async def run(
+        self, job: Mapping[str, Any], *, began: Callable[[], None] = lambda: None
+    ) -> dict[str, Any]:
+        """Give a job to the next idle worker, however long that takes, and return its answer.
 
         Cancelling it kills that worker, and returns once the process is gone.
+
+        Parameters
+        ----------
+        job : mapping
+        began : callable
+            Called when a worker takes the job.
 
         Raises
         ------
@@ -86,6 +96,7 @@ class WorkerPool:
             If no worker can be loaded.
         """
         worker = await self._next_idle()
+        began()
         try:
             answer = await worker.call(job)
         except BaseException:
@@ -109,6 +120,7 @@ class WorkerPool:
                 raise WorkersFailedError(
                     self.failure_reason or "no worker could be loaded",
                     code=self.failure or COULD_NOT_LOAD,
+                    status=HTTPStatus.SERVICE_UNAVAILABLE,
                 )
             if worker.alive:
                 return worker
@@ -121,8 +133,15 @@ class WorkerPool:
         await asyncio.gather(*(worker.kill() for worker in list(self._live)))
         self._live.clear()
 
+    async def _fill(self, number: int) -> None:
+        """Keep one place filled; once the last one is given up, none will come."""
+        await self._keep(number)
+        self._places -= 1
+        if self._places == 0:
+            self._idle.put_nowait(None)
+
     async def _keep(self, number: int) -> None:
-        """Keep one place in the pool filled."""
+        """Keep one place in the pool filled, until a fault that every worker would meet."""
         pause = LONGEST_PAUSE / 5**3
         failed_starts = 0
         while self.failure is None:
@@ -173,7 +192,6 @@ class WorkerPool:
     def _give_up(self, code: str, reason: str, *, worker: int) -> None:
         """Start no further worker, and say why."""
         self.failure, self.failure_reason = code, reason
-        self._idle.put_nowait(None)
         log_event("worker refused to start", level=logging.ERROR, worker=worker,
                   code=code, reason=reason)  # fmt: skip
 

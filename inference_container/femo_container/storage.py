@@ -69,11 +69,18 @@ class ObjectName:
 
 @dataclass(frozen=True)
 class ObjectVersion:
-    """What an object was when it was looked at: its size in bytes and its ETag."""
+    """What an object was when it was looked at."""
 
     name: ObjectName
-    size: int
-    etag: str
+    size: int  # bytes
+    etag: str  # as S3 writes it: with its quotation marks
+    version_id: str | None = None  # None where the bucket keeps no versions
+    is_asked_by_version: bool = False  # to be fetched by its version, not as the current one
+
+    @property
+    def source(self) -> dict[str, str | None]:
+        """How a result names it."""
+        return {"s3Key": self.name.uri, "versionId": self.version_id, "etag": self.etag}
 
 
 @functools.cache
@@ -91,7 +98,9 @@ def s3_client() -> S3Client:
     return boto3.client("s3", config=config)
 
 
-def find(name: ObjectName, *, most_bytes: int) -> ObjectVersion:
+def find(
+    name: ObjectName, *, most_bytes: int, version_id: str | None = None, etag: str | None = None
+) -> ObjectVersion:
     """Look an object up.
 
     Parameters
@@ -99,17 +108,35 @@ def find(name: ObjectName, *, most_bytes: int) -> ObjectVersion:
     name : ObjectName
     most_bytes : int
         The largest size accepted.
+    version_id : str, optional
+        This very version of it, whichever is the current one.
+    etag : str, optional
+        Only if this is still its ETag.
 
     Raises
     ------
     RequestError
-        404 no such object, 403 not ours to read, 413 larger than ``most_bytes``.
+        404 no such object, 403 not ours to read, 409 ``recording_changed``: it has another ETag,
+        413 larger than ``most_bytes``.
     StorageError
         S3 did not answer as it should.
     """
+    wanted: dict[str, Any] = {"Bucket": name.bucket, "Key": name.key}
+    if version_id is not None:
+        wanted["VersionId"] = version_id
+    if etag is not None:
+        wanted["IfMatch"] = etag
     with _answers():
-        head = s3_client().head_object(Bucket=name.bucket, Key=name.key)
-    found = ObjectVersion(name, int(head["ContentLength"]), head["ETag"])
+        head = s3_client().head_object(**wanted)
+    found = ObjectVersion(
+        name,
+        int(head["ContentLength"]),
+        head["ETag"],
+        head.get("VersionId", version_id),
+        version_id is not None,
+    )
+    if etag is not None and found.etag != etag:
+        raise _changed()  # where S3's like does not know If-Match
     if found.size > most_bytes:
         raise RequestError(
             f"the recording has {found.size} bytes, more than the {most_bytes} accepted",
@@ -158,8 +185,11 @@ def download(version: ObjectVersion, path: Path) -> None:
         io_chunksize=BLOCK_BYTES,
     )
     name = version.name
+    which = {"VersionId": version.version_id} if version.is_asked_by_version else {}
     with _answers(), TransferManager(s3_client(), config) as transfers:
-        transfers.download(name.bucket, name.key, str(path), subscribers=[Pinned()]).result()
+        transfers.download(
+            name.bucket, name.key, str(path), extra_args=which, subscribers=[Pinned()]
+        ).result()
     if (arrived := path.stat().st_size) != version.size:
         raise StorageError(
             f"{arrived} of {version.size} bytes arrived from S3: try again",
@@ -219,7 +249,7 @@ def _translate(error: Any) -> ContainerError:
         )  # fmt: skip
     if status == HTTPStatus.NOT_FOUND or code == "NoSuchKey":
         return RequestError(
-            "there is no such recording: upload it before the job is submitted",
+            "there is no such recording, or no longer: upload it before the job is submitted",
             code="recording_not_found", status=HTTPStatus.NOT_FOUND, field="s3Key",
         )  # fmt: skip
     if status == HTTPStatus.PRECONDITION_FAILED:
@@ -253,7 +283,8 @@ def _not_a_location(why: str) -> RequestError:
 
 def _changed() -> RequestError:
     return RequestError(
-        "the recording was replaced while it was read: submit it again once it is complete",
+        "the recording was replaced after the job was submitted: submit it again under a new "
+        "jobId once it is complete",
         code="recording_changed",
         status=HTTPStatus.CONFLICT,
         field="s3Key",

@@ -32,8 +32,9 @@ def analysis_handler(model_folder: Path) -> tuple[Handler, dict[str, Any]]:
     Returns
     -------
     handler : callable
-        Job ``{"s3_key", "default_bucket", "most_bytes", "folder", "options"}`` to
-        ``{"analysis", "recording_bytes", "download_seconds", "analysis_seconds"}``.
+        Job ``{"s3_key", "version_id", "etag", "default_bucket", "most_bytes", "folder",
+        "options"}`` to ``{"analysis", "source", "recording_bytes", "download_seconds",
+        "analysis_seconds"}``.
     about : dict
         The model's version and settings, for the log.
     """
@@ -46,13 +47,19 @@ def analysis_handler(model_folder: Path) -> tuple[Handler, dict[str, Any]]:
     def analyse(job: Message) -> dict[str, Any]:
         began = time.monotonic()
         name = ObjectName.parse(job["s3_key"], default_bucket=job["default_bucket"])
-        version = find(name, most_bytes=job["most_bytes"])
+        version = find(
+            name,
+            most_bytes=job["most_bytes"],
+            version_id=job["version_id"],
+            etag=job["etag"],
+        )
         path = Path(job["folder"]) / f"recording{PurePosixPath(name.key).suffix[:8]}"
         download(version, path)
         fetched = time.monotonic()
         analysis = analyze_recording(path, model, **job["options"])
         return {
             "analysis": analysis,
+            "source": version.source,
             "recording_bytes": version.size,
             "download_seconds": round(fetched - began, 3),
             "analysis_seconds": round(time.monotonic() - fetched, 3),
@@ -116,6 +123,11 @@ def answer(handler: Handler, job: Message) -> dict[str, Any]:
         logs.log_event("analysis ran out of memory", level=logging.ERROR, error=error)
         message = "the analysis ran out of memory"
         return {"error": {"status": 500, "code": "out_of_memory", "message": message}}
+    except OSError as error:
+        # The disk, or what the system could not give for now.
+        logs.log_event("analysis met the system", level=logging.ERROR, error=error)
+        message = f"the system failed below the analysis: {error.strerror or 'no reason given'}"
+        return {"error": {"status": 500, "code": "system_error", "message": message}}
     except Exception as error:
         # The one place where any fault of ours has to become an answer and not a lost worker.
         logs.log_event("analysis failed", level=logging.ERROR, error=error)
@@ -140,8 +152,12 @@ def main(arguments: list[str] | None = None) -> int:
         handler, about = (
             analysis_handler(chosen.model) if chosen.role == "analyze" else extraction_handler()
         )
+    except (MemoryError, OSError) as error:
+        # What the system cannot give now it may give later: another worker is started.
+        logs.log_event("worker could not load for now", level=logging.ERROR, error=error)
+        return 1
     except Exception as error:
-        # Whatever keeps a worker from loading is there again next time: say so, and end.
+        # Whatever else keeps a worker from loading is there again next time: say so, and end.
         logs.log_event("worker could not load", level=logging.ERROR, error=error)
         code = getattr(error, "code", None)
         # Ours say which file and why; what another says may hold anything.

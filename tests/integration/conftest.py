@@ -106,7 +106,18 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six recordings of three subjects, ten minutes each, with a manifest."""
     folder = tmp_path_factory.mktemp("cohort")
-    done = run_cli("synthesize", folder, "--recordings", "6", "--minutes", "10", "--seed", "7")
+    done = run_cli(
+        "synthesize",
+        folder,
+        "--kind",
+        "rich",
+        "--recordings",
+        "6",
+        "--minutes",
+        "10",
+        "--seed",
+        "7",
+    )
     assert done.returncode == 0, done.stderr
     return folder
 

@@ -93,7 +93,13 @@ class KeptStack:
         path = self.folder / "state" / "sagemaker.sqlite"
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
             rows = store.execute("SELECT document, state FROM invocations").fetchall()
-        return {json.loads(document)["InferenceId"]: state for document, state in rows}
+        return {job_of(json.loads(document)): state for document, state in rows}
+
+
+def job_of(invocation: Mapping[str, str]) -> str:
+    """Return the job that an invocation is an attempt at; its own id, for a smoke job."""
+    attributes = invocation.get("CustomAttributes", "")
+    return attributes.partition(";")[0].removeprefix("job=") or invocation["InferenceId"]
 
 
 def process(stack: Stack, part: str) -> psutil.Process:
@@ -153,7 +159,9 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptStack]:
 @pytest.fixture(scope="module")
 def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small-cohort")
-    done = run_cli("synthesize", folder, "--recordings", "4", "--minutes", "5", "--seed", "7")
+    done = run_cli(
+        "synthesize", folder, "--kind", "rich", "--recordings", "4", "--minutes", "5", "--seed", "7"
+    )
     assert done.returncode == 0, done.stderr
     return folder
 

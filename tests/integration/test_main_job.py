@@ -181,7 +181,18 @@ def test_a_v2_recording_completes_too(
     deployed: Stack, api: JobsApi, job_id: str, tmp_path: Path
 ) -> None:
     made = run_cli(
-        "synthesize", tmp_path, "--recordings", "1", "--minutes", "6", "--format", "v2", "--seed", 3
+        "synthesize",
+        tmp_path,
+        "--recordings",
+        "1",
+        "--minutes",
+        "6",
+        "--format",
+        "v2",
+        "--seed",
+        3,
+        "--kind",
+        "rich",
     )
     assert made.returncode == 0, made.stderr
     recording = next(path for path in tmp_path.iterdir() if path.suffix in {".dat", ".bin"})

@@ -198,32 +198,67 @@ def test_a_recording_is_not_uploaded_without(deployed: Stack, grant: Grant) -> N
     "CompletionFunctionRole FindResults s3:ListBucket *",
 )
 def test_a_message_is_not_recorded_without(
-    deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
+    deployed: Stack, jobs: dict[str, dict[str, Any]], job_id: str, grant: Grant
 ) -> None:
-    completed, failed = jobs["completed"], jobs["failed"]
-    place = {
-        "RequestsBucket/failures/*": failed["failureLocation"]["S"],
-        # A failure of which nothing could be written
-        "RequestsBucket": completed["failureLocation"]["S"],
-    }.get(grant.resource)
-    if place is None:
-        event = message(completed, "Completed", outputLocation=completed["outputLocation"]["S"])
-    else:
-        event = message(failed, "Failed", failureLocation=place)
+    # Of a failure S3 has to say, too, that nothing could be written about it
+    failed = grant.resource in ("RequestsBucket", "RequestsBucket/failures/*")
+    job = jobs["failed" if failed else "completed"]
+    if grant.resource == "RequestsBucket":
+        job = job | {"failureLocation": {"S": jobs["completed"]["failureLocation"]["S"]}}
+    open_row = keep_open(deployed, job, job_id, attempts=3)
+    event = message(open_row, "Failed" if failed else "Completed")
     with without(deployed, grant):
         answer, is_error = invoke(deployed, "CompletionFunctionName", event)
     assert is_error
     assert answer is not None
     assert answer["errorMessage"] == "1 of 1 messages could not be recorded"
+    assert row(deployed, job_id)["status"] == {"S": "Queued"}
     assert invoke(deployed, "CompletionFunctionName", event) == (None, False)
+    assert row(deployed, job_id)["status"] == {"S": "Failed" if failed else "Completed"}
 
 
-def message(job: dict[str, Any], status: str, **places: str) -> dict[str, Any]:
+@takes_away(
+    "CompletionFunctionRole WriteRequests s3:PutObject *",
+    "CompletionFunctionRole QueueInference *",
+)
+def test_a_job_that_failed_for_now_waits_for_the_sweeper_without(
+    deployed: Stack,
+    api: JobsApi,
+    jobs: dict[str, dict[str, Any]],
+    job_id: str,
+    grant: Grant,
+) -> None:
+    place = f"failures/{job_id}-error.out"
+    bucket = deployed.outputs["RequestsBucketName"]
+    body = json.dumps({"error": {"code": "worker_lost", "message": "The worker was killed."}})
+    deployed.client("s3").put_object(Bucket=bucket, Key=place, Body=body)
+    job = jobs["completed"] | {"failureLocation": {"S": f"s3://{bucket}/{place}"}}
+    event = message(keep_open(deployed, job, job_id, attempts=1), "Failed")
+    with without(deployed, grant):
+        assert invoke(deployed, "CompletionFunctionName", event)[1]
+        found = row(deployed, job_id)
+    assert (found["status"], found["attempts"]) == ({"S": "Queued"}, {"N": "2"})
+    assert "outputLocation" not in found
+    make_open(deployed, found, job_id)
+    invoke(deployed, "SweeperFunctionName", {})
+    assert api.wait(job_id)["status"] == "Completed"
+
+
+def keep_open(stack: Stack, job: dict[str, Any], job_id: str, *, attempts: int) -> dict[str, Any]:
+    """Write the row of an open job like another one, and return it."""
+    in_time = int(time.time()) + 3600  # the schedule's sweeps leave it alone
+    make_open(stack, job | {"attempts": {"N": str(attempts)}}, job_id, check_at=in_time)
+    return row(stack, job_id)
+
+
+def message(job: dict[str, Any], status: str) -> dict[str, Any]:
+    name = "outputLocation" if status == "Completed" else "failureLocation"
     text = json.dumps(
         {
             "invocationStatus": status,
-            "inferenceId": job["jobId"]["S"],
-            "responseParameters": {"contentType": "application/json", **places},
+            "inferenceId": job["submissionId"]["S"],
+            "requestParameters": {"customAttributes": f"job={job['jobId']['S']};attempt=1"},
+            "responseParameters": {"contentType": "application/json", name: job[name]["S"]},
         }
     )
     return {"Records": [{"EventSource": "aws:sns", "Sns": {"Message": text}}]}
@@ -256,18 +291,28 @@ def test_an_overdue_job_stays_overdue_without(
     was_queued = grant.sid not in ("WriteRequests", "QueueInference")
     job = jobs["failed" if failed else "completed"]
     with without(deployed, grant):  # from before it is overdue: the schedule's runs see it, too
-        make_overdue(deployed, job, job_id, queued=was_queued)
+        make_open(deployed, job, job_id, queued=was_queued)
         report, _ = invoke(deployed, "SweeperFunctionName", {})
         found = row(deployed, job_id)
     assert report is not None
     assert (report["failed"], found["status"]) == (1, {"S": "Queued"})
-    make_overdue(deployed, job, job_id, queued=was_queued)
+    make_open(deployed, job, job_id, queued=was_queued)
     invoke(deployed, "SweeperFunctionName", {})
     assert api.wait(job_id)["status"] == ("Failed" if failed else "Completed")
 
 
-def make_overdue(stack: Stack, job: dict[str, Any], job_id: str, *, queued: bool) -> None:
-    """Write the row of a job of which no message came, or that was not queued."""
+def make_open(
+    stack: Stack,
+    job: dict[str, Any],
+    job_id: str,
+    *,
+    queued: bool = True,
+    check_at: int | None = None,
+) -> None:
+    """Write the row of a job of which no message came, or that was not queued.
+
+    It is due for the sweeper, unless ``check_at`` says when (s since the epoch).
+    """
     gone = {"completedAt", "processingSeconds", "outputType", "resultBytes"}
     gone |= {"errorCode", "errorMessage", "errorField"}
     gone |= set() if queued else {"outputLocation", "failureLocation"}
@@ -276,9 +321,47 @@ def make_overdue(stack: Stack, job: dict[str, Any], job_id: str, *, queued: bool
         "listingKey": {"S": f"{job['createdAt']['S']}#{job_id}"},
         "status": {"S": "Queued"},
         "openShard": {"S": "open"},
-        "checkAt": {"N": str(int(time.time()) - 1)},
+        "checkAt": {"N": str(check_at or int(time.time()) - 1)},
     }
+    if "outputLocation" in item and job["jobId"]["S"] != job_id:
+        item["outputLocation"] = {"S": result_like(stack, job, job_id)}
     stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)
+
+
+def result_like(stack: Stack, job: dict[str, Any], job_id: str) -> str:
+    """Write the result of another job as that of this one, if it has any; return its place."""
+    s3, bucket = stack.client("s3"), stack.outputs["RequestsBucketName"]
+    place = f"s3://{bucket}/results/{job_id}.out"
+    if job["status"] == {"S": "Completed"}:
+        key = job["outputLocation"]["S"].removeprefix(f"s3://{bucket}/")
+        response = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+        body = json.dumps(response | {"jobId": job_id})
+        s3.put_object(Bucket=bucket, Key=f"results/{job_id}.out", Body=body)
+    return place
+
+
+@takes_away("SweeperFunctionRole LookAtBacklog *")
+def test_a_job_that_sagemaker_has_lost_is_not_missed_without(
+    deployed: Stack, jobs: dict[str, dict[str, Any]], job_id: str, grant: Grant
+) -> None:
+    long_ago = {"submissionAt": {"N": str(int(time.time()) - 7200)}}
+    lost = jobs["failed"] | long_ago | {"failureLocation": {"S": absent(deployed, job_id)}}
+    with without(deployed, grant):
+        make_open(deployed, lost, job_id)
+        report, _ = invoke(deployed, "SweeperFunctionName", {})
+    assert report is not None
+    assert (report["failed"], row(deployed, job_id)["status"]) == (1, {"S": "Queued"})
+    make_open(deployed, lost, job_id)
+    report, _ = invoke(deployed, "SweeperFunctionName", {})
+    assert report is not None
+    assert report["failed"] == 0
+    deployed.client("dynamodb").delete_item(
+        TableName=deployed.outputs["JobsTableName"], Key={"jobId": {"S": job_id}}
+    )
+
+
+def absent(stack: Stack, name: str) -> str:
+    return f"s3://{stack.outputs['RequestsBucketName']}/failures/{name}-absent.out"
 
 
 @takes_away(
@@ -369,14 +452,23 @@ def infer(deployed: Stack) -> Callable[..., str]:
     return work
 
 
-@takes_away("HostingRole ReadR* s3:GetObject RecordingsBucket/[*]")
-def test_a_recording_is_not_analysed_without(
+@takes_away("HostingRole ReadVersions* s3:GetObjectVersion RecordingsBucket/[*]")
+def test_a_submitted_version_is_not_analysed_without(
     deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
 ) -> None:
     with without(deployed, grant):
         api.submit({"jobId": job_id, "s3Key": key})
         job = api.wait(job_id)
     assert (job["status"], job["error"]["code"]) == ("Failed", "recording_forbidden")
+
+
+@takes_away("HostingRole ReadR* s3:GetObject RecordingsBucket/[*]")
+def test_a_recording_of_which_no_version_is_named_is_not_analysed_without(
+    deployed: Stack, infer: Callable[..., str], key: str, grant: Grant
+) -> None:
+    with without(deployed, grant):
+        assert "recording_forbidden" in infer(key)
+    assert '"result"' in infer(key)
 
 
 @takes_away("HostingRole ReadR* s3:GetObject ModelsBucket/[*]")
@@ -473,10 +565,11 @@ def test_an_outcome_is_not_told_and_left_to_the_sweeper_without(
     log = Tail(deployed, "sagemaker")
     with without(deployed, grant):
         api.submit({"jobId": job_id, "s3Key": bad_key if fails else key})
-        log.wait_for(f"Notification of {job_id}", grant.action)
+        found = row(deployed, job_id)
+        log.wait_for(f"Notification of {found['submissionId']['S']}", grant.action)
     found = row(deployed, job_id)
     assert found["status"] == {"S": "Queued"}
-    make_overdue(deployed, found, job_id, queued=True)
+    make_open(deployed, found, job_id, queued=True)
     invoke(deployed, "SweeperFunctionName", {})
     assert api.status(job_id)["status"] == ("Failed" if fails else "Completed")
 

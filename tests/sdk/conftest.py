@@ -106,7 +106,8 @@ def work(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a recording, after a training whose model waits for approval."""
     folder = tmp_path_factory.mktemp("work")
     call(
-        BIN / "femo", "synthesize", folder, "--recordings", "4", "--minutes", "5", "--seed", "7"
+        BIN / "femo", "synthesize", folder, "--kind", "rich", "--recordings", "4", "--minutes", "5",
+        "--seed", "7",
     )  # fmt: skip
     call(
         ROOT / "run_pipeline.sh", "-l", "--state-file", state / "stack.json",

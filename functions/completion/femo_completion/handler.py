@@ -50,15 +50,15 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> None:
 
 def _record(text: str) -> None:
     notification = Notification.parse(text)
-    settlement = record(notification, job_table(), requests_bucket=configuration().requests_bucket)
-    if settlement is Settlement.SETTLED:
-        count(f"Jobs{notification.status}")
-    elif settlement is Settlement.UNKNOWN_JOB:
+    settlement = record(notification, job_table(), configuration())
+    if settlement is Settlement.UNKNOWN_JOB:
         if notification.job_id.startswith(SMOKE_PREFIX):
             return
         # The row is written before inference is asked for: this job is not ours, or has been
         # deleted since. Nothing would be gained by trying again.
         count("MessagesOfUnknownJobs")
+    elif settlement is Settlement.OTHER_ATTEMPT:
+        count("MessagesOfOtherAttempts")
     logger.info(
         "message recorded",
         job_id=notification.job_id,

@@ -23,6 +23,7 @@ class Notification:
     """What we use of a message."""
 
     job_id: str
+    inference_id: str  # of the attempt that ended
     status: InvocationStatus
     output_location: str | None
     failure_location: str | None
@@ -44,8 +45,8 @@ class Notification:
             raise NotificationError("the message is not JSON") from error
         if not isinstance(message, dict):
             raise NotificationError("the message is not a JSON object")
-        job_id = message.get("inferenceId")
-        if not isinstance(job_id, str) or not job_id:
+        inference_id = _text(message, "inferenceId")
+        if inference_id is None:
             raise NotificationError("the message has no inferenceId")
         try:
             status = InvocationStatus(str(message.get("invocationStatus")))
@@ -54,11 +55,24 @@ class Notification:
         parameters = message.get("responseParameters")
         places = parameters if isinstance(parameters, dict) else {}
         return cls(
-            job_id=job_id,
+            job_id=_job_id(message) or inference_id,
+            inference_id=inference_id,
             status=status,
             output_location=_text(places, "outputLocation"),
             failure_location=_text(places, "failureLocation"),
         )
+
+
+def _job_id(message: dict[str, Any]) -> str | None:
+    """Return the job that the attributes name which SageMaker echoes.
+
+    None for an inference without them: of the deployment machine, or of a job that an earlier
+    version has queued under the job's own id.
+    """
+    parameters = message.get("requestParameters")
+    attributes = _text(parameters, "customAttributes") if isinstance(parameters, dict) else None
+    pairs = (pair.partition("=") for pair in (attributes or "").split(";"))
+    return {name: value for name, _, value in pairs}.get("job") or None
 
 
 def _text(values: dict[str, Any], name: str) -> str | None:

@@ -26,6 +26,8 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     )
     count("JobsSettledBySweeper", done.settled)
     count("JobsQueuedBySweeper", done.resubmitted)
+    count("RowsUnreadable", done.unreadable)
+    count("JobsNotSwept", done.failed)
     report = asdict(done)
     logger.info("swept", **{name: value for name, value in report.items() if name != "is_complete"})
     return report

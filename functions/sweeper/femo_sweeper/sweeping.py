@@ -6,19 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from femo_jobs import outcomes
+from femo_jobs.attempts import conclude, queue
 from femo_jobs.configuration import Configuration
-from femo_jobs.errors import (
-    EndpointBusyError,
-    EndpointUnavailableError,
-    JobsError,
-    SubmissionUncertainError,
-)
+from femo_jobs.errors import ForeignResultError, LocationError, UnreadableRowError
 from femo_jobs.jobs import (
     CHECK_SECONDS,
     LONGEST_CHECK_SECONDS,
+    UNREADABLE_SHARD,
     Job,
     JobStatus,
     JobTable,
@@ -27,7 +22,9 @@ from femo_jobs.jobs import (
     timestamp,
 )
 from femo_jobs.observability import logger
-from femo_jobs.submission import submit
+from femo_sweeper.backlog import Backlog
+
+UNREADABLE_CHECK_SECONDS = 3600
 
 
 @dataclass
@@ -38,6 +35,8 @@ class Sweep:
     settled: int = 0
     resubmitted: int = 0
     postponed: int = 0
+    repeated: int = 0  # tried again after a fault that passes
+    unreadable: int = 0  # rows that this version of the code cannot read
     failed: int = 0
     is_complete: bool = True  # False where the time was up before the jobs were
 
@@ -51,58 +50,91 @@ def sweep(table: JobTable, settings: Configuration, *, has_time: Callable[[], bo
         Asked before each job: whether there is time for one more. What is left waits for the
         next run.
     """
+    now = int(time.time())
     done = Sweep()
-    for job_id in table.overdue(int(time.time())):
-        if not has_time():
-            done.is_complete = False
-            break
-        done.looked_at += 1
-        try:
-            _see_to(job_id, table, settings, done)
-        except (BotoCoreError, ClientError, JobsError) as error:
-            # One job's trouble is not the others'. It stays due, and the next run tries again.
-            done.failed += 1
-            logger.exception("job not swept", job_id=job_id, error_type=type(error).__name__)
+    sweeper = _Sweeper(table, settings, Backlog(settings.endpoint_name, now), done)
+    for look, job_ids in (
+        (sweeper.look_at_unreadable, table.overdue(now, shard=UNREADABLE_SHARD)),
+        (sweeper.look_at, table.overdue(now)),
+    ):
+        for job_id in job_ids:
+            if not has_time():
+                done.is_complete = False
+                break
+            done.looked_at += 1
+            try:
+                look(job_id)
+            except Exception as error:
+                # One job's trouble is not the others'. It stays due, and the next run tries again.
+                done.failed += 1
+                logger.exception("job not swept", job_id=job_id, error_type=type(error).__name__)
+    done.failed += sweeper.backlog.is_unavailable
     return done
 
 
-def _see_to(job_id: str, table: JobTable, settings: Configuration, done: Sweep) -> None:
-    job = table.get(job_id)
-    if job is None or job.status is not JobStatus.QUEUED:
-        return  # the index lags behind the table
-    now = int(time.time())
-    outcome = outcomes.from_s3(job, requests_bucket=settings.requests_bucket)
-    if outcome is None and now >= job.deadline:
-        error = outcomes.EXPIRED if job.is_queued_for_inference else outcomes.NOT_QUEUED
-        outcome = Outcome(JobStatus.EXPIRED, timestamp(), error=error)
-    if outcome is not None:
-        if table.settle(job_id, outcome) is Settlement.SETTLED:
-            done.settled += 1
-        return
-    if job.is_queued_for_inference or not _queued(job, table, settings):
-        table.postpone(job, _next_look(job, now))
-        done.postponed += 1
-    else:
-        done.resubmitted += 1
+@dataclass
+class _Sweeper:
+    """One run: the jobs that it looks at, one by one."""
 
+    table: JobTable
+    settings: Configuration
+    backlog: Backlog
+    done: Sweep
 
-def _queued(job: Job, table: JobTable, settings: Configuration) -> bool:
-    """Queue a job that an attempt has left behind; False where that is not possible now."""
-    claimed = table.take_over(job)
-    if claimed is None:
-        return False
-    try:
-        submission = submit(claimed, settings)
-    except (EndpointUnavailableError, EndpointBusyError, SubmissionUncertainError) as error:
-        logger.info("job not queued", job_id=job.job_id, error_type=type(error).__name__)
-        return False
-    table.record_submission(
-        claimed,
-        output_location=submission.output_location,
-        failure_location=submission.failure_location,
-        settings=settings,
-    )
-    return True
+    def look_at(self, job_id: str) -> None:
+        try:
+            job = self.table.get(job_id)
+        except UnreadableRowError as error:
+            self._set_aside(error)
+            return
+        if job is None or job.status is not JobStatus.QUEUED:
+            return  # the index lags behind the table
+        now = int(time.time())
+        outcome = self._outcome(job, now)
+        if outcome is not None:
+            settlement = conclude(job, outcome, self.table, self.settings)
+            self.done.settled += settlement is Settlement.SETTLED
+            self.done.repeated += settlement is Settlement.REPEATED
+        elif job.output_location is None and self._queue(job):
+            self.done.resubmitted += 1
+        else:
+            self.table.postpone(job, _next_look(job, now))
+            self.done.postponed += 1
+
+    def look_at_unreadable(self, job_id: str) -> None:
+        """Look at a row that was set aside: this may be another version of the code."""
+        try:
+            self.table.get(job_id)
+        except UnreadableRowError as error:
+            self._set_aside(error)
+        else:
+            self.table.take_back(job_id, int(time.time()))
+
+    def _set_aside(self, error: UnreadableRowError) -> None:
+        self.table.set_aside(error.job_id, int(time.time()) + UNREADABLE_CHECK_SECONDS)
+        self.done.unreadable += 1
+        logger.error("row cannot be read", job_id=error.job_id, why=error.why)
+
+    def _outcome(self, job: Job, now: int) -> Outcome | None:
+        """Return how a job or its attempt has ended, or None where it goes on."""
+        try:
+            outcome = outcomes.from_s3(job, requests_bucket=self.settings.requests_bucket)
+        except (LocationError, ForeignResultError) as error:
+            logger.exception("outcome not ours", job_id=job.job_id, error_type=type(error).__name__)
+            return Outcome(JobStatus.FAILED, timestamp(), error=outcomes.OUTCOME_MISPLACED)
+        if outcome is not None:
+            return outcome
+        if now >= job.deadline:
+            late = outcomes.EXPIRED if job.output_location else outcomes.NOT_QUEUED
+            return Outcome(JobStatus.EXPIRED, timestamp(), error=late)
+        if job.output_location is not None and self.backlog.has_lost(job.submission_at):
+            return Outcome(JobStatus.FAILED, timestamp(), error=outcomes.LOST)
+        return None
+
+    def _queue(self, job: Job) -> bool:
+        """Queue a job that an attempt has left behind; False where that is not possible now."""
+        claimed = self.table.take_over(job)
+        return claimed is not None and queue(claimed, self.table, self.settings)
 
 
 def _next_look(job: Job, now: int) -> int:

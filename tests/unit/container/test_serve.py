@@ -17,12 +17,13 @@ import pytest
 
 from .harness import PATIENCE, Bucket, Pipe, Server, StartServer, run
 
-SEED_FIELDS = {
+FIELDS = {
     "jobId",
     "status",
     "processing_time_seconds",
     "output_type",
     "result",
+    "source",
     "completedTimeStamp",
 }
 
@@ -51,13 +52,13 @@ def wait_for_heal(server: Server) -> None:
     assert server.ping().status_code == 200
 
 
-def test_a_job_gets_the_seeds_response_with_its_length(server: Server, recordings: Bucket) -> None:
+def test_a_job_gets_the_whole_response_with_its_length(server: Server, recordings: Bucket) -> None:
     uri = recordings.put("night/one.dat", b"x" * 5000)
     response = server.invoke(uri, job="job-7", requestTime="2025-06-04T14:30:00.000Z")
     assert response.status_code == 200
     assert int(response.headers["content-length"]) == len(response.content)
     body = response.json()
-    assert body.keys() == SEED_FIELDS
+    assert body.keys() == FIELDS
     assert (body["jobId"], body["status"], body["output_type"]) == ("job-7", "Completed", "events")
     assert body["result"]["size"] == 5000
     assert body["completedTimeStamp"].endswith("Z")
@@ -108,6 +109,8 @@ def test_a_large_recording_arrives_whole_in_ranges(server: Server, recordings: B
         ({"jobId": "a", "s3Key": "k", "removeHiccups": "yes"}, 422, "invalid_field",
          "removeHiccups"),
         ({"jobId": "a", "s3Key": "k", "requestTime": "noon"}, 422, "invalid_field", "requestTime"),
+        ({"jobId": "a", "s3Key": "k", "versionId": ""}, 422, "invalid_field", "versionId"),
+        ({"jobId": "a", "s3Key": "k", "etag": 7}, 422, "invalid_field", "etag"),
         ({"jobId": "a", "s3Key": "k", "priority": 1}, 422, "unknown_field", "priority"),
         ({"jobId": "a", "s3Key": "no/such.dat"}, 404, "recording_not_found", "s3Key"),
         ({"jobId": "a", "s3Key": "s3://no-such-bucket/a"}, 404, "recording_not_found", "s3Key"),
@@ -284,6 +287,108 @@ def test_a_worker_killed_in_a_job_fails_that_job_alone(
         assert (response.status_code, error_of(response)["code"]) == (500, "worker_lost")
         wait_for_heal(server)
         assert server.invoke(quick).status_code == 200
+
+
+def test_a_killed_worker_costs_no_waiting_job_its_turn(
+    start_server: StartServer, recordings: Bucket, tmp_path: Path
+) -> None:
+    pipes = [Pipe(tmp_path / name) for name in ("a", "b")]
+    at_work = [recordings.put(f"at-work-{p.path.name}.dat", p.order()) for p in pipes]
+    waiting = recordings.put("waiting.dat", {})
+    with start_server(MODEL_SERVER_WORKERS="2") as server, ThreadPoolExecutor(38) as senders:
+        held = [server.invoke_in_background(uri) for uri in at_work]
+        for pipe in pipes:
+            pipe.wait_until_running()
+        answers = [senders.submit(server.invoke, waiting, job=f"job-{n}") for n in range(38)]
+        while sum(line["event"] == "job started" for line in server.log) < 40:
+            server.wait_for("job started")
+        for worker in server.workers():
+            os.kill(worker, signal.SIGKILL)
+        assert [answer.result(PATIENCE).status_code for answer in answers] == [200] * 38
+        assert [error_of(answer())["code"] for answer in held] == ["worker_lost"] * 2
+
+
+def test_a_job_that_comes_while_the_worker_is_replaced_waits_for_it(
+    start_server: StartServer, recordings: Bucket
+) -> None:
+    uri = recordings.put("replaced.dat", {})
+    with start_server() as server:
+        os.kill(server.workers()[0], signal.SIGKILL)
+        server.wait_for("worker ended")
+        assert server.invoke(uri).status_code == 200
+
+
+def test_what_the_system_cannot_give_for_now_does_not_end_a_worker_for_good(
+    start_server: StartServer, recordings: Bucket, tmp_path: Path
+) -> None:
+    (tmp_path / "out of memory once").touch()
+    uri = recordings.put("memory.dat", {})
+    with start_server(wait=False, model=tmp_path) as server:
+        server.wait_for("listening", "worker failed to start")
+        assert server.invoke(uri).status_code == 200
+
+
+def test_a_full_disk_is_no_fault_of_the_recording(server: Server, recordings: Bucket) -> None:
+    response = server.invoke(recordings.put("full.dat", {"do": "full disk"}))
+    assert (response.status_code, error_of(response)["code"]) == (500, "system_error")
+    assert "secret" not in response.text
+
+
+def test_the_version_that_was_submitted_is_analysed_whatever_has_replaced_it(
+    server: Server, bucket: Bucket
+) -> None:
+    bucket.client.put_bucket_versioning(
+        Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    uri = bucket.put("night.dat", b"x" * 5000)
+    submitted = bucket.client.head_object(Bucket=bucket.name, Key="night.dat")
+    bucket.put("night.dat", b"y" * 7000)
+    named = {"versionId": submitted["VersionId"], "etag": submitted["ETag"]}
+    response = server.invoke(uri, **named).json()
+    assert response["result"]["size"] == 5000
+    assert response["source"] == {"s3Key": uri, **named}
+
+
+def test_a_recording_that_was_replaced_is_refused_where_its_bucket_keeps_no_versions(
+    server: Server, bucket: Bucket
+) -> None:
+    uri = bucket.put("night.dat", b"x" * 5000)
+    etag = bucket.client.head_object(Bucket=bucket.name, Key="night.dat")["ETag"]
+    assert server.invoke(uri, etag=etag).json()["source"] == {
+        "s3Key": uri,
+        "versionId": None,
+        "etag": etag,
+    }
+    bucket.put("night.dat", b"y" * 5000)
+    response = server.invoke(uri, etag=etag)
+    assert (response.status_code, error_of(response)["code"]) == (409, "recording_changed")
+
+
+def test_a_version_that_is_gone_is_not_replaced_by_the_current_one(
+    server: Server, bucket: Bucket
+) -> None:
+    bucket.client.put_bucket_versioning(
+        Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    uri = bucket.put("night.dat", b"x" * 5000)
+    version = bucket.client.head_object(Bucket=bucket.name, Key="night.dat")["VersionId"]
+    bucket.put("night.dat", b"y" * 5000)
+    bucket.client.delete_object(Bucket=bucket.name, Key="night.dat", VersionId=version)
+    response = server.invoke(uri, versionId=version)
+    assert (response.status_code, error_of(response)["code"]) == (404, "recording_not_found")
+
+
+def test_time_spent_in_waiting_for_a_worker_is_not_held_against_the_recording() -> None:
+    from femo_container.app import _JobClock
+
+    clock = _JobClock(3600)
+    assert clock.seconds == 3590, "SageMaker must not give the job up first"
+    assert clock.reason == "loading"
+    clock.begin_analysis()
+    assert clock.reason == "timeout"
+    late = _JobClock(1e-9)
+    late.begin_analysis()
+    assert late.reason == "loading"
 
 
 def test_a_worker_killed_while_idle_is_noticed_by_ping_and_replaced(

@@ -68,6 +68,23 @@ def test_a_recording_replaced_between_look_and_download_is_not_mixed(
     assert (error.status, error.code) == (409, "recording_changed")
 
 
+@pytest.mark.parametrize("size", [100, 40 * 1024**2])
+def test_a_version_arrives_whole_though_it_was_replaced_before_and_during_the_download(
+    bucket: Bucket, tmp_path: Path, size: int
+) -> None:
+    bucket.client.put_bucket_versioning(
+        Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"}
+    )
+    bucket.put("a.dat", b"x" * size)
+    head = bucket.client.head_object(Bucket=bucket.name, Key="a.dat")
+    bucket.put("a.dat", b"y" * (size + 1))
+    name = storage.ObjectName(bucket.name, "a.dat")
+    version = storage.find(name, most_bytes=2**30, version_id=head["VersionId"], etag=head["ETag"])
+    bucket.put("a.dat", b"z" * size)
+    storage.download(version, tmp_path / "a")
+    assert (tmp_path / "a").read_bytes() == b"x" * size
+
+
 def test_a_recording_that_does_not_fit_on_the_disk_is_our_fault_and_not_begun(
     bucket: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

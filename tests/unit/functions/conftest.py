@@ -43,10 +43,10 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "testing",
 }
 
-PACKAGES = {"femo_jobs", "femo_api", "femo_completion", "femo_sweeper"}
+PACKAGES = {"femo_jobs", "femo_api", "femo_completion", "femo_sweeper", "femo_in_flight"}
 
 # As Lambda lays them out: each function's package, and the layer that they share.
-for _folder in ("shared/python", "api", "completion", "sweeper"):
+for _folder in ("shared/python", "api", "completion", "sweeper", "in_flight"):
     sys.path.insert(0, str(ROOT / "functions" / _folder))
 # Powertools reads its settings when it is imported.
 _POWERTOOLS = {name: value for name, value in ENVIRONMENT.items() if name.startswith("POWERTOOLS")}
@@ -153,21 +153,23 @@ def sagemaker() -> Iterator[Stubber]:
 
 
 @pytest.fixture
-def queued(sagemaker: Stubber) -> Callable[[str], None]:
-    """Announce that SageMaker will queue a job."""
+def queued(sagemaker: Stubber) -> Callable[..., None]:
+    """Announce that SageMaker will queue a job, and where the outcome of that attempt will be."""
 
-    def announce(job_id: str) -> None:
+    def announce(job_id: str, *, attempt: int = 1, place: str | None = None) -> None:
+        place = place or job_id
         sagemaker.add_response(
             "invoke_endpoint_async",
             {
                 "InferenceId": job_id,
-                "OutputLocation": output_uri(job_id),
-                "FailureLocation": failure_uri(job_id),
+                "OutputLocation": output_uri(place),
+                "FailureLocation": failure_uri(place),
             },
             {
                 "EndpointName": ENDPOINT,
                 "InputLocation": f"s3://{REQUESTS}/requests/{job_id}.json",
-                "InferenceId": job_id,
+                "InferenceId": ANY,
+                "CustomAttributes": f"job={job_id};attempt={attempt}",
                 "ContentType": "application/json",
                 "Accept": "application/json",
                 "RequestTTLSeconds": 21600,
@@ -193,6 +195,7 @@ def refuse(sagemaker: Stubber) -> Callable[..., None]:
                     "EndpointName",
                     "InputLocation",
                     "InferenceId",
+                    "CustomAttributes",
                     "ContentType",
                     "Accept",
                     "RequestTTLSeconds",

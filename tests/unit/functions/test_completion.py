@@ -5,37 +5,42 @@ from __future__ import annotations
 import copy
 import io
 import json
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.stub import Stubber
 
 from femo_completion.handler import UnrecordedMessagesError, handler
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import Job, JobRequest, JobStatus, JobTable, new_job
+from femo_jobs.submission import custom_attributes
 
 from .conftest import (
     RECORDINGS,
     REQUESTS,
     LambdaContext,
     event,
-    failure_uri,
     output_uri,
     put,
     result_of,
 )
 
 JOB = "unique-job-id"  # of the sample events
+ATTEMPT = "5d2f9c0e7b8a4c3d9e1f2a3b4c5d6e7f"  # likewise
 SAMPLE_OUTPUT = f"s3://{REQUESTS}/results/0f0f0f0f.out"
 SAMPLE_FAILURE = f"s3://{REQUESTS}/failures/0f0f0f0f-error.out"
 
 
 @pytest.fixture
 def queued_job(table: JobTable) -> Callable[..., Job]:
-    def add(job_id: str = JOB) -> Job:
+    def add(job_id: str = JOB, **changes: Any) -> Job:
         request = JobRequest(None, f"s3://{RECORDINGS}/a.dat", False, False, True)
         job = new_job(job_id, request, settings=configuration())
+        job = replace(job, **({"submission_id": ATTEMPT} | changes))
         table.add(job)
         return job
 
@@ -57,6 +62,11 @@ def messages(*changes: dict[str, Any] | str, sample: str = "completion_succeeded
             altered["Sns"]["Message"] = json.dumps(message)
         records.append(altered)
     return {"Records": records}
+
+
+def of(job_id: str) -> dict[str, Any]:
+    """The part of a message that says which job it is about."""
+    return {"requestParameters": {"customAttributes": f"job={job_id};attempt=1"}}
 
 
 def deliver(document: dict[str, Any]) -> None:
@@ -142,7 +152,7 @@ def test_the_containers_reason_is_found_inside_a_sentence_of_sagemakers(
 def test_a_failure_without_our_words_gets_plain_ones(
     table: JobTable, queued_job: Callable[..., Job], body: bytes | None
 ) -> None:
-    queued_job()
+    queued_job(attempts=3)
     if body is not None:
         put(SAMPLE_FAILURE, body)
     deliver(event("completion_failed"))
@@ -156,7 +166,7 @@ def test_a_failure_without_our_words_gets_plain_ones(
 def test_a_failure_that_names_no_place_fails_the_job(
     table: JobTable, queued_job: Callable[..., Job]
 ) -> None:
-    queued_job()
+    queued_job(attempts=3)
     deliver(messages({"responseParameters": None}, sample="completion_failed"))
     assert the(table).status is JobStatus.FAILED
 
@@ -217,7 +227,7 @@ def test_a_message_of_a_job_that_is_not_ours_makes_no_row(
 
 def test_a_smoke_job_is_passed_over_in_silence(table: JobTable, logged: io.StringIO) -> None:
     put(SAMPLE_OUTPUT, result_of("smoke-1"))
-    deliver(messages({"inferenceId": "smoke-0123456789abcdef-0-0"}))
+    deliver(messages({"inferenceId": "smoke-0123456789abcdef-0-0", "requestParameters": {}}))
     assert not logged.getvalue()
 
 
@@ -226,7 +236,7 @@ def test_a_job_of_a_caller_may_be_called_smoke(
 ) -> None:
     queued_job("smoke-1")
     put(SAMPLE_OUTPUT, result_of("smoke-1"))
-    deliver(messages({"inferenceId": "smoke-1"}))
+    deliver(messages(of("smoke-1")))
     assert the(table, "smoke-1").status is JobStatus.COMPLETED
 
 
@@ -248,6 +258,7 @@ def test_a_job_of_a_caller_may_be_called_smoke(
         {"responseParameters": {"outputLocation": "s3://elsewhere/results/a.out"}},
         {"responseParameters": {"outputLocation": f"s3://{REQUESTS}/requests/a.json"}},
         {"responseParameters": {"outputLocation": "results/a.out"}},
+        {"requestParameters": {}, "inferenceId": None},
     ],
 )
 def test_a_malformed_message_is_raised_so_that_it_is_kept(
@@ -272,10 +283,10 @@ def test_a_success_whose_result_is_not_there_is_tried_again(
 
 
 @pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"no": "result"}'])
-def test_a_success_with_an_unreadable_result_fails_the_job(
+def test_a_success_with_an_unreadable_result_fails_the_job_in_the_end(
     table: JobTable, queued_job: Callable[..., Job], body: bytes
 ) -> None:
-    queued_job()
+    queued_job(attempts=3)
     put(SAMPLE_OUTPUT, body)
     deliver(event("completion_succeeded"))
     job = the(table)
@@ -319,7 +330,7 @@ def test_one_bad_message_does_not_keep_the_others_from_being_recorded(
         queued_job(job_id)
         put(output_uri(job_id), result_of(job_id))
     good = [
-        {"inferenceId": job_id, "responseParameters": {"outputLocation": output_uri(job_id)}}
+        of(job_id) | {"responseParameters": {"outputLocation": output_uri(job_id)}}
         for job_id in ("a", "b")
     ]
     with pytest.raises(UnrecordedMessagesError, match="1 of 3"):
@@ -338,17 +349,196 @@ def test_a_failing_table_is_raised_so_that_the_message_comes_again(
         deliver(event("completion_succeeded"))
 
 
-def test_the_result_of_another_attempt_counts(
+# Attempts
+
+
+def test_a_late_message_of_an_older_attempt_settles_nothing(
+    table: JobTable, queued_job: Callable[..., Job], logged: io.StringIO
+) -> None:
+    queued_job(submission_id="a-newer-attempt", attempts=2)
+    put(SAMPLE_OUTPUT, result_of(JOB))
+    put(SAMPLE_FAILURE, {"error": {"code": "not_a_recording", "message": "No header."}})
+    for sample in ("completion_succeeded", "completion_failed", "completion_expired"):
+        deliver(event(sample))
+    assert the(table).status is JobStatus.QUEUED
+    assert "another attempt" in logged.getvalue()
+
+
+def test_a_job_that_an_earlier_version_has_queued_is_settled_by_its_message(
     table: JobTable, queued_job: Callable[..., Job]
 ) -> None:
-    """A job may have been queued twice; the first message wins, wherever its result lies."""
     job = queued_job()
-    table.record_submission(
-        job,
-        output_location=output_uri("first-attempt"),
-        failure_location=failure_uri("first-attempt"),
-        settings=configuration(),
-    )
+    item = job.to_item()
+    del item["attempts"]
+    clients.dynamodb().put_item(TableName="femo-jobs", Item=item)
     put(SAMPLE_OUTPUT, result_of(JOB))
+    deliver(messages({"inferenceId": JOB, "requestParameters": {"accept": "*/*"}}))
+    assert the(table).status is JobStatus.COMPLETED
+
+
+def test_a_message_that_names_the_job_alone_does_not_settle_an_attempt(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    queued_job()
+    put(SAMPLE_OUTPUT, result_of(JOB))
+    deliver(messages({"inferenceId": JOB, "requestParameters": {}}))
+    assert the(table).status is JobStatus.QUEUED
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["place in the row", "row not yet written"])
+def test_a_success_that_names_another_jobs_result_is_refused(
+    table: JobTable, queued_job: Callable[..., Job], known: bool
+) -> None:
+    queued_job(output_location=output_uri("mine") if known else None)
+    put(output_uri("mine"), result_of(JOB))
+    put(SAMPLE_OUTPUT, result_of("another-job"))
+    with pytest.raises(UnrecordedMessagesError):
+        deliver(event("completion_succeeded"))
+    assert the(table).status is JobStatus.QUEUED
+
+
+def test_a_result_of_another_content_than_the_submitted_one_is_not_the_jobs(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    queued_job(recording_etag='"submitted"')
+    source = {"s3Key": f"s3://{RECORDINGS}/a.dat", "versionId": None, "etag": '"replaced"'}
+    put(SAMPLE_OUTPUT, result_of(JOB, source=source))
     deliver(event("completion_succeeded"))
-    assert the(table).output_location == SAMPLE_OUTPUT
+    job = the(table)
+    assert job.status is JobStatus.FAILED
+    assert job.error
+    assert job.error.code == "recording_changed"
+
+
+def test_the_reason_of_a_failure_is_found_where_the_row_has_it_and_not_the_message(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    queued_job(failure_location=SAMPLE_FAILURE)
+    put(SAMPLE_FAILURE, {"error": {"code": "not_a_recording", "message": "No header."}})
+    deliver(messages({"responseParameters": None}, sample="completion_failed"))
+    error = the(table).error
+    assert error
+    assert error.code == "not_a_recording"
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["loading", "shutting_down", "worker_lost", "storage_unavailable", "insufficient_storage"],
+)
+def test_a_failure_that_will_pass_is_no_outcome_and_the_job_is_queued_again(
+    table: JobTable, queued_job: Callable[..., Job], queued: Callable[..., None], code: str
+) -> None:
+    before = queued_job(failure_location=SAMPLE_FAILURE, output_location=SAMPLE_OUTPUT)
+    put(SAMPLE_FAILURE, {"error": {"code": code, "message": "For now."}})
+    queued(JOB, attempt=2, place="second")
+    deliver(event("completion_failed"))
+    job = the(table)
+    assert (job.status, job.attempts, job.last_fault) == (JobStatus.QUEUED, 2, code)
+    assert job.inference_id not in (before.inference_id, JOB)
+    assert len(job.inference_id) <= 64
+    assert job.output_location == output_uri("second")
+    deliver(event("completion_failed"))  # SNS delivers twice
+    assert the(table) == job
+
+
+def test_a_job_is_tried_again_a_bounded_number_of_times_and_keeps_the_reason(
+    table: JobTable, queued_job: Callable[..., Job], sagemaker: Stubber
+) -> None:
+    queued_job(attempts=6)
+    put(SAMPLE_FAILURE, {"error": {"code": "storage_unavailable", "message": "S3 is down."}})
+    deliver(event("completion_failed"))
+    job = the(table)
+    assert job.status is JobStatus.FAILED
+    assert job.error
+    assert job.error.code == "storage_unavailable"
+    assert job.error.message == "S3 is down. It was tried 6 times."
+
+
+def test_a_job_whose_deadline_is_over_is_not_tried_again(
+    table: JobTable, queued_job: Callable[..., Job], sagemaker: Stubber
+) -> None:
+    queued_job(deadline=int(time.time()) - 1)
+    put(SAMPLE_FAILURE, {"error": {"code": "loading", "message": "For now."}})
+    deliver(event("completion_failed"))
+    assert the(table).status is JobStatus.FAILED
+
+
+def test_what_lasts_is_tried_again_later_by_the_sweeper(
+    table: JobTable, queued_job: Callable[..., Job], sagemaker: Stubber
+) -> None:
+    queued_job(attempts=3)
+    put(SAMPLE_FAILURE, {"error": {"code": "storage_unavailable", "message": "S3 is down."}})
+    deliver(event("completion_failed"))
+    job = the(table)
+    assert (job.status, job.attempts) == (JobStatus.QUEUED, 4)
+    assert job.output_location is None
+    assert job.check_at is not None
+    assert job.check_at >= time.time() + 250
+
+
+def test_a_job_that_cannot_be_queued_again_at_once_is_left_to_the_sweeper(
+    table: JobTable, queued_job: Callable[..., Job], refuse: Callable[..., None]
+) -> None:
+    queued_job()
+    put(SAMPLE_FAILURE, {"error": {"code": "loading", "message": "For now."}})
+    refuse("ThrottlingException", "Rate exceeded")
+    deliver(event("completion_failed"))
+    job = the(table)
+    assert (job.status, job.attempts, job.output_location) == (JobStatus.QUEUED, 2, None)
+    assert job.check_at is not None
+
+
+def test_a_job_that_is_tried_again_is_not_withdrawn_by_a_repeat_that_finds_no_model(
+    table: JobTable, queued_job: Callable[..., Job], sagemaker: Stubber
+) -> None:
+    job = queued_job(attempts=2)
+    assert job.is_queued_for_inference
+    assert not table.withdraw(job)
+    assert the(table) == job
+
+
+def test_an_older_attempt_that_is_slow_does_not_overwrite_where_the_current_one_ends(
+    table: JobTable, queued_job: Callable[..., Job], sagemaker: Stubber
+) -> None:
+    first = queued_job()
+    second = table.begin_attempt(
+        first, fault="loading", delay_seconds=300, settings=configuration()
+    )
+    assert second
+    table.record_submission(
+        first, output_location="first", failure_location=None, settings=configuration()
+    )
+    assert the(table) == second
+
+
+def test_a_row_that_cannot_be_read_keeps_its_message_and_no_others(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    item = queued_job("broken").to_item() | {"status": {"S": "Paused"}}
+    clients.dynamodb().put_item(TableName="femo-jobs", Item=item)
+    queued_job("a")
+    put(output_uri("a"), result_of("a"))
+    place = {"responseParameters": {"outputLocation": output_uri("a")}}
+    with pytest.raises(UnrecordedMessagesError, match="1 of 2"):
+        deliver(messages(of("broken") | place, of("a") | place))
+    assert the(table, "a").status is JobStatus.COMPLETED
+
+
+def test_a_job_is_counted_by_how_it_ended_and_not_by_what_the_message_says(
+    table: JobTable, queued_job: Callable[..., Job], capsys: pytest.CaptureFixture[str]
+) -> None:
+    queued_job(attempts=3)
+    put(SAMPLE_OUTPUT, b"not json")
+    deliver(event("completion_succeeded"))
+    metrics = capsys.readouterr().out
+    assert '"JobsFailed"' in metrics
+    assert '"JobsCompleted"' not in metrics
+
+
+def test_what_sagemaker_is_asked_to_echo_fits_into_what_it_takes(
+    queued_job: Callable[..., Job],
+) -> None:
+    longest = queued_job("a" * 64, attempts=6)
+    assert len(custom_attributes(longest)) <= 1024
+    assert all(" " < character <= "~" for character in custom_attributes(longest))
+    assert 1 <= len(longest.inference_id) <= 64

@@ -46,7 +46,7 @@ def test_a_job_is_accepted_and_told_where_it_is(
 
 
 def test_the_container_gets_the_whole_request_with_the_defaults(
-    call: Call, queued: Queued, recording: str
+    call: Call, queued: Queued, recording: str, table: JobTable
 ) -> None:
     queued("a-1")
     call("POST", "/jobs", body_of("a-1", recording, requestTime="2025-06-04T16:30:00+02:00"))
@@ -59,7 +59,24 @@ def test_the_container_gets_the_whole_request_with_the_defaults(
         "removeHiccups": False,
         "includeFullIntervals": False,
         "extractEvents": True,
+        "etag": the(table.get("a-1")).recording_etag,
     }
+
+
+def test_the_container_is_told_which_version_was_submitted(
+    call: Call, queued: Queued, recording: str, table: JobTable
+) -> None:
+    clients.s3().put_bucket_versioning(
+        Bucket=RECORDINGS, VersioningConfiguration={"Status": "Enabled"}
+    )
+    put(f"s3://{RECORDINGS}/{recording}", b"the one that is submitted")
+    queued("a-1")
+    call("POST", "/jobs", body_of("a-1", recording))
+    put(f"s3://{RECORDINGS}/{recording}", b"another one, by the same signed URL")
+    request = clients.s3().get_object(Bucket=REQUESTS, Key="requests/a-1.json")["Body"].read()
+    version = json.loads(request)["versionId"]
+    found = clients.s3().get_object(Bucket=RECORDINGS, Key=recording, VersionId=version)
+    assert found["Body"].read() == b"the one that is submitted"
 
 
 def test_a_repeat_gets_the_same_job_and_nothing_is_queued_twice(

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from femo_in_flight.counting import count_open_jobs
 from femo_jobs import clients, jobs
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import CHECK_SECONDS, Job, JobRequest, JobStatus, JobTable, new_job
@@ -19,7 +24,7 @@ from femo_sweeper.handler import handler
 
 from .conftest import RECORDINGS, LambdaContext, event, failure_uri, output_uri, put, result_of
 
-Queued = Callable[[str], None]
+Queued = Callable[..., None]
 NOW = int(time.time())
 
 
@@ -213,6 +218,219 @@ def test_a_settled_job_is_not_looked_at(table: JobTable, sagemaker: Stubber) -> 
         "settled": 0,
         "resubmitted": 0,
         "postponed": 0,
+        "repeated": 0,
+        "unreadable": 0,
         "failed": 0,
         "is_complete": True,
     }
+
+
+# Attempts
+
+
+def backlog(*sizes: int, until: int = NOW - 60) -> None:
+    """Publish the size of the endpoint's queue, a minute apart, the newest last."""
+    clients.cloudwatch().put_metric_data(
+        Namespace="AWS/SageMaker",
+        MetricData=[
+            {
+                "MetricName": "ApproximateBacklogSize",
+                "Dimensions": [{"Name": "EndpointName", "Value": "femo-dev"}],
+                "Timestamp": datetime.fromtimestamp(until - 60 * age, UTC),
+                "Value": size,
+            }
+            for age, size in enumerate(reversed(sizes))
+        ],
+    )
+
+
+def test_a_job_that_sagemaker_has_lost_is_queued_again_and_not_left_until_its_deadline(
+    table: JobTable, queued: Queued
+) -> None:
+    add("a", submission_at=NOW - 1800)
+    backlog(*[0] * 12)
+    queued("a", attempt=2, place="second")
+    assert sweep()["repeated"] == 1
+    job = the(table, "a")
+    assert (job.status, job.attempts, job.last_fault) == (JobStatus.QUEUED, 2, "lost")
+    assert job.output_location == output_uri("second")
+
+
+@pytest.mark.parametrize(
+    "seen",
+    [
+        [],
+        [0] * 9,
+        [0] * 8 + [1] + [0] * 8,
+        [0] * 15 + [1],
+    ],
+    ids=["nothing is known", "not long enough", "a job in between", "a job now"],
+)
+def test_a_job_that_sagemaker_may_still_have_is_not_queued_twice(
+    table: JobTable, sagemaker: Stubber, seen: list[int]
+) -> None:
+    add("a", submission_at=NOW - 7200)
+    if seen:
+        backlog(*seen)
+    assert sweep()["postponed"] == 1
+    assert the(table, "a").attempts == 1
+
+
+def test_metrics_that_have_stopped_coming_say_nothing_of_the_queue(
+    table: JobTable, sagemaker: Stubber
+) -> None:
+    add("a", submission_at=NOW - 7200)
+    backlog(*[0] * 20, until=NOW - 600)
+    assert sweep()["postponed"] == 1
+
+
+def test_a_job_that_came_after_the_queue_was_seen_empty_is_not_lost(
+    table: JobTable, sagemaker: Stubber
+) -> None:
+    add("a", submission_at=NOW - 620)
+    backlog(*[0] * 15)
+    assert sweep()["postponed"] == 1
+
+
+def test_without_the_metric_the_other_jobs_are_swept_all_the_same(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(**_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetMetricStatistics")
+
+    monkeypatch.setattr(clients.cloudwatch(), "get_metric_statistics", denied)
+    add("a", submission_at=NOW - 7200, check_at=NOW - 20)
+    add("b")
+    put(output_uri("b"), result_of("b"))
+    report = sweep()
+    assert (report["postponed"], report["settled"], report["failed"]) == (1, 1, 1)
+
+
+def test_a_failure_that_will_pass_is_queued_again_where_its_message_was_lost(
+    table: JobTable, queued: Queued
+) -> None:
+    add("a")
+    put(failure_uri("a"), {"error": {"code": "worker_lost", "message": "It ended."}})
+    queued("a", attempt=2, place="second")
+    assert sweep()["repeated"] == 1
+    put(output_uri("second"), result_of("a"))
+    make_due("a")
+    assert sweep()["settled"] == 1
+    assert the(table, "a").status is JobStatus.COMPLETED
+
+
+def test_a_job_that_waits_for_its_next_attempt_is_queued_when_its_time_has_come(
+    table: JobTable, queued: Queued
+) -> None:
+    left_behind("a", attempts=4, check_at=NOW + 5)
+    assert sweep()["looked_at"] == 0
+    make_due("a")
+    queued("a", attempt=4)
+    assert sweep()["resubmitted"] == 1
+
+
+def test_a_lost_job_is_given_up_in_the_end(table: JobTable, sagemaker: Stubber) -> None:
+    add("a", submission_at=NOW - 1800, attempts=6)
+    backlog(*[0] * 12)
+    assert sweep()["settled"] == 1
+    error = the(table, "a").error
+    assert error
+    assert error.code == "lost"
+
+
+def make_due(job_id: str) -> None:
+    clients.dynamodb().update_item(
+        TableName="femo-jobs",
+        Key={"jobId": {"S": job_id}},
+        UpdateExpression="SET checkAt = :due",
+        ExpressionAttributeValues={":due": {"N": str(NOW - 1)}},
+    )
+
+
+# Rows and places that are not as they should be
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("status", {"S": "Paused"}),
+        ("deadline", None),
+        ("createdAt", {"N": "7"}),
+        ("removeHiccups", {"S": "yes"}),
+        ("expiresAt", {"N": "7.5"}),
+        ("submissionId", {"NULL": True}),
+        ("outputLocation", {"M": {}}),
+        ("recordingUri", {"L": []}),
+    ],
+)
+def test_a_row_that_cannot_be_read_does_not_stop_the_sweeper_and_is_told(
+    table: JobTable,
+    sagemaker: Stubber,
+    logged: io.StringIO,
+    attribute: str,
+    value: dict[str, Any] | None,
+) -> None:
+    item = add("odd", check_at=NOW - 100).to_item()
+    original = dict(item)
+    del item[attribute]
+    if value is not None:
+        item[attribute] = value
+    clients.dynamodb().put_item(TableName="femo-jobs", Item=item)
+    add("sound")
+    put(output_uri("sound"), result_of("sound"))
+    report = sweep()
+    assert (report["settled"], report["unreadable"], report["failed"]) == (1, 1, 0)
+    told = [json.loads(line) for line in logged.getvalue().splitlines()]
+    assert ("odd", attribute) in [
+        (line.get("job_id"), str(line.get("why")).partition(" ")[0]) for line in told
+    ]
+
+    # It holds no instance, and is a job again once the code can read it
+    assert count_open_jobs(clients.dynamodb(), "femo-jobs") == 0
+    assert sweep()["looked_at"] == 0
+    kept = clients.dynamodb().get_item(TableName="femo-jobs", Key={"jobId": {"S": "odd"}})["Item"]
+    assert {name: kept.get(name) for name in item} == item | {
+        "openShard": {"S": "unreadable"},
+        "checkAt": kept["checkAt"],
+    }
+    original |= {"openShard": {"S": "unreadable"}, "checkAt": {"N": str(NOW - 1)}}
+    clients.dynamodb().put_item(TableName="femo-jobs", Item=original)
+    put(output_uri("odd"), result_of("odd"))
+    sweep()
+    make_due("odd")
+    sweep()
+    assert the(table, "odd").status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("place", ["output_location", "failure_location"])
+def test_an_outcome_in_a_place_that_is_not_ours_does_not_keep_a_job_queued_for_ever(
+    table: JobTable, queued: Queued, sagemaker: Stubber, place: str
+) -> None:
+    add("a", **{place: "s3://elsewhere/results/a.out"})
+    add("b", attempts=3, **{place: "s3://elsewhere/results/b.out"})
+    queued("a", attempt=2, place="second")
+    report = sweep()
+    assert (report["repeated"], report["settled"]) == (1, 1)
+    error = the(table, "b").error
+    assert error
+    assert error.code == "outcome_misplaced"
+
+
+def test_a_fault_that_nobody_thought_of_is_one_jobs_alone(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from femo_jobs import outcomes
+
+    read = outcomes.from_s3
+
+    def trip(job: Job, **options: Any) -> Any:
+        if job.job_id == "a":
+            raise ZeroDivisionError
+        return read(job, **options)
+
+    monkeypatch.setattr(outcomes, "from_s3", trip)
+    add("a", check_at=NOW - 100)
+    add("b")
+    put(output_uri("b"), result_of("b"))
+    report = sweep()
+    assert (report["failed"], report["settled"]) == (1, 1)

@@ -46,6 +46,8 @@ class Account:
         self.status = status
         self.scales = serving is not None
         self.smoke_succeeds = True
+        self.smoke_failures = 0  # before the first success
+        self.smoke_ids: list[str] = []
         self.refuses_updates = False
         self.failing: dict[str, TaskError] = {}
         self.alerts: list[Document] = []
@@ -106,14 +108,17 @@ class Account:
     def PutObject(self, _request: Document) -> Document:  # noqa: N802
         return {}
 
-    def InvokeEndpointAsync(self, _request: Document) -> Document:  # noqa: N802
+    def InvokeEndpointAsync(self, request: Document) -> Document:  # noqa: N802
+        self.smoke_ids.append(request["InferenceId"])
+        number = len(self.smoke_ids)
         return {
-            "OutputLocation": "s3://femo-requests/results/1.out",
-            "FailureLocation": "s3://femo-requests/failures/1.out",
+            "OutputLocation": f"s3://femo-requests/results/{number}.out",
+            "FailureLocation": f"s3://femo-requests/failures/{number}.out",
         }
 
     def ListObjectsV2(self, request: Document) -> Document:  # noqa: N802
-        wanted = "results" if self.smoke_succeeds else "failures"
+        succeeds = self.smoke_succeeds and len(self.smoke_ids) > self.smoke_failures
+        wanted = "results" if succeeds else "failures"
         there = request["Prefix"].startswith(wanted)
         return {"Contents": [{"Key": request["Prefix"]}]} if there else {"KeyCount": 0}
 
@@ -180,6 +185,17 @@ def test_a_model_that_fails_its_smoke_job_leaves_the_old_one_in_service_and_scal
     assert account.config == "old"
     assert account.scales
     assert account.alerts[0]["outcome"] == "ROLLED_BACK"
+
+
+def test_a_smoke_job_that_fails_once_for_a_passing_cause_does_not_cost_the_new_model(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    account.smoke_failures = 1
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "DEPLOYED"
+    assert len(set(account.smoke_ids)) == 2
+    assert all(name.startswith("smoke-") and len(name) <= 64 for name in account.smoke_ids)
 
 
 def test_an_update_that_rolls_back_by_itself_is_told_as_one(definition: Document) -> None:

@@ -56,7 +56,7 @@ def test_a_recording_is_inspected_as_json(cohort):
 
 def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
     cache = tmp_path / "cache"
-    done = femo("synthesize", tmp_path / "c", "--recordings", 4, "--minutes", 5)
+    done = femo("synthesize", tmp_path / "c", "--recordings", 4, "--minutes", 5, "--kind", "rich")
     assert done.returncode == 0, done.stderr
     manifest = tmp_path / "c" / "manifest.json"
     trained = femo("train", manifest, "--output", tmp_path / "m", "--json", cache=cache)

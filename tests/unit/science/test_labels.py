@@ -25,6 +25,12 @@ def test_annotations_are_read_sorted_and_other_labels_passed_over(tmp_path):
     assert read_annotations(path).tolist() == [[1, 2], [3, 4], [9, 10.5]]
 
 
+@pytest.mark.parametrize("kind", ["kick", "roll", "stretch", "startle"])
+def test_no_kind_of_movement_that_the_cohort_draws_is_missing_from_the_truth(tmp_path, kind):
+    path = written(tmp_path, f"start_seconds,end_seconds,label\n1,2,kick\n3,4,{kind}\n")
+    assert len(read_annotations(path)) == 2
+
+
 def test_annotations_need_no_label_column_and_may_be_empty(tmp_path):
     assert len(read_annotations(written(tmp_path, "start_seconds,end_seconds\n1,2\n"))) == 1
     assert read_annotations(written(tmp_path, "start_seconds,end_seconds\n")).shape == (0, 2)

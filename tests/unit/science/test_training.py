@@ -11,9 +11,11 @@ import pytest
 from femo_signal.calibration import best_threshold, correct_for_presses, fit_calibration
 from femo_signal.dataset import Dataset, RecordingFeatures, prepare_dataset
 from femo_signal.errors import ModelError
+from femo_signal.manifest import load_manifest
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.model import Calibration
 from femo_signal.settings import AnalysisSettings
+from femo_signal.synthetic import synthesize_cohort
 from femo_signal.training import Hyperparameters, _split, evaluate_model, train_model
 
 
@@ -61,17 +63,19 @@ def test_the_model_beats_accepting_everything_out_of_fold(model):
     assert model.metadata["evaluation"]["baseline"]["f1"] > everything["f1"]
 
 
-def test_presses_alone_train_a_model_that_rejects_hiccups(cohort, dataset):
+def test_presses_alone_train_a_model_that_rejects_hiccups(tmp_path, dataset):
     from femo_signal.labels import extract_recording
 
+    # Ten recordings: of six, presses tell hardly more than chance does.
+    others = synthesize_cohort(tmp_path, recordings=10, minutes=10, seed=1)
     pressed = prepare_dataset(
         [
             extract_recording(
-                cohort.parent / r.recording_id,
-                recording_id=r.recording_id,
-                subject_id=r.subject_id,
+                tmp_path / item.dat_file_key,
+                recording_id=item.recording_id,
+                subject_id=item.subject_id,
             )
-            for r in dataset.recordings
+            for item in load_manifest(others).items
         ]
     )
     accepted = train_model(pressed)
@@ -79,6 +83,12 @@ def test_presses_alone_train_a_model_that_rejects_hiccups(cohort, dataset):
     truth = dataset.labels == 1
     assert chosen[truth].mean() > 0.6
     assert chosen[~truth].mean() < 0.2
+
+
+def test_presses_that_tell_no_more_than_chance_leave_the_calibration_as_it_is():
+    raw = np.linspace(0, 1, 20)
+    calibration = fit_calibration(raw, np.tile([0, 1], 10).astype(np.int8))
+    assert correct_for_presses(calibration, raw, 0.95) is None
 
 
 @pytest.mark.parametrize(("label", "word"), [(0, "false"), (1, "true")])
@@ -213,7 +223,7 @@ DAMAGED = {
     "labels of other kinds": {"labels": 7},
     "features without a column": {"features": "narrow"},
     "detections out of order": {"detections": "reversed"},
-    "seconds that are no number": {"analysed_seconds": float("nan")},
+    "seconds that are no number": {"masked_seconds": float("nan")},
     "an unknown source of labels": {"label_source": "guesses"},
 }
 

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from femo_signal.formats.chunk import Chunk, Header
+from femo_signal.intervals import from_mask
+from femo_signal.recording import Gap
 
 RATE = 1024
 START = 1_718_000_000  # 2024-06-10T06:13:20Z
@@ -143,3 +150,91 @@ def v2_packets(belt: Belt) -> list[bytes]:
 def write_v2(path: Path, belt: Belt) -> Path:
     path.write_bytes(v2_header(belt.ticks) + b"".join(v2_packets(belt)) + V2_END)
     return path
+
+
+@dataclass
+class BeltReader:
+    """Hands on a belt's samples as a reader does, in chunks of any length.
+
+    ``without`` names a kind ("piezo", "accelerometer", "imu") and the seconds in which it has no
+    blocks; ``gaps`` the seconds for which there is nothing at all.
+    """
+
+    belt: Belt
+    chunk_ticks: int = 30_000
+    without: tuple[tuple[str, float, float], ...] = ()
+    gaps: list[Gap] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    bytes_read: int = 0
+    size: int = 1
+
+    def __post_init__(self) -> None:
+        start = datetime.fromtimestamp(START, UTC)
+        self.header = Header(
+            "v1",
+            start,
+            start + timedelta(seconds=self.belt.ticks / RATE),
+            ("sensor_3", "sensor_4", "sensor_5", "sensor_6"),
+            ("sensor_1", "sensor_2"),
+        )
+
+    def chunks(self) -> Iterator[Chunk]:
+        edges = {0, self.belt.ticks, *range(0, self.belt.ticks, self.chunk_ticks)}
+        missing = [(round(g.start_seconds * RATE), round(g.end_seconds * RATE)) for g in self.gaps]
+        edges |= {tick for gap in missing for tick in gap}
+        for start, end in pairwise(sorted(edges)):
+            if not any(a <= start < b for a, b in missing):
+                yield self._chunk(start, end)
+
+    def _chunk(self, start: int, end: int) -> Chunk:
+        ticks = np.arange(start, end)
+        piezo, accelerometer = (self._present(kind, ticks) for kind in ("piezo", "accelerometer"))
+        imu = self._present("imu", ticks[ticks % 8 == 0])
+        return Chunk(
+            start_tick=start,
+            length=end - start,
+            piezo=self.belt.piezo[piezo].astype(np.uint16),
+            piezo_ticks=None if len(piezo) == len(ticks) else piezo,
+            accelerometer=self.belt.accelerometer[accelerometer].astype(np.uint16),
+            accelerometer_ticks=None if len(accelerometer) == len(ticks) else accelerometer,
+            imu=self.belt.imu[imu // 8].astype(np.int16),
+            imu_ticks=imu,
+            presses=from_mask(self.belt.pressed[start:end]) + start,
+        )
+
+    def _present(self, kind: str, ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+        kept = np.ones(len(ticks), dtype=bool)
+        for name, first, last in self.without:
+            kept &= (name != kind) | (ticks < first * RATE) | (ticks >= last * RATE)
+        return ticks[kept]
+
+
+def make_calm_belt(
+    seconds: float,
+    *,
+    kicks: tuple[float, ...] = (),
+    noise_counts: float = 70.0,
+    breath_counts: float = 400.0,
+    seed: int = 0,
+) -> Belt:
+    """Simulate a belt on a sleeping mother: breathing, noise, and equal kicks (s) of 6 Hz."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * RATE)
+    t = np.arange(n) / RATE
+    piezo = 32768 + breath_counts * np.sin(2 * np.pi * 0.25 * t)[:, None]
+    piezo = piezo + rng.normal(0, noise_counts, (n, 4))
+    for kick in kicks:
+        wave = np.exp(-(((t - kick) / 0.25) ** 2)) * np.sin(2 * np.pi * 6 * (t - kick))
+        piezo += 2500 * wave[:, None]
+    imu = np.zeros((len(t[::8]), 10))
+    imu[:, :4] = 10000 * _quaternions(
+        np.full((len(imu), 3), 0.02) * np.sin(2 * np.pi * 0.25 * t[::8])[:, None]
+    )
+    imu[:, 9] = 9810 + rng.normal(0, 20, len(imu))
+    return Belt(
+        np.clip(piezo.round(), 0, 65535).astype(np.int64),
+        (33000 + rng.normal(0, 8, (n, 6))).round().astype(np.int64),
+        imu.round().astype(np.int64),
+        np.zeros(n, dtype=bool),
+        list(kicks),
+    )

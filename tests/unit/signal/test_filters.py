@@ -76,3 +76,19 @@ def test_a_constant_channel_is_not_live():
     overlap_save = OverlapSave(2, 256, np.ones(8193), overlap_seconds=8)
     overlap_save.push(np.array([[5, 5, 5], [5, 5, 6]], dtype=np.float32))
     assert overlap_save.live.tolist() == [False, True]
+
+
+def test_a_long_hold_is_the_same_as_its_samples_one_by_one():
+    samples = noise(150)[None, ::4].astype(np.float32)
+    response = bandpass_response(OverlapSave.frequencies, (1, 30), order=5)
+    held, pushed = (OverlapSave(1, 256, response, overlap_seconds=8) for _ in range(2))
+    count = 256 * 4000 + 77
+    for overlap_save in (held, pushed):
+        overlap_save.push(samples)
+    held.hold(count)
+    pushed.push(np.repeat(samples[:, -1:], count, axis=1))
+    for overlap_save in (held, pushed):
+        overlap_save.push(samples[:, -1:] - samples[:, :1] + samples)
+    found, expected = held.finish()[0], pushed.finish()[0]
+    assert found.shape == expected.shape
+    assert np.abs(found - expected).max() < 1e-5 * np.abs(expected).max()

@@ -17,7 +17,8 @@ from femo_signal.analysis import judge_movements, report
 from femo_signal.calibration import fit_calibration
 from femo_signal.evaluation import RecordingOutcome, summarize_outcomes
 from femo_signal.features import extract_features, feature_names
-from femo_signal.hiccups import BoutRules, HiccupAnalysis, find_hiccups
+from femo_signal.hiccups import HiccupAnalysis, find_hiccups
+from femo_signal.hyperparameters import Hyperparameters
 from femo_signal.intervals import (
     complement,
     difference,
@@ -29,7 +30,8 @@ from femo_signal.intervals import (
 )
 from femo_signal.judged import REASONS
 from femo_signal.labels import label_profile
-from femo_signal.model import ModelCard, MovementModel
+from femo_signal.method_version import METHOD_VERSION
+from femo_signal.model import ModelCard, MovementModel, trees_digest, version_of
 from femo_signal.plots import draw_analysis
 from femo_signal.presses import match_presses, sensation_map
 from femo_signal.recording import Channel, Gap, Profile, RecordingInfo, SensorOff, Signals
@@ -39,7 +41,7 @@ SECOND = 1024
 TRIM = 30
 LENGTH = 3600  # s, trimmed
 HIDDEN = (1200, 1800)  # s of the trimmed axis
-MARGIN = BoutRules().margin_seconds
+MARGIN = AnalysisSettings().hiccups.margin_seconds
 SETTINGS = AnalysisSettings()
 INNER_REASONS = [reason for reason in REASONS if reason != "ends"]
 
@@ -103,13 +105,16 @@ def analysis_of(profile, *, hidden="", bouts=None, could_be_seen=True, removed=N
         inner = (HIDDEN[0] + MARGIN, HIDDEN[1] - MARGIN)
         bouts = seconds(inner) if hidden == "hiccups" else empty()
     identity = fit_calibration(np.array([0.0, 1.0]), np.array([1, 1], dtype=np.int8))
+    digest = SETTINGS.digest()
     card = ModelCard(
-        version="made-up",
+        version=version_of(trees_digest(""), digest, METHOD_VERSION, identity, 0.5),
+        trees_sha256=trees_digest(""),
         feature_names=feature_names,
         threshold=0.5,
         calibration=identity,
         settings=SETTINGS,
-        settings_digest=SETTINGS.digest(),
+        settings_digest=digest,
+        hyperparameters=Hyperparameters(),
     )
     return judge_movements(
         profile,
@@ -424,7 +429,7 @@ def test_time_that_a_sensor_does_not_show_is_no_background(hidden):
     (train,) = find_hiccups(
         replace(profile, signals=replace(profile.signals, sensors=sensors))
     ).trains
-    assert train.level == pytest.approx(7 * 0.6745 * 0.001, rel=0.05)
+    assert train.level == pytest.approx(find_hiccups(night()).trains[0].level, rel=0.05)
 
 
 @pytest.mark.parametrize("hidden", ["gap", "sensor_off", "body_movement"])
@@ -562,7 +567,8 @@ def test_hiccups_that_nobody_could_see_are_not_none():
     assert any("could not be looked for" in text.get_text() for text in figure(analysis).texts)
 
 
-def test_hiccups_are_looked_for_only_where_a_sensor_shows_a_minute():
+def test_hiccups_are_looked_for_only_where_two_sensors_show_a_minute():
+    assert not find_hiccups(night(sensors=1)).could_be_seen
     assert find_hiccups(night(length=60)).could_be_seen
     assert not find_hiccups(night(length=59)).could_be_seen
     for hidden in ("gap", "sensor_off", "body_movement"):

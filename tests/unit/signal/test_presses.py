@@ -45,7 +45,7 @@ def test_windows_count_the_movement_in_them(moving, window, border):
 
 @given(masks, st.lists(st.integers(0, LENGTH - 1), max_size=4), st.integers(1, LENGTH))
 def test_many_sets_of_windows_are_compared_as_each_alone(moving, starts, shift):
-    settings = MatchSettings(window_seconds=0.01, minimum_movement_seconds=0.001)
+    settings = MatchSettings(window_seconds=0.1, minimum_movement_seconds=0.001)
     windows = np.array([[start, start + 7] for start in sorted(starts)], np.int64).reshape(-1, 2)
     shifted = np.sort((windows[:, :1] + shift) % LENGTH, axis=0) + np.array([0, 7])
     both = _compare(np.stack((windows, shifted)), from_mask(moving), LENGTH, settings)

@@ -7,11 +7,12 @@ import struct
 import numpy as np
 import pytest
 
-from femo_signal.errors import RecordingError
 from femo_signal.formats import open_recording
+from femo_signal.formats.v1 import BLOCKS
 from femo_signal.intervals import from_mask, union
+from femo_signal.profile import build_profile
 
-from .recordings import RATE, Belt, make_belt, v1_header, v1_records, write_v1
+from .recordings import RATE, START, START_MS, Belt, make_belt, v1_header, v1_records, write_v1
 
 
 def read(path, **options):
@@ -23,7 +24,8 @@ def piezo_at(chunks, ticks: int) -> np.ndarray:
     """Piezo counts at each tick; -1 where the file holds none."""
     out = np.full((ticks, 4), -1)
     for chunk in chunks:
-        out[chunk.start_tick : chunk.start_tick + chunk.length] = chunk.piezo
+        span = slice(chunk.start_tick, chunk.start_tick + chunk.length)
+        out[span if chunk.piezo_ticks is None else chunk.piezo_ticks] = chunk.piezo
     return out
 
 
@@ -69,6 +71,49 @@ def test_records_without_any_pattern_are_read_as_well(tmp_path, short, seed):
         assert np.array_equal(ticks, np.flatnonzero(np.array(kinds) & 0x40))
         pressed = from_mask((np.array(kinds) & 1) > 0)
         assert np.array_equal(union(*[c.presses for c in chunks]), pressed)
+
+
+ABSENT = {"piezo": 0x80, "accelerometer": 0x40, "imu": 0x20, "stamps": 0x08}
+
+
+def without(record: bytes, block: int) -> bytes:
+    """Return the record without a block, which it may or may not hold."""
+    at = 1
+    for bit, size in BLOCKS:
+        if bit == block and record[0] & bit:
+            return bytes([record[0] & ~bit]) + record[1:at] + record[at + size :]
+        at += size if record[0] & bit else 0
+    return record
+
+
+@pytest.mark.parametrize("kind", ABSENT)
+@pytest.mark.parametrize("absent", [(0, 24), (9, 24), (0, 9), (9, 17)])
+def test_a_kind_of_block_that_is_absent_costs_no_other(tmp_path, short, records, kind, absent):
+    """For the whole file, from some time on, until some time, or for a while."""
+    first, past = (second * RATE + 3 * (second % 24 > 0) for second in absent)
+    lacking = [without(record, ABSENT[kind]) for record in records[first:past]]
+    content = v1_header(short.ticks) + b"".join(records[:first] + lacking + records[past:])
+    path = tmp_path / "absent.dat"
+    path.write_bytes(content)
+    _, chunks = read(path, chunk_bytes=1 << 16)
+    there = np.ones(short.ticks, dtype=bool)
+    there[first:past] = False
+    everywhere = np.ones_like(there)
+    held = {name: there if name == kind else everywhere for name in ABSENT}
+    piezo = np.where(held["piezo"][:, None], short.piezo, -1)
+    assert sum(c.length for c in chunks) == short.ticks
+    assert np.array_equal(piezo_at(chunks, short.ticks), piezo)
+    accelerometer = np.concatenate([c.accelerometer for c in chunks])
+    assert np.array_equal(accelerometer, short.accelerometer[held["accelerometer"]])
+    assert np.array_equal(np.concatenate([c.imu for c in chunks]), short.imu[held["imu"][::8]])
+
+
+@pytest.mark.parametrize("kind", ABSENT)
+def test_a_recording_without_a_kind_of_block_is_analysed(tmp_path, short, records, kind):
+    path = tmp_path / "absent.dat"
+    lacking = b"".join(without(record, ABSENT[kind]) for record in records)
+    path.write_bytes(v1_header(short.ticks) + lacking)
+    assert build_profile(path).info.duration_seconds == pytest.approx(24)
 
 
 def test_a_file_cut_inside_a_record_ends_with_the_last_whole_one(tmp_path, short, records):
@@ -189,8 +234,8 @@ def test_garbage_at_the_end_is_left_out_and_told(tmp_path, short, records):
     assert any("holds no records" in notice for notice in reader.notices)
 
 
-def test_a_recording_beyond_two_days_is_refused_without_filling_memory(tmp_path, records, short):
-    """Two time stamps that agree on a jump of 47 hours, twice."""
+def test_a_pause_longer_than_the_file_can_vouch_for_fills_no_memory(tmp_path, records, short):
+    """The time stamps jump by 47 hours twice, in a file of 24 s."""
     changed = list(records)
     for tick in range(8 * RATE, short.ticks, RATE):
         later = 47 * 3600 * (1 if tick < 16 * RATE else 2)
@@ -198,10 +243,10 @@ def test_a_recording_beyond_two_days_is_refused_without_filling_memory(tmp_path,
         changed[tick] = records[tick][:-6] + struct.pack("<IH", seconds + later, milliseconds)
     path = tmp_path / "years.dat"
     path.write_bytes(v1_header(short.ticks) + b"".join(changed))
-    reader = open_recording(path)
-    with pytest.raises(RecordingError) as caught:
-        list(reader.chunks())
-    assert caught.value.code == "recording_too_long"
+    reader, chunks = read(path)
+    assert np.array_equal(piezo_at(chunks, short.ticks), short.piezo)
+    assert reader.gaps == []
+    assert [step.seconds for step in reader.clock.steps] == [47 * 3600] * 2
 
 
 def test_the_size_of_the_pieces_read_changes_nothing(tmp_path, belt):
@@ -215,3 +260,35 @@ def test_the_size_of_the_pieces_read_changes_nothing(tmp_path, belt):
     assert np.array_equal(piezo_at(found, belt.ticks), piezo_at(expected, belt.ticks))
     assert pieces.gaps == whole.gaps
     assert pieces.notices == whole.notices
+
+
+@pytest.mark.parametrize("first", [0, 10 * RATE])
+@pytest.mark.parametrize("ticks", [24 * RATE, 23 * RATE + 100])
+def test_records_stored_twice_are_read_once(tmp_path, short, records, first, ticks):
+    path = tmp_path / "twice.dat"
+    path.write_bytes(v1_header(ticks) + b"".join(records[:ticks] + records[first:ticks]))
+    reader, chunks = read(path)
+    assert np.array_equal(piezo_at(chunks, ticks), short.piezo[:ticks])
+    assert any("the repeats were dropped" in notice for notice in reader.notices)
+
+
+@pytest.mark.parametrize("every", [10 * RATE, 7000])
+def test_rare_time_stamps_are_no_damage(tmp_path, short, records, every):
+    rare = [
+        without(record, ABSENT["stamps"]) if tick % every else record
+        for tick, record in enumerate(records)
+    ]
+    rare = [
+        r if t % every or r[0] & 8 else bytes([r[0] | 8]) + r[1:] + stamp(t)
+        for t, r in enumerate(rare)
+    ]
+    path = tmp_path / "rare.dat"
+    path.write_bytes(v1_header(short.ticks) + b"".join(rare))
+    reader, chunks = read(path)
+    assert np.array_equal(piezo_at(chunks, short.ticks), short.piezo)
+    assert reader.gaps == reader.notices == []
+
+
+def stamp(tick: int) -> bytes:
+    milliseconds = START * 1000 + START_MS + round(tick * 1000 / RATE)
+    return struct.pack("<IH", milliseconds // 1000, milliseconds % 1000)

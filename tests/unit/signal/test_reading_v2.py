@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
+import time
 
 import numpy as np
 import pytest
 
-from femo_signal.errors import RecordingError
 from femo_signal.formats import open_recording
 from femo_signal.intervals import from_mask, union
 
@@ -149,15 +150,91 @@ def test_clocks_that_jump_beyond_two_days_are_not_believed(short, packets, write
     assert any("sequence numbers were followed" in notice for notice in reader.notices)
 
 
-def test_a_recording_beyond_two_days_is_refused_without_filling_memory(packets, write):
+def test_a_pause_longer_than_the_file_can_vouch_for_fills_no_memory(short, packets, write):
+    """Both clocks agree on 30 hours, in a file of 40 s."""
     changed = list(packets)
     for k in range(300, 640):
         later = 30 * 3600 * 1000 * (1 if k < 400 else 2)
         changed[k] = packets[k][:3] + struct.pack("<I", later + int(k * 62.5)) + packets[k][7:]
-    reader = open_recording(write(join(changed)))
-    with pytest.raises(RecordingError) as caught:
-        list(reader.chunks())
-    assert caught.value.code == "recording_too_long"
+    reader, chunks = read(write(join(changed)))
+    assert right_packets(chunks, short) == set(range(640))
+    assert reader.gaps == []
+    assert [round(step.seconds) for step in reader.clock.steps] == [30 * 3600] * 2
+
+
+@pytest.mark.parametrize("again", [[99], [98], [60], [99, 99], list(range(90, 100)), [3]])
+def test_packets_stored_twice_shift_nothing(short, packets, write, again):
+    reader, chunks = read(write(join(packets[:100] + [packets[k] for k in again] + packets[100:])))
+    assert right_packets(chunks, short) == set(range(640))
+    assert sum(c.length for c in chunks) == short.ticks
+    assert reader.gaps == []
+    (notice,) = reader.notices
+    assert f"stored again, dropped: {len(again)} " in notice
+
+
+@pytest.mark.parametrize("between", [b"", V2_END, V2_END + v2_header(0)])
+@pytest.mark.parametrize("first", [0, 300])
+@pytest.mark.parametrize("count", [512, 640])  # 512: the sequence numbers go on by chance
+def test_a_file_body_appended_twice_is_read_once(short, packets, write, between, first, count):
+    reader, chunks = read(write(join(packets[:count]), between, join(packets[first:count])))
+    assert right_packets(chunks, short) == set(range(count))
+    assert sum(c.length for c in chunks) == 64 * count
+    assert reader.gaps == []
+    assert any(f"dropped: {count - first} " in notice for notice in reader.notices)
+
+
+@pytest.mark.parametrize("late", [1, 2, 40, 63])
+@pytest.mark.parametrize("size", [1, 1 << 24])
+def test_late_packets_are_put_back_in_order(short, packets, write, late, size):
+    order = packets[:100] + packets[101 : 101 + late] + packets[100:101] + packets[101 + late :]
+    reader, chunks = read(write(join(order)), chunk_bytes=size)
+    assert right_packets(chunks, short) == set(range(640))
+    assert all(one.start_tick < other.start_tick for one, other in itertools.pairwise(chunks))
+    assert reader.gaps == []
+    assert any("put back in order: 1 " in notice for notice in reader.notices)
+
+
+def test_packets_that_come_too_late_are_a_gap_and_told(short, packets, write):
+    order = packets[:100] + packets[103:300] + packets[100:103] + packets[300:]
+    reader, chunks = read(write(join(order)))
+    assert right_packets(chunks, short) == set(range(640)) - {100, 101, 102}
+    assert [(gap.start_seconds, gap.end_seconds) for gap in reader.gaps] == [(6.25, 6.4375)]
+    assert any("late, dropped: 3 " in notice for notice in reader.notices)
+
+
+@pytest.mark.parametrize("bit", range(32))
+def test_a_bit_that_flips_in_a_time_stamp_costs_one_packet(short, packets, write, bit):
+    changed = list(packets)
+    time = struct.unpack_from("<I", packets[100], 3)[0] ^ 1 << bit
+    changed[100] = packets[100][:3] + struct.pack("<I", time) + packets[100][7:]
+    reader, chunks = read(write(join(changed)))
+    assert set(range(640)) - right_packets(chunks, short) <= {100}
+    assert sum(gap.end_seconds - gap.start_seconds for gap in reader.gaps) <= 0.0625
+
+
+@pytest.mark.parametrize("lost", ["removed", "overwritten"])
+@pytest.mark.parametrize("which", ["every second", "30 %"])
+def test_packets_that_stand_alone_are_kept(short, packets, write, lost, which):
+    rng = np.random.default_rng(8)
+    kept = {
+        k for k in range(640) if (k % 2 == 0 if which == "every second" else rng.random() > 0.3)
+    }
+    other = rubbish(424) if lost == "overwritten" else b""
+    _, chunks = read(write(join(p if k in kept else other for k, p in enumerate(packets))))
+    assert right_packets(chunks, short) == kept
+
+
+@pytest.mark.parametrize(
+    "filler",
+    [b"\x4b\x50", b"\x4b\x50\x05", b"\x4b\x50" + bytes(5), bytes(4), "packet"],
+    ids=["signatures", "with sequence", "with time", "zeros", "one packet"],
+)
+def test_no_content_makes_searching_slow(packets, write, filler):
+    filler = packets[-1] if filler == "packet" else filler
+    reader = open_recording(write(join(packets), filler * ((1 << 20) // len(filler))))
+    start = time.process_time()
+    assert sum(c.length for c in reader.chunks()) >= 640 * 64
+    assert time.process_time() - start < 10  # 45 s while each signature was followed up
 
 
 @pytest.mark.parametrize("size", [1, 70_001])

@@ -50,6 +50,8 @@ CALLS = {
         "dynamodb:UpdateItem",
         "s3:ListBucket",
         "s3:GetObject",
+        "s3:PutObject",
+        "sagemaker:InvokeEndpointAsync",
         "sqs:SendMessage",
     },
     "SweeperFunctionRole": LOGS
@@ -62,12 +64,14 @@ CALLS = {
         "s3:GetObject",
         "s3:PutObject",
         "sagemaker:InvokeEndpointAsync",
+        "cloudwatch:GetMetricStatistics",
     },
     "HostingRole": LOGS
     | {
         "logs:CreateLogGroup",
         "logs:DescribeLogStreams",
         "s3:GetObject",
+        "s3:GetObjectVersion",
         "s3:PutObject",
         "s3:AbortMultipartUpload",
         "s3:ListBucket",
@@ -165,6 +169,7 @@ WITHOUT_RESOURCE = {
     "logs:DescribeLogGroups",
     "ecr:GetAuthorizationToken",
     "cloudwatch:PutMetricData",
+    "cloudwatch:GetMetricStatistics",
     "sagemaker:ListEndpoints",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from botocore.config import Config
@@ -48,8 +48,16 @@ def sagemaker_runtime() -> SageMakerRuntimeClient:
     return boto3.client("sagemaker-runtime", config=once)
 
 
+@cache
+def cloudwatch() -> Any:
+    """Return the client of the endpoint's metrics."""
+    import boto3
+
+    return boto3.client("cloudwatch", config=_patience())
+
+
 def warm_up() -> None:
-    """Make every client now."""
+    """Make every client of the API now."""
     dynamodb()
     s3()
     sagemaker_runtime()

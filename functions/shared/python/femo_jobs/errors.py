@@ -26,12 +26,23 @@ class SubmissionUncertainError(JobsError):
 
 
 class UnreadableRowError(JobsError):
-    """A row of the table is not one that this version of the code can read."""
+    """A row of the job table is not one that this version of the code can read.
 
-    def __init__(self, job_id: str) -> None:
-        super().__init__("a row of the job table cannot be read")
+    Attributes
+    ----------
+    job_id : str
+        The row's key, which alone is sure to be there.
+    """
+
+    def __init__(self, job_id: str, why: str) -> None:
+        super().__init__(f"the row of job {job_id} cannot be read: {why}")
         self.job_id = job_id
+        self.why = why
 
 
 class NotificationError(JobsError):
     """A message is not one that SageMaker publishes about an inference."""
+
+
+class ForeignResultError(JobsError):
+    """What should be the result of a job is another job's."""

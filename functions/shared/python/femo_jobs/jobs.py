@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import time
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -21,13 +22,16 @@ from femo_jobs.errors import UnreadableRowError
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+_Value = TypeVar("_Value")
+
 STATUS_INDEX = "by-status-and-time"
 OPEN_INDEX = "open-by-deadline"
 OPEN_SHARD = "open"
+UNREADABLE_SHARD = "unreadable"  # open rows that this version of the code cannot read
 
 FIRST_CHECK_SECONDS = 120  # a job that is not queued by then was left behind by a crash
 CHECK_SECONDS = 300  # first look for the result of a queued job of which no message came
-LONGEST_CHECK_SECONDS = 3600
+LONGEST_CHECK_SECONDS = 900  # a job that SageMaker has lost is found about as soon
 MESSAGE_SLACK_SECONDS = 900  # from the end of an inference to its message, generously
 
 
@@ -87,6 +91,8 @@ class Job:
     submission_at: int  # s since the epoch, when that attempt began
     deadline: int  # s since the epoch; past it a job without an outcome has expired
     expires_at: int  # s since the epoch, when the table drops the row
+    attempts: int = 1  # how often the analysis was asked for; 0: by a version that did not count
+    last_fault: str | None = None  # code of the passing fault that ended the attempt before
     recording_bytes: int | None = None
     recording_etag: str | None = None
     recording_version: str | None = None
@@ -101,8 +107,22 @@ class Job:
 
     @property
     def is_queued_for_inference(self) -> bool:
-        """Whether SageMaker has taken the job."""
-        return self.output_location is not None
+        """Whether SageMaker has taken the job, for this attempt or for an earlier one."""
+        return self.output_location is not None or self.attempts > 1
+
+    @property
+    def inference_id(self) -> str:
+        """What SageMaker calls the current attempt."""
+        return self.submission_id if self.attempts else self.job_id
+
+    @property
+    def source(self) -> dict[str, str | None]:
+        """Which object was submitted, as a result names the one that was analysed."""
+        return {
+            "s3Key": self.request.recording_uri,
+            "versionId": self.recording_version,
+            "etag": self.recording_etag,
+        }
 
     @property
     def listing_key(self) -> str:
@@ -126,6 +146,8 @@ class Job:
             "submissionAt": self.submission_at,
             "deadline": self.deadline,
             "expiresAt": self.expires_at,
+            "attempts": self.attempts,
+            "lastFault": self.last_fault,
             "recordingBytes": self.recording_bytes,
             "recordingETag": self.recording_etag,
             "recordingVersion": self.recording_version,
@@ -144,53 +166,95 @@ class Job:
         Raises
         ------
         UnreadableRowError
-            If a field is missing, or is not what this version of the code writes.
+            If a value is missing, of another type, or an unknown status: the row was damaged, or
+            written by another version of the code.
         """
-        try:
-            return cls._from_item(item)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UnreadableRowError(item["jobId"]["S"]) from error
-
-    @classmethod
-    def _from_item(cls, item: Mapping[str, Any]) -> Self:
-        row = {name: _unmarshal_value(value) for name, value in item.items()}
-
-        def whole(name: str) -> int | None:
-            return int(row[name]) if name in row else None
-
+        row = _Row(item)
+        code = row.optional_text("errorCode")
         return cls(
-            job_id=row["jobId"],
-            status=JobStatus(row["status"]),
-            created_at=row["createdAt"],
+            job_id=row.text("jobId"),
+            status=row.status("status"),
+            created_at=row.text("createdAt"),
             request=JobRequest(
-                request_time=row.get("requestTime"),
-                recording_uri=row["recordingUri"],
-                remove_hiccups=row["removeHiccups"],
-                include_full_intervals=row["includeFullIntervals"],
-                extract_events=row["extractEvents"],
+                request_time=row.optional_text("requestTime"),
+                recording_uri=row.text("recordingUri"),
+                remove_hiccups=row.flag("removeHiccups"),
+                include_full_intervals=row.flag("includeFullIntervals"),
+                extract_events=row.flag("extractEvents"),
             ),
-            submission_id=row["submissionId"],
-            submission_at=int(row["submissionAt"]),
-            deadline=int(row["deadline"]),
-            expires_at=int(row["expiresAt"]),
-            recording_bytes=whole("recordingBytes"),
-            recording_etag=row.get("recordingETag"),
-            recording_version=row.get("recordingVersion"),
-            check_at=whole("checkAt"),
-            output_location=row.get("outputLocation"),
-            failure_location=row.get("failureLocation"),
-            completed_at=row.get("completedAt"),
-            processing_seconds=(
-                float(row["processingSeconds"]) if "processingSeconds" in row else None
-            ),
-            output_type=row.get("outputType"),
-            result_bytes=whole("resultBytes"),
+            submission_id=row.text("submissionId"),
+            submission_at=row.whole("submissionAt"),
+            deadline=row.whole("deadline"),
+            expires_at=row.whole("expiresAt"),
+            attempts=row.optional_whole("attempts") or 0,
+            last_fault=row.optional_text("lastFault"),
+            recording_bytes=row.optional_whole("recordingBytes"),
+            recording_etag=row.optional_text("recordingETag"),
+            recording_version=row.optional_text("recordingVersion"),
+            check_at=row.optional_whole("checkAt"),
+            output_location=row.optional_text("outputLocation"),
+            failure_location=row.optional_text("failureLocation"),
+            completed_at=row.optional_text("completedAt"),
+            processing_seconds=row.optional_number("processingSeconds"),
+            output_type=row.optional_text("outputType"),
+            result_bytes=row.optional_whole("resultBytes"),
             error=(
-                JobError(row["errorCode"], row["errorMessage"], row.get("errorField"))
-                if "errorCode" in row
+                JobError(code, row.text("errorMessage"), row.optional_text("errorField"))
+                if code is not None
                 else None
             ),
         )
+
+
+class _Row:
+    """Reads the values of a row, each of the type that it must have."""
+
+    def __init__(self, item: Mapping[str, Any]) -> None:
+        self._values = {name: _unmarshal_value(value) for name, value in item.items()}
+
+    def text(self, name: str) -> str:
+        return self._needed(name, self.optional_text(name))
+
+    def optional_text(self, name: str) -> str | None:
+        value = self._values.get(name)
+        if value is None or isinstance(value, str):
+            return value
+        raise self._unreadable(f"{name} is not a text")
+
+    def flag(self, name: str) -> bool:
+        value = self._needed(name, self._values.get(name))
+        if isinstance(value, bool):
+            return value
+        raise self._unreadable(f"{name} is not true or false")
+
+    def optional_number(self, name: str) -> float | None:
+        value = self._values.get(name)
+        if value is None or (isinstance(value, float) and math.isfinite(value)):
+            return value
+        raise self._unreadable(f"{name} is not a number")
+
+    def optional_whole(self, name: str) -> int | None:
+        value = self.optional_number(name)
+        if value is None or value.is_integer():
+            return None if value is None else int(value)
+        raise self._unreadable(f"{name} is not a whole number")
+
+    def whole(self, name: str) -> int:
+        return self._needed(name, self.optional_whole(name))
+
+    def status(self, name: str) -> JobStatus:
+        try:
+            return JobStatus(self.text(name))
+        except ValueError as error:
+            raise self._unreadable(f"{name} is not a status that is known") from error
+
+    def _needed(self, name: str, value: _Value | None) -> _Value:
+        if value is None:
+            raise self._unreadable(f"{name} is missing")
+        return value
+
+    def _unreadable(self, why: str) -> UnreadableRowError:
+        return UnreadableRowError(str(self._values.get("jobId", "")), why)
 
 
 @dataclass(frozen=True)
@@ -220,6 +284,8 @@ class Settlement(StrEnum):
     """What became of an attempt to settle a job."""
 
     SETTLED = "settled"
+    REPEATED = "queued again"
+    OTHER_ATTEMPT = "another attempt"
     ALREADY_SETTLED = "already settled"
     UNKNOWN_JOB = "unknown job"
 
@@ -285,7 +351,13 @@ class JobTable:
         return condition.held
 
     def get(self, job_id: str) -> Job | None:
-        """Return the job of that id as it is now."""
+        """Return the job of that id as it is now.
+
+        Raises
+        ------
+        UnreadableRowError
+            If there is a row that cannot be read.
+        """
         answer = self._client.get_item(
             TableName=self._name, Key=_marshal({"jobId": job_id}), ConsistentRead=True
         )
@@ -298,21 +370,71 @@ class JobTable:
             job,
             submission_id=uuid.uuid4().hex,
             submission_at=now,
+            attempts=max(job.attempts, 1),
             check_at=now + FIRST_CHECK_SECONDS,
         )
         done = self._update(
             job.job_id,
-            "SET submissionId = :mine, submissionAt = :now, checkAt = :check",
+            "SET submissionId = :mine, submissionAt = :now, checkAt = :check, attempts = :attempts",
             "#status = :queued AND submissionId = :theirs AND attribute_not_exists(outputLocation)",
             {
                 ":mine": claimed.submission_id,
                 ":now": now,
                 ":check": claimed.check_at,
+                ":attempts": claimed.attempts,
                 ":theirs": job.submission_id,
                 ":queued": str(JobStatus.QUEUED),
             },
         )
         return claimed if done else None
+
+    def begin_attempt(
+        self, job: Job, *, fault: str, delay_seconds: int, settings: Configuration
+    ) -> Job | None:
+        """Begin another attempt at a job whose last one met a passing fault.
+
+        Parameters
+        ----------
+        fault
+            The code of that fault.
+        delay_seconds
+            When the sweeper shall queue the job; 0 if the caller does, at once.
+
+        Returns
+        -------
+        Job or None
+            The job as it is now; None where it has an outcome or another attempt already.
+        """
+        now = int(time.time())
+        begun = replace(
+            job,
+            submission_id=uuid.uuid4().hex,
+            submission_at=now,
+            attempts=max(job.attempts, 1) + 1,
+            last_fault=fault,
+            deadline=deadline_from(now + delay_seconds, settings),
+            check_at=now + (delay_seconds or FIRST_CHECK_SECONDS),
+            output_location=None,
+            failure_location=None,
+        )
+        done = self._update(
+            job.job_id,
+            "SET submissionId = :mine, submissionAt = :now, attempts = :attempts,"
+            " lastFault = :fault, deadline = :deadline, checkAt = :check"
+            " REMOVE outputLocation, failureLocation",
+            "#status = :queued AND submissionId = :theirs",
+            {
+                ":mine": begun.submission_id,
+                ":now": now,
+                ":attempts": begun.attempts,
+                ":fault": fault,
+                ":deadline": begun.deadline,
+                ":check": begun.check_at,
+                ":theirs": job.submission_id,
+                ":queued": str(JobStatus.QUEUED),
+            },
+        )
+        return begun if done else None
 
     def record_submission(
         self,
@@ -324,7 +446,8 @@ class JobTable:
     ) -> Job:
         """Note where the outcome of a queued job will be.
 
-        The job may have been settled in the meantime: then the row stays as it is.
+        The job may have been settled, or another attempt begun, in the meantime: then the row
+        stays as it is.
         """
         now = int(time.time())
         queued = replace(
@@ -338,32 +461,42 @@ class JobTable:
             ":output": output_location,
             ":deadline": queued.deadline,
             ":check": queued.check_at,
+            ":mine": job.submission_id,
             ":queued": str(JobStatus.QUEUED),
         }
         expression = "SET outputLocation = :output, deadline = :deadline, checkAt = :check"
         if failure_location is not None:
             expression += ", failureLocation = :failure"
             values[":failure"] = failure_location
-        self._update(job.job_id, expression, "#status = :queued", values)
+        condition = "#status = :queued AND submissionId = :mine"
+        self._update(job.job_id, expression, condition, values)
         return queued
 
     def withdraw(self, job: Job) -> bool:
-        """Delete a row whose job was refused, unless another attempt has taken it over."""
+        """Delete a row whose job was refused, unless it was taken before or has been since."""
         with _Condition() as condition:
             self._client.delete_item(
                 TableName=self._name,
                 Key=_marshal({"jobId": job.job_id}),
                 ConditionExpression="submissionId = :mine AND attribute_not_exists(outputLocation)"
-                " AND #status = :queued",
+                " AND attempts = :first AND #status = :queued",
                 ExpressionAttributeNames={"#status": "status"},
                 ExpressionAttributeValues=_marshal(
-                    {":mine": job.submission_id, ":queued": str(JobStatus.QUEUED)}
+                    {":mine": job.submission_id, ":first": 1, ":queued": str(JobStatus.QUEUED)}
                 ),
             )
         return condition.held
 
-    def settle(self, job_id: str, outcome: Outcome) -> Settlement:
-        """Write the outcome of a job, once: a job that has one keeps it."""
+    def settle(
+        self, job_id: str, outcome: Outcome, *, submission_id: str | None = None
+    ) -> Settlement:
+        """Write the outcome of a job, once: a job that has one keeps it.
+
+        Parameters
+        ----------
+        submission_id
+            Of the attempt that ended so: an older one does not settle the job.
+        """
         values = {
             "status": str(outcome.status),
             "outputLocation": outcome.output_location,
@@ -372,17 +505,28 @@ class JobTable:
         }
         present = {name: value for name, value in values.items() if value is not None}
         assignments = ", ".join(f"#{name} = :{name}" for name in present)
+        values = {f":{name}": value for name, value in present.items()}
+        values[":queued"] = str(JobStatus.QUEUED)
+        condition = "#status = :queued"
+        if submission_id is not None:
+            condition += " AND submissionId = :attempt"
+            values[":attempt"] = submission_id
         done = self._update(
             job_id,
             f"SET {assignments} REMOVE openShard, checkAt",
-            "#status = :queued",
-            {f":{name}": value for name, value in present.items()}
-            | {":queued": str(JobStatus.QUEUED)},
+            condition,
+            values,
             {f"#{name}": name for name in present},
         )
-        if done:
-            return Settlement.SETTLED
-        return Settlement.ALREADY_SETTLED if self.get(job_id) else Settlement.UNKNOWN_JOB
+        return Settlement.SETTLED if done else self._why_not_settled(job_id)
+
+    def _why_not_settled(self, job_id: str) -> Settlement:
+        job = self.get(job_id)
+        if job is None:
+            return Settlement.UNKNOWN_JOB
+        if job.status is JobStatus.QUEUED:
+            return Settlement.OTHER_ATTEMPT
+        return Settlement.ALREADY_SETTLED
 
     def postpone(self, job: Job, check_at: int) -> None:
         """Have the sweeper look at a job again at ``check_at`` (s since the epoch)."""
@@ -393,15 +537,42 @@ class JobTable:
             {":check": check_at, ":queued": str(JobStatus.QUEUED)},
         )
 
-    def overdue(self, now: int) -> Iterator[str]:
-        """Yield the ids of the open jobs whose next look is due, longest overdue first."""
+    def set_aside(self, job_id: str, check_at: int) -> None:
+        """Take an open row that cannot be read out of the open jobs, and look again later.
+
+        Nothing else of it is changed: another version of the code may be able to read it.
+        """
+        self._move(job_id, UNREADABLE_SHARD, check_at)
+
+    def take_back(self, job_id: str, check_at: int) -> None:
+        """Count a row that can be read again among the open jobs."""
+        self._move(job_id, OPEN_SHARD, check_at)
+
+    def _move(self, job_id: str, shard: str, check_at: int) -> None:
+        with _Condition():  # one that was settled since belongs to neither
+            self._client.update_item(
+                TableName=self._name,
+                Key=_marshal({"jobId": job_id}),
+                UpdateExpression="SET openShard = :shard, checkAt = :check",
+                ConditionExpression="attribute_exists(openShard)",
+                ExpressionAttributeValues=_marshal({":shard": shard, ":check": check_at}),
+            )
+
+    def overdue(self, now: int, *, shard: str = OPEN_SHARD) -> Iterator[str]:
+        """Yield the ids of the open jobs whose next look is due, longest overdue first.
+
+        Parameters
+        ----------
+        shard
+            ``UNREADABLE_SHARD`` for those that were set aside.
+        """
         start: dict[str, Any] = {}
         while True:
             page = self._client.query(
                 TableName=self._name,
                 IndexName=OPEN_INDEX,
                 KeyConditionExpression="openShard = :open AND checkAt <= :now",
-                ExpressionAttributeValues=_marshal({":open": OPEN_SHARD, ":now": now}),
+                ExpressionAttributeValues=_marshal({":open": shard, ":now": now}),
                 **start,
             )
             yield from (item["jobId"]["S"] for item in page["Items"])
@@ -543,6 +714,10 @@ def _marshal_value(value: str | int | float | bool) -> dict[str, Any]:
 
 
 def _unmarshal_value(value: Mapping[str, Any]) -> Any:
+    """Return a value of the types that our rows have; None for NULL, and others as they are."""
     if "N" in value:
         return float(value["N"])
-    return value["BOOL"] if "BOOL" in value else value["S"]
+    for kind in ("S", "BOOL"):
+        if kind in value:
+            return value[kind]
+    return None if "NULL" in value else value

@@ -23,7 +23,8 @@ LOGGED_FIELDS = frozenset(
         # what we add
         "job_id", "status", "code", "reason", "method", "route", "http_status", "elapsed_ms",
         "size_bytes", "parts", "event_name", "invocation_status", "looked_at", "settled",
-        "resubmitted", "postponed", "failed", "records", "error_type", "error_code",
+        "resubmitted", "postponed", "repeated", "unreadable", "failed", "records", "error_type",
+        "error_code", "attempt", "why",
     }
 )  # fmt: skip
 

@@ -6,12 +6,12 @@ import contextlib
 import itertools
 import json
 import re
-from typing import Any
+from typing import Any, NoReturn
 
 from botocore.exceptions import ClientError
 
 from femo_jobs import clients
-from femo_jobs.errors import LocationError
+from femo_jobs.errors import ForeignResultError, LocationError
 from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, timestamp
 from femo_jobs.locations import Location
 
@@ -39,13 +39,38 @@ NOT_QUEUED = JobError(
 )
 
 
-def completed(output_location: str, *, requests_bucket: str) -> Outcome | None:
+LOST = JobError(
+    "lost", "The analysis was never heard of again. Submit the recording again under a new jobId."
+)
+OUTCOME_MISPLACED = JobError(
+    "outcome_misplaced",
+    "The analysis wrote its outcome where this service does not keep any. Submit the recording "
+    "again under a new jobId.",
+)
+RECORDING_CHANGED = JobError(
+    "recording_changed",
+    "The recording that was analysed is not the one that was submitted. Submit it again under a "
+    "new jobId.",
+    "s3Key",
+)
+
+
+def completed(
+    output_location: str, *, requests_bucket: str, job: Job | None = None
+) -> Outcome | None:
     """Return the outcome that a result object tells, or None where there is no such object.
+
+    Parameters
+    ----------
+    job
+        Whose result it has to be, and of whose recording.
 
     Raises
     ------
     LocationError
         If the location is not among our results.
+    ForeignResultError
+        If the result is another job's.
     """
     location = _ours(output_location, requests_bucket, "results/")
     found = _read(location, MAX_PARSED_BYTES)
@@ -61,6 +86,16 @@ def completed(output_location: str, *, requests_bucket: str) -> Outcome | None:
         return Outcome(
             JobStatus.FAILED, timestamp(), output_location=output_location, error=RESULT_UNREADABLE
         )
+    if job is not None:
+        if document.get("jobId") != job.job_id:
+            raise ForeignResultError("the result is another job's")
+        if _is_of_another_recording(document, job):
+            return Outcome(
+                JobStatus.FAILED,
+                timestamp(),
+                output_location=output_location,
+                error=RECORDING_CHANGED,
+            )
     output_type = document.get("output_type")
     completed_at = document.get("completedTimeStamp")
     return Outcome(
@@ -101,9 +136,16 @@ def from_s3(job: Job, *, requests_bucket: str) -> Outcome | None:
     """Return the outcome of a queued job that S3 shows, or None where it shows none yet."""
     if job.output_location is None:
         return None
-    return completed(job.output_location, requests_bucket=requests_bucket) or failed(
+    return completed(job.output_location, requests_bucket=requests_bucket, job=job) or failed(
         job.failure_location, requests_bucket=requests_bucket
     )
+
+
+def _is_of_another_recording(document: dict[str, Any], job: Job) -> bool:
+    """Say whether a response names another content than the one that was submitted."""
+    source = document.get("source")
+    etag = source.get("etag") if isinstance(source, dict) else None
+    return etag is not None and job.recording_etag is not None and etag != job.recording_etag
 
 
 def _container_error(body: bytes | None) -> JobError | None:
@@ -162,10 +204,14 @@ def _read(location: Location, limit: int) -> tuple[bytes | None, int] | None:
 
 def _json_object(body: bytes) -> dict[str, Any] | None:
     try:
-        document = json.loads(body)
+        document = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _duration(value: object) -> float | None:

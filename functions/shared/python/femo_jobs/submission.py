@@ -28,6 +28,14 @@ class Submission:
     failure_location: str | None
 
 
+def custom_attributes(job: Job) -> str:
+    """Return what SageMaker shall echo in its message: which job, and which attempt at it.
+
+    Visible ASCII, of which SageMaker takes 1024 characters.
+    """
+    return f"job={job.job_id};attempt={job.attempts}"
+
+
 def request_key(job_id: str) -> str:
     """Return the key of a job's request in the requests bucket."""
     return f"requests/{job_id}.json"
@@ -48,7 +56,7 @@ def submit(job: Job, settings: Configuration) -> Submission:
         If the request was refused for another reason. The job is not queued.
     """
     key = request_key(job.job_id)
-    body = {
+    body: dict[str, str | bool] = {
         "jobId": job.job_id,
         "s3Key": job.request.recording_uri,
         "removeHiccups": job.request.remove_hiccups,
@@ -57,6 +65,10 @@ def submit(job: Job, settings: Configuration) -> Submission:
     }
     if job.request.request_time is not None:
         body["requestTime"] = job.request.request_time
+    if job.recording_version is not None:
+        body["versionId"] = job.recording_version
+    if job.recording_etag is not None:
+        body["etag"] = job.recording_etag
     try:
         clients.s3().put_object(
             Bucket=settings.requests_bucket,
@@ -67,7 +79,8 @@ def submit(job: Job, settings: Configuration) -> Submission:
         answer = clients.sagemaker_runtime().invoke_endpoint_async(
             EndpointName=settings.endpoint_name,
             InputLocation=f"s3://{settings.requests_bucket}/{key}",
-            InferenceId=job.job_id,
+            InferenceId=job.inference_id,
+            CustomAttributes=custom_attributes(job),
             ContentType="application/json",
             Accept="application/json",
             RequestTTLSeconds=settings.request_ttl_seconds,

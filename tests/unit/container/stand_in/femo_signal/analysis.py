@@ -1,5 +1,6 @@
 """An analysis whose behaviour is written in the recording, as JSON."""
 
+import errno
 import json
 import os
 import signal
@@ -22,6 +23,8 @@ def analyze_recording(path: Path, model: Any, **options: bool) -> dict[str, Any]
             raise RecordingError("recording.dat: 7 bytes at byte 0: no", code="not_a_recording")
         case "fail":
             raise KeyError("secret-of-the-recording")
+        case "full disk":
+            raise OSError(errno.ENOSPC, "No space left on device", "/secret/place")
         case "print":
             print("a library speaks on standard output", flush=True)  # noqa: T201
         case "die":

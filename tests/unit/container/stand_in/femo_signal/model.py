@@ -21,6 +21,10 @@ class MovementModel:
             raise ModelError(f"{folder.name}: there is no such folder")
         if (folder / "kill").exists():
             os.kill(os.getpid(), signal.SIGKILL)
+        once = folder / "out of memory once"
+        if once.exists():
+            once.unlink()
+            raise MemoryError
         return cls()
 
     def warm_up(self) -> "MovementModel":

@@ -1,0 +1,1 @@
+"""What is found in the signals of a recording: pulses, chains of them, bouts of hiccups."""
