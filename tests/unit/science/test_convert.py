@@ -160,7 +160,8 @@ def test_a_converted_session_is_analysed_like_any_recording(tmp_path, write, nam
     assert facts["duration_seconds"] == conversion.duration_seconds == SECONDS
     assert facts["gaps"] == []
     assert len(facts["intervals"]["presses"]) == conversion.presses
-    assert facts["notices"] == []
+    assert all("accelerometers are absent" in notice for notice in facts["notices"])
+    assert len(facts["notices"]) == (name == SECOND)
     assert told(conversion, "does not tell when it was recorded")
 
 
@@ -412,6 +413,14 @@ def test_a_wrong_type_of_an_element_is_refused_rather_than_ending_the_process(tm
     for kind in (0, 8, 10, 217, 65535):
         path.write_bytes(content[:at] + struct.pack("<I", kind) + content[at + 4 :])
         refused(path, tmp_path, "not_matlab")
+
+
+def test_numbers_said_to_be_complex_are_refused_rather_than_ending_the_process(tmp_path):
+    content = write_first(tmp_path / "whole.mat").read_bytes()
+    flags = struct.pack("<III", 6, 8, 6)
+    path = tmp_path / "x.mat"
+    path.write_bytes(content.replace(flags, struct.pack("<III", 6, 8, 0x0806), 1))
+    refused(path, tmp_path, "not_matlab")
 
 
 @pytest.mark.parametrize(("write", "shape"), [(write_first, (1, 4)), (write_second, (1, 1))])
