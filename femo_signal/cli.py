@@ -30,6 +30,7 @@ __all__ = ["main"]
 
 # Commands that talk to a deployed stack live in a package of their own, over HTTP alone.
 _STACK_COMMANDS = dict.fromkeys(("submit", "status", "jobs"), "femo_client.commands")
+_ELSEWHERE = {"convert": "femo_signal.convert_command", **_STACK_COMMANDS}
 
 _RecordingPath = click.Path(path_type=Path)
 _EVALUATION_FILES = ("evaluation.json", "metrics.json", "per_recording.csv", "evaluation.png")
@@ -64,14 +65,14 @@ class _TrainCommand(click.Command):
 
 
 class _Group(click.Group):
-    """Loads the stack's commands on demand, and turns errors into one line and a status."""
+    """Loads other modules' commands on demand, and turns errors into one line and a status."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *_STACK_COMMANDS]
+        return [*super().list_commands(ctx), *_ELSEWHERE]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in _STACK_COMMANDS:
-            command: click.Command = getattr(import_module(_STACK_COMMANDS[cmd_name]), cmd_name)
+        if cmd_name in _ELSEWHERE:
+            command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ConversionError",
     "FemoError",
     "LabelError",
     "ManifestError",
@@ -28,6 +29,20 @@ class FemoError(Exception):
         super().__init__(" ".join(message.split()))
         if code is not None:
             self.code = code
+
+
+class ConversionError(FemoError):
+    """A file of a public data set cannot be turned into a recording.
+
+    Codes: ``source_unreadable`` (missing, no permission), ``not_matlab``, ``matlab_hdf5``,
+    ``unknown_layout``, ``malformed_layout``, ``empty_recording``, ``recording_too_long``,
+    ``nothing_to_convert``.
+    """
+
+    code = "conversion_impossible"
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message, code=code)
 
 
 class RecordingError(FemoError):

@@ -9,6 +9,8 @@ spectrum. Blocks lie at fixed places of the recording, so nothing depends on how
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -126,7 +128,7 @@ class OverlapSave:
     channels : int
     rate : int
         Hz of the input: 128 or a multiple of it.
-    response : ndarray of float64, shape (64 * BLOCK_SECONDS + 1,)
+    response : ndarray of float, shape (64 * BLOCK_SECONDS + 1,)
         Gain at multiples of 1 / BLOCK_SECONDS Hz up to 64 Hz; see `frequencies`.
     overlap_seconds : int
         How far the impulse response reaches.
@@ -135,11 +137,11 @@ class OverlapSave:
     frequencies = np.arange(BLOCK_SECONDS * LOW_RATE // 2 + 1) / BLOCK_SECONDS
 
     def __init__(
-        self, channels: int, rate: int, response: NDArray[np.float64], *, overlap_seconds: int
+        self, channels: int, rate: int, response: NDArray[np.floating[Any]], *, overlap_seconds: int
     ) -> None:
         if not 0 < 2 * overlap_seconds < BLOCK_SECONDS:
             raise ValueError("the overlap must be shorter than half a block")
-        self._response = response.astype(np.float32)
+        self._response = response.astype(np.float32, copy=False)
         self._rate = rate
         self._overlap = overlap_seconds * rate
         self._block = BLOCK_SECONDS * rate

@@ -19,7 +19,7 @@ from femo_signal.settings import TICKS_PER_SECOND
 __all__ = ["Leveller", "Step"]
 
 TICKS = TICKS_PER_SECOND // QUARTER_RATE  # a sample
-BLOCK = 1 << 13
+BLOCK = 1 << 15
 EDGE = 8  # samples on either side of a step that its edge, and the thinning, may reach
 STEADY = QUARTER_RATE  # samples on either side that must be steady
 CONTEXT = STEADY + 2 * EDGE
@@ -32,6 +32,7 @@ STEP_SCALES = 5.5  # median changes over the lag: 3.7 standard deviations of whi
 STEADY_SHARE = 8.0  # how many times the deviation from either level a step must be
 LOCAL_SHARE = (0.6, 1.5)  # of a step, that must happen at its edge: no ramp, no wave
 ROUGH_SHARE = 0.5  # of what a step must satisfy, that tells whether to look closely
+NEXT = [EDGE, EDGE + 21, EDGE + 42, EDGE + 63]  # samples that show a wave: over 1/4 s
 SCALE_STRIDE = 3
 EDGE_LEVEL = 4  # samples that tell the level next to a jump
 
@@ -131,14 +132,18 @@ class Leveller:
         places: list[tuple[int, bool]] = []
         if rise.size and rise.max() > level:
             tops = np.flatnonzero(rise > level)
-            padded = np.pad(rise, OUTSIDE[-1])
-            for offset in (-LAG, 1 - LAG, LAG - 1, LAG):
-                beside = padded[tops + (OUTSIDE[-1] + offset)]
-                tops = tops[(beside < rise[tops]) | ((beside == rise[tops]) & (offset > 0))]
+            padded = np.zeros(len(rise) + 2 * OUTSIDE[-1], dtype=np.float32)
+            padded[OUTSIDE[-1] : -OUTSIDE[-1]] = rise
             for offset in OUTSIDE:  # a wave goes on where a step is over
                 aside = padded[tops + (OUTSIDE[-1] + offset)]
                 tops = tops[aside < ASIDE_SHARE * rise[tops]]
+            for offset in (-LAG, 1 - LAG, LAG - 1, LAG):
+                beside = padded[tops + (OUTSIDE[-1] + offset)]
+                tops = tops[(beside < rise[tops]) | ((beside == rise[tops]) & (offset > 0))]
             middles = low + COARSE * (tops + LAG // 2)
+            soon = _levels(known, middles, NEXT) - _levels(known, middles, [-n for n in NEXT])
+            stays = soon / change[tops] >= ROUGH_SHARE
+            middles, tops = middles[stays], tops[stays]
             if len(tops):
                 middles = middles[_may_be_steps(known[::COARSE], middles // COARSE, change[tops])]
             places = [(place, False) for place in middles.tolist()]
@@ -188,6 +193,17 @@ class Leveller:
             return None
         local = change - 3 * EDGE * (left.slope + right.slope) / 2
         return size if LOCAL_SHARE[0] <= local / size <= LOCAL_SHARE[1] else None
+
+
+def _levels(
+    known: NDArray[np.float32], middles: NDArray[np.int64], offsets: list[int]
+) -> NDArray[np.float32]:
+    """Return the mean of some samples near each place."""
+    last = len(known) - 1
+    total = np.zeros(len(middles), dtype=np.float32)
+    for offset in offsets:
+        total += known[np.minimum(np.maximum(middles + offset, 0), last)]
+    return total / np.float32(len(offsets))
 
 
 def _may_be_steps(

@@ -53,22 +53,15 @@ class FinishedChannel:
 class _Channel:
     """One sensor with a count at each tick: mended, thinned to 256 Hz, levelled, band-passed."""
 
-    def __init__(self, name: str, settings: PreprocessingSettings, *, rails: bool) -> None:
-        low, high = settings.sensor_band_hz
-        frequencies = OverlapSave.frequencies
-        response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
+    def __init__(
+        self, name: str, response: NDArray[np.float32], overlap_seconds: int, *, rails: bool
+    ) -> None:
         self.name = name
         self.mender = Mender(rails=rails)
-        self._filter = OverlapSave(
-            1,
-            QUARTER_RATE,
-            response * VOLTS_PER_COUNT / quarter_response(frequencies),
-            overlap_seconds=ringing_seconds(low),
-        )
+        band_pass = OverlapSave(1, QUARTER_RATE, response, overlap_seconds=overlap_seconds)
+        self._filter = band_pass
         self.leveller = Leveller(
-            lambda samples: self._filter.push(samples[None]),
-            self._filter.hold,
-            unit=QUARTER_GAIN,
+            lambda samples: band_pass.push(samples[None]), band_pass.hold, unit=QUARTER_GAIN
         )
         self.leveller.jumps = self.mender.jumps
         self.railed: list[int] = []  # ticks at which an axis is at a rail
@@ -242,7 +235,14 @@ class SensorTrack:
     def __init__(
         self, names: tuple[str, ...], settings: PreprocessingSettings, *, rails: bool
     ) -> None:
-        self.channels = [_Channel(name, settings, rails=rails) for name in names]
+        low, high = settings.sensor_band_hz
+        frequencies = OverlapSave.frequencies
+        response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
+        response *= VOLTS_PER_COUNT / quarter_response(frequencies)
+        self.channels = [
+            _Channel(name, response.astype(np.float32), ringing_seconds(low), rails=rails)
+            for name in names
+        ]
         self._end_tick = 0  # of the last chunk
         self._last_tick = -1
         self._last: NDArray[np.uint16] | None = None  # the last block, (1, columns)
@@ -270,6 +270,10 @@ class SensorTrack:
         if not len(rows):
             return
         if ticks is None:
+            if self._last is None or chunk.start_tick == self._last_tick + 1:
+                self._take(chunk.start_tick, rows)
+                self._last, self._last_tick = rows[-1:], self._end_tick - 1
+                return
             ticks = np.arange(chunk.start_tick, self._end_tick)
         known = 0
         if self._last is not None and ticks[0] > self._last_tick + 1:

@@ -237,7 +237,7 @@ async def _answer_api_error(_request: Request, error: errors.ApiError) -> JSONRe
 
 @app.exception_handler(UnreadableRowError)
 async def _answer_unreadable_row(_request: Request, error: UnreadableRowError) -> JSONResponse:
-    count("UnreadableRows")
+    count("RowsUnreadable")
     logger.error("row cannot be read", job_id=error.job_id)
     return _answer(errors.unreadable_job())
 

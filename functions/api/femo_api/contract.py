@@ -10,6 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from femo_jobs import outcomes
+from femo_jobs.faults import FINAL, PASSING
 from femo_jobs.jobs import JobStatus, timestamp
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
@@ -103,16 +105,27 @@ class JobSubmission(Body):
 class JobErrorView(BaseModel):
     """Why a job has no result."""
 
-    code: str
-    message: str
-    field: str | None = None
+    code: str = Field(
+        description="Stable, for programs; a newer model can bring further ones. "
+        "Of a failed job, where the request or its recording is at fault: "
+        f"{', '.join(sorted(FINAL))}. Of a failed job, once the analysis has been tried as often "
+        f"as it may be: {', '.join(sorted(PASSING))}. "
+        f"Of an expired job: {outcomes.EXPIRED.code}, {outcomes.NOT_QUEUED.code}. "
+        "Of a completed job: result_unavailable, result_unreachable. "
+        "Of a job in a listing, whatever its status: unreadable_job"
+    )
+    message: str = Field(description="For people")
+    field: str | None = Field(default=None, description="The field at fault, where it is one")
 
 
 class JobView(BaseModel):
     """A job. Fields that do not apply to its status are absent."""
 
     jobId: str
-    status: JobStatus
+    status: JobStatus = Field(
+        description="Queued until the job ends, also while it is tried again after a fault that "
+        "passes"
+    )
     createdAt: str = Field(json_schema_extra={"format": "date-time"})
     requestTime: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
     s3Key: str = Field(description="The recording, as an s3:// URI")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from femo_api import errors
-from femo_jobs import clients
+from femo_jobs import clients, outcomes
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import LocationError
 from femo_jobs.jobs import Job, JobStatus, UnreadableRow, timestamp
@@ -48,7 +47,7 @@ def listed(job: Job | UnreadableRow) -> dict[str, Any]:
     """Return a listing's entry: a job without its result, or that there is one we cannot read."""
     if isinstance(job, Job):
         return summary(job)
-    count("UnreadableRows")
+    count("RowsUnreadable")
     logger.error("row cannot be read", job_id=job.job_id)
     error = {"code": str(errors.Code.UNREADABLE_JOB), "message": errors.UNREADABLE_JOB_MESSAGE}
     return {"jobId": job.job_id, "status": str(job.status), "error": error}
@@ -63,14 +62,14 @@ def full(job: Job, settings: Configuration) -> dict[str, Any]:
     if job.status is not JobStatus.COMPLETED:
         return view
     try:
-        location = _ours(job.output_location, settings)
-        response = _response(location)
+        location = _location(job, settings)
+        result = _result(location)
     except _ResultError as error:
         count("ResultsNotRead")
         logger.error("result cannot be read", job_id=job.job_id, code=error.code)
         return view | {"result": None, "error": {"code": error.code, "message": str(error)}}
-    if response is not None:
-        view["result"] = response
+    if result is not None:
+        view["result"] = result
     view["resultUrl"] = clients.s3().generate_presigned_url(
         "get_object",
         Params={"Bucket": location.bucket, "Key": location.key},
@@ -105,36 +104,26 @@ def _unreachable() -> _ResultError:
     )
 
 
-def _ours(uri: str | None, settings: Configuration) -> Location:
-    """Return where a result lies, if that is where results are written."""
+def _location(job: Job, settings: Configuration) -> Location:
     try:
-        location = Location.parse(uri or "")
+        return outcomes.result_location(job.output_location or "", settings.requests_bucket)
     except LocationError as error:
         raise _unavailable() from error
-    if location.bucket != settings.requests_bucket or not location.key.startswith("results/"):
-        raise _unavailable()
-    return location
 
 
-def _response(location: Location) -> dict[str, Any] | None:
+def _result(location: Location) -> dict[str, Any] | None:
     """Return the result in the container's response, or None where it is too large to be sent."""
     try:
-        answer = clients.s3().get_object(Bucket=location.bucket, Key=location.key)
-        with answer["Body"] as stream:
-            if answer["ContentLength"] > INLINE_RESULT_BYTES:
-                return None
-            body = stream.read()
-    except ClientError as error:
-        gone = error.response["Error"]["Code"] == "NoSuchKey"
-        raise (_unavailable() if gone else _unreachable()) from error
-    except BotoCoreError as error:
+        found = outcomes.read_object(location, INLINE_RESULT_BYTES)
+    except (BotoCoreError, ClientError) as error:
         raise _unreachable() from error
-    try:
-        result = json.loads(body)["result"]
-        # Python reads what no JSON may hold, NaN and halves of characters, and cannot send it.
-        json.dumps(result, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError, TypeError, KeyError) as error:
-        raise _unavailable() from error
-    if not isinstance(result, dict):
+    if found is None:
         raise _unavailable()
+    body, _ = found
+    if body is None:
+        return None
+    response = outcomes.response(body)
+    if response is None:
+        raise _unavailable()
+    result: dict[str, Any] = response["result"]
     return result

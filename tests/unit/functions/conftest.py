@@ -60,7 +60,11 @@ from femo_jobs.jobs import JobTable  # noqa: E402
 for _name in _POWERTOOLS:
     del os.environ[_name]
 
+from tests.unit.imports import Modules, imported_apart, take_out  # noqa: E402
 from tests.unit.template.documents import template  # noqa: E402
+
+# The functions' modules that the files of these tests hold, while other tests are run
+_MODULES: Modules = {}
 
 
 class LambdaContext:
@@ -99,12 +103,15 @@ def event(name: str) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="package", autouse=True)
-def fresh_modules() -> Iterator[None]:
-    """Leave none of the functions' modules to other tests: they have read this environment."""
-    yield
-    for name in list(sys.modules):
-        if name.partition(".")[0] in PACKAGES:
-            del sys.modules[name]
+def own_modules() -> Iterator[None]:
+    """Leave none of the functions' modules to other tests: they have read this environment.
+
+    The order of tests can leave this folder and come back: then the modules are the same again.
+    """
+    if not _MODULES:
+        _MODULES.update(take_out(PACKAGES))
+    with imported_apart(PACKAGES, _MODULES):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -30,7 +30,7 @@ from .conftest import (
 )
 
 JOB = "unique-job-id"  # of the sample events
-ATTEMPT = "5d2f9c0e7b8a4c3d9e1f2a3b4c5d6e7f"  # likewise
+ATTEMPT = "attempt-1-of-unique-job-id"  # likewise
 SAMPLE_OUTPUT = f"s3://{REQUESTS}/results/0f0f0f0f.out"
 SAMPLE_FAILURE = f"s3://{REQUESTS}/failures/0f0f0f0f-error.out"
 
@@ -282,7 +282,19 @@ def test_a_success_whose_result_is_not_there_is_tried_again(
     assert the(table).status is JobStatus.COMPLETED
 
 
-@pytest.mark.parametrize("body", [b"", b"not json", b"[]", b'{"no": "result"}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b'{"no": "result"}',
+        b'{"result": null}',
+        b'{"result": "text"}',
+        b'{"result": {"rate": NaN}}',
+        b'{"result": {"text": "\\ud800"}}',
+    ],
+)
 def test_a_success_with_an_unreadable_result_fails_the_job_in_the_end(
     table: JobTable, queued_job: Callable[..., Job], body: bytes
 ) -> None:

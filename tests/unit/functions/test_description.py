@@ -13,6 +13,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from femo_jobs import outcomes
+from femo_jobs.faults import FINAL, PASSING
+from femo_jobs.jobs import JobError
 from tests.unit.template.documents import resources
 
 from .conftest import ROOT, Answer
@@ -179,6 +182,16 @@ def test_every_code_of_the_api_is_described_on_some_route(described: dict[str, A
     # Of an address that is none, and so of no route; the template's gateway answers first.
     elsewhere = {Code.NO_SUCH_ROUTE, Code.METHOD_NOT_ALLOWED, Code.BAD_REQUEST}
     assert named == {str(code) for code in Code} - {str(code) for code in elsewhere}
+
+
+def test_every_code_that_a_job_can_end_with_is_described(described: dict[str, Any]) -> None:
+    field = described["components"]["schemas"]["JobErrorView"]["properties"]["code"]
+    told = set(re.findall(r"[a-z]+(?:_[a-z0-9]+)*", field["description"]))
+    of_the_functions = {
+        error.code for error in vars(outcomes).values() if isinstance(error, JobError)
+    }
+    of_the_api = {"result_unavailable", "result_unreachable", "unreadable_job"}
+    assert FINAL | set(PASSING) | of_the_functions | of_the_api <= told
 
 
 def test_what_the_gateway_says_before_the_function_is_asked_is_described(

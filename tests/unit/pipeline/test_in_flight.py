@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 from typing import Any
 
 import boto3
 import pytest
 from moto import mock_aws
+
+from tests.unit.imports import imported_apart
 
 from .machines import ROOT
 
@@ -45,10 +46,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Any:
     }.items():
         monkeypatch.setenv(name, value)
     # Powertools and the settings read the environment when they are imported
-    for name in list(sys.modules):
-        if name.partition(".")[0] in ("femo_jobs", "femo_in_flight"):
-            monkeypatch.delitem(sys.modules, name)
-    with mock_aws():
+    with imported_apart(("femo_jobs", "femo_in_flight")), mock_aws():
         client = boto3.client("dynamodb")
         client.create_table(
             TableName=TABLE,

@@ -6,7 +6,7 @@ import contextlib
 import itertools
 import json
 import re
-from typing import Any, NoReturn
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -72,8 +72,8 @@ def completed(
     ForeignResultError
         If the result is another job's.
     """
-    location = _ours(output_location, requests_bucket, "results/")
-    found = _read(location, MAX_PARSED_BYTES)
+    location = result_location(output_location, requests_bucket)
+    found = read_object(location, MAX_PARSED_BYTES)
     if found is None:
         return None
     body, size = found
@@ -81,8 +81,8 @@ def completed(
         return Outcome(
             JobStatus.COMPLETED, timestamp(), output_location=output_location, result_bytes=size
         )
-    document = _json_object(body)
-    if document is None or "result" not in document:
+    document = response(body)
+    if document is None:
         return Outcome(
             JobStatus.FAILED, timestamp(), output_location=output_location, error=RESULT_UNREADABLE
         )
@@ -121,7 +121,7 @@ def failed(failure_location: str | None, *, requests_bucket: str) -> Outcome | N
     """
     if failure_location is None:
         return None
-    found = _read(_ours(failure_location, requests_bucket, "failures/"), MAX_FAILURE_BYTES)
+    found = read_object(_ours(failure_location, requests_bucket, "failures/"), MAX_FAILURE_BYTES)
     if found is None:
         return None
     return Outcome(
@@ -139,6 +139,47 @@ def from_s3(job: Job, *, requests_bucket: str) -> Outcome | None:
     return completed(job.output_location, requests_bucket=requests_bucket, job=job) or failed(
         job.failure_location, requests_bucket=requests_bucket
     )
+
+
+def result_location(uri: str, requests_bucket: str) -> Location:
+    """Return where a result lies.
+
+    Raises
+    ------
+    LocationError
+        If that is not where results are written.
+    """
+    return _ours(uri, requests_bucket, "results/")
+
+
+def read_object(location: Location, limit: int) -> tuple[bytes | None, int] | None:
+    """Return an object's bytes (None above ``limit``) and size, or None where it is missing."""
+    try:
+        answer = clients.s3().get_object(Bucket=location.bucket, Key=location.key)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
+            return None
+        raise
+    size = answer["ContentLength"]
+    with answer["Body"] as stream:
+        return (stream.read() if size <= limit else None), size
+
+
+def response(body: bytes) -> dict[str, Any] | None:
+    """Return the container's response with its ``result``; None where it is damaged.
+
+    What a job is settled as and what its caller is told are read here alike: no job is completed
+    whose result could not be given.
+    """
+    try:
+        document = json.loads(body)
+        # Python reads what no JSON may hold, NaN and halves of characters, and cannot send it.
+        json.dumps(document, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict) or not isinstance(document.get("result"), dict):
+        return None
+    return document
 
 
 def _is_of_another_recording(document: dict[str, Any], job: Job) -> bool:
@@ -187,31 +228,6 @@ def _ours(uri: str, bucket: str, prefix: str) -> Location:
     if location.bucket != bucket or not location.key.startswith(prefix):
         raise LocationError(f"not an object under {prefix} of the requests bucket")
     return location
-
-
-def _read(location: Location, limit: int) -> tuple[bytes | None, int] | None:
-    """Return an object's bytes (None above ``limit``) and size, or None where it is missing."""
-    try:
-        answer = clients.s3().get_object(Bucket=location.bucket, Key=location.key)
-    except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchKey", "404"):
-            return None
-        raise
-    size = answer["ContentLength"]
-    with answer["Body"] as stream:
-        return (stream.read() if size <= limit else None), size
-
-
-def _json_object(body: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _duration(value: object) -> float | None:
