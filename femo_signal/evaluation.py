@@ -20,15 +20,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.chance import SHIFTS, chance_level, circular_shifts, joined
+from femo_signal.classifiers import ClassifierKind
 from femo_signal.intervals import Intervals, as_intervals, overlapping, total
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = [
+    "Choice",
     "Counts",
     "Evaluation",
     "RecordingOutcome",
     "chance_hits",
     "chance_of_meeting",
+    "choose_classifier",
     "match_one_to_one",
     "metrics_of",
     "reliability",
@@ -36,6 +39,9 @@ __all__ = [
 ]
 
 _BINS = 10
+_BOOTSTRAPS = 1000
+_INTERVAL_PERCENT = (5.0, 95.0)
+_ALIKE = 0.005  # of F1
 
 
 @dataclass(frozen=True)
@@ -78,6 +84,14 @@ class RecordingOutcome:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which classifier decides, and why."""
+
+    classifier: ClassifierKind
+    comparison: Mapping[str, Any]  # JSON-ready
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """Figures of a model, in all, per recording and per subject; JSON-ready."""
 
@@ -90,6 +104,10 @@ class Evaluation:
     group_spread: Mapping[str, Any]
     reliability: Sequence[Mapping[str, Any]]
     notices: Sequence[str] = field(default_factory=tuple)
+    classifier: ClassifierKind = "trees"
+    """Which one the figures are of."""
+    comparison: Mapping[str, Any] = field(default_factory=dict)
+    """F1 of each that could have decided, and what the trees gain over the others."""
     schema_version: int = 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -302,6 +320,64 @@ def average_precision(probability: NDArray[np.float64], labels: NDArray[np.int8]
     return float((precision * gained).sum())
 
 
+def choose_classifier(
+    outcomes: Mapping[ClassifierKind, Sequence[RecordingOutcome]], *, seed: int
+) -> Choice:
+    """Choose what goes into service: the trees only where they surely beat all else.
+
+    Surely: the lower end of a 90 % interval of the difference in F1, by a bootstrap over groups
+    (subjects), is above 0 against each of the others. Else the best of the others decides. Where
+    there is no unlearned rule (the reference method), the trees always do.
+
+    Parameters
+    ----------
+    outcomes : mapping of str to sequence of RecordingOutcome
+        The same recordings in the same order for each.
+    seed : int
+    """
+    counts = {
+        kind: _counts_by_group(found) for kind, found in outcomes.items()
+    }  # (groups, 3): true positive, false positive, false negative
+    scores = {kind: _f1(table.sum(axis=0)) for kind, table in counts.items()}
+    comparison: dict[str, Any] = {"f1": {kind: _plain(score) for kind, score in scores.items()}}
+    if "rule" not in outcomes:
+        return Choice("trees", comparison)
+    groups = len(counts["trees"])
+    draws = np.random.default_rng(seed).integers(0, groups, (_BOOTSTRAPS, groups))
+    gains: dict[str, Any] = {}
+    others: tuple[ClassifierKind, ...] = ("linear", "rule")
+    for kind in others:
+        resampled = _f1(counts["trees"][draws].sum(axis=1)) - _f1(counts[kind][draws].sum(axis=1))
+        low, high = np.nanpercentile(resampled, _INTERVAL_PERCENT)
+        gains[kind] = {"f1": _plain(scores["trees"] - scores[kind]), "low": _plain(low),
+                       "high": _plain(high)}  # fmt: skip
+    comparison["trees_gain_over"] = gains
+    surely = all(gain["low"] is not None and gain["low"] > 0 for gain in gains.values())
+    # Between two that are alike, the one that has learnt nothing.
+    best: ClassifierKind = "linear" if scores["linear"] > scores["rule"] + _ALIKE else "rule"
+    return Choice("trees" if surely else best, comparison)
+
+
+def _counts_by_group(outcomes: Sequence[RecordingOutcome]) -> NDArray[np.float64]:
+    table: dict[str, NDArray[np.float64]] = {}
+    for outcome in outcomes:
+        found = count_outcome(outcome, outcome.accepted)
+        row = np.array([found.true_positive, found.false_positive, found.false_negative], float)
+        table[outcome.group] = table.get(outcome.group, np.zeros(3)) + row
+    return np.array([table[name] for name in sorted(table)])
+
+
+def _f1(counts: NDArray[np.float64]) -> Any:
+    """Return F1 of counts, shape (..., 3); NaN where nothing was to be found, nor was."""
+    whole = 2 * counts[..., 0] + counts[..., 1] + counts[..., 2]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return 2 * counts[..., 0] / whole
+
+
+def _plain(value: Any) -> float | None:
+    return round(float(value), 6) if np.isfinite(value) else None
+
+
 def summarize_outcomes(
     outcomes: Sequence[RecordingOutcome],
     *,
@@ -309,6 +385,7 @@ def summarize_outcomes(
     baseline: Sequence[RecordingOutcome] | None = None,
     notices: Sequence[str] = (),
     seed: int = 0,
+    choice: Choice | None = None,
 ) -> Evaluation:
     """Pool the outcomes of recordings into an evaluation.
 
@@ -371,6 +448,8 @@ def summarize_outcomes(
         },
         reliability=reliability(probability, labels),
         notices=tuple(notices),
+        classifier=choice.classifier if choice is not None else "trees",
+        comparison=choice.comparison if choice is not None else {},
     )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from femo_signal.classifiers import ClassifierKind, LinearModel, rule_scores
 from femo_signal.errors import ModelError
 from femo_signal.features import names_of
 from femo_signal.fingerprint import regular_size
@@ -93,6 +94,10 @@ class ModelCard(BaseModel):
     calibration: Calibration
     settings: AnalysisSettings
     settings_digest: str
+    classifier: ClassifierKind = "trees"
+    """What decides: the trees, or what they were not sure to beat."""
+    linear: LinearModel | None = None
+    """The linear model where that decides."""
     hyperparameters: Hyperparameters
     """As training used them, none left open."""
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -116,6 +121,12 @@ class ModelCard(BaseModel):
                 "threshold lies above every probability of the calibration: "
                 "no detection could be accepted"
             )
+        if (self.linear is not None) != (self.classifier == "linear"):
+            raise ValueError("linear: a linear model is there if, and only if, it decides")
+        if self.linear is not None and len(self.linear.weights) != len(self.feature_names):
+            raise ValueError("linear: its weights are not as many as the features")
+        if self.classifier == "rule" and self.settings.method != "adaptive":
+            raise ValueError("classifier: the unlearned rule is one of the adaptive method")
         if self.version != self.version_of_content():
             raise ValueError("version does not belong to the trees, settings, calibration and "
                              "threshold: the model was changed after its training")  # fmt: skip
@@ -125,7 +136,7 @@ class ModelCard(BaseModel):
         """Return 12 hex digits that differ whenever the model answers differently."""
         return version_of(
             self.trees_sha256, self.settings_digest, self.method_version, self.calibration,
-            self.threshold,
+            self.threshold, self.classifier, self.linear,
         )  # fmt: skip
 
 
@@ -135,9 +146,13 @@ def version_of(
     method_version: int,
     calibration: Calibration,
     threshold: float,
+    classifier: ClassifierKind = "trees",
+    linear: LinearModel | None = None,
 ) -> str:
     """Return the short name of the model that these make, 12 hex digits."""
     parts = [trees_sha256, settings_digest, method_version, calibration.model_dump(), threshold]
+    if classifier != "trees":
+        parts += [classifier, linear.model_dump() if linear is not None else None]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
@@ -261,8 +276,9 @@ class MovementModel:
         return self
 
     def warm_up(self) -> MovementModel:
-        """Load the trees now instead of at the first prediction; return the model itself."""
-        _ = self._booster
+        """Load what decides now instead of at the first prediction; return the model itself."""
+        if self.card.classifier == "trees":
+            _ = self._booster
         return self
 
     def predict_proba(
@@ -294,8 +310,16 @@ class MovementModel:
             )
         if not len(features):
             return np.zeros(0)
-        raw = np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)
-        return self.card.calibration(raw)
+        return self.card.calibration(self._raw_scores(features))
+
+    def _raw_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        card = self.card
+        if card.classifier == "rule":
+            settings = card.settings.candidates
+            return rule_scores(features, card.feature_names, settings=settings)
+        if card.linear is not None:
+            return card.linear.scores(features)
+        return np.asarray(self._booster.predict(features, num_threads=1), dtype=np.float64)
 
     def save(
         self, folder: str | Path, *, overwrite: bool = False, with_record: bool = False

@@ -297,6 +297,8 @@ class CandidateSettings(_Group):
     """Of agreement, where no level can be told."""
     least_level: Level = 3.0
     greatest_level: Level = 8.5
+    rule_strength: Level = 1.25
+    """The unlearned rule accepts what exceeds the chance level so many times."""
     stands_out: Level = 1.3
     """What is so many times as strong as the pulses of a regular train is none of them."""
     lower_share: Annotated[float, Field(gt=0, le=1)] = 0.6

@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 
 from femo_signal import __version__
 from femo_signal.calibration import best_threshold, correct_for_presses, fit_calibration
+from femo_signal.classifiers import RULE_THRESHOLD, ClassifierKind, LinearModel, rule_scores
 from femo_signal.dataset import Dataset, RecordingFeatures, prepare_dataset
 from femo_signal.errors import ModelError
 from femo_signal.evaluation import (
     Evaluation,
     RecordingOutcome,
     chance_of_meeting,
+    choose_classifier,
     summarize_outcomes,
 )
 from femo_signal.features import FEATURE_SET, FORMAT_FEATURES, features_of, names_of
@@ -61,6 +63,7 @@ _LEAST_GROUPS = 4  # with fewer, calibration splits by recording: half the data 
 # The parts of an evaluation that name no recording and no subject
 _POOLED = (
     "schema_version", "method", "metrics", "accept_all", "baseline", "group_spread", "reliability",
+    "classifier", "comparison",
 )  # fmt: skip
 
 Progress = Callable[[float], None]
@@ -120,8 +123,11 @@ def train_model(
             progress=None if progress is None else lambda share: progress(0.8 * share),
         )
     everything = list(range(len(dataset.recordings)))
-    fitter = _trees_fitter(dataset.settings, chosen, seed)
+    kind = evaluation.classifier
+    fitter = _fitters(dataset.settings, chosen, seed)[kind]
     decision = _fit_decision(dataset, everything, fitter, folds=_folds(chosen))
+    if kind == "rule":
+        decision = _rule_decision(decision.calibration)
     if decision.calibration.probability[-1] < decision.threshold:
         raise ModelError(
             "the scores tell movements from other detections so little that none would ever be "
@@ -165,10 +171,21 @@ def _card(
     digest = trees_digest(booster.model_to_string())
     settings_digest = dataset.settings.digest()
     whole = evaluation.to_dict()
+    linear = None
+    if evaluation.classifier == "linear":
+        linear = LinearModel.fit(dataset.features, labels)
     return ModelCard(
         version=version_of(
-            digest, settings_digest, METHOD_VERSION, decision.calibration, decision.threshold
+            digest,
+            settings_digest,
+            METHOD_VERSION,
+            decision.calibration,
+            decision.threshold,
+            evaluation.classifier,
+            linear,
         ),
+        classifier=evaluation.classifier,
+        linear=linear,
         trees_sha256=digest,
         feature_names=names,
         threshold=decision.threshold,
@@ -246,16 +263,18 @@ def evaluate_model(
     _check_trainable(dataset)
     numbers = list(range(len(dataset.recordings)))
     folds = _split(dataset, numbers, _folds(chosen))
-    fitters = {"trees": _trees_fitter(dataset.settings, chosen, seed), "linear": _fit_linear}
+    fitters = _fitters(dataset.settings, chosen, seed)
     done = 0
 
-    def run(kind: str, train: list[int], test: list[int]) -> list[RecordingOutcome]:
+    def run(kind: ClassifierKind, train: list[int], test: list[int]) -> list[RecordingOutcome]:
         decision = _fit_decision(dataset, train, fitters[kind], folds=_INNER_FOLDS)
+        if kind == "rule":
+            decision = _rule_decision(decision.calibration)
         rows = dataset.rows_of(train)
         scorer = fitters[kind](dataset.features[rows], dataset.labels[rows])
         return [_outcome(dataset, number, scorer, decision) for number in test]
 
-    outcomes: dict[str, dict[int, RecordingOutcome]] = {"trees": {}, "linear": {}}
+    outcomes: dict[ClassifierKind, dict[int, RecordingOutcome]] = {kind: {} for kind in fitters}
     jobs = [(kind, train, test) for kind in fitters for train, test in folds]
     # Threads: LightGBM releases the interpreter lock, and one thread a fit keeps results exact.
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -266,6 +285,8 @@ def evaluate_model(
             done += 1
             if progress is not None:
                 progress(done / len(jobs))
+    ordered = {kind: [found[number] for number in numbers] for kind, found in outcomes.items()}
+    choice = choose_classifier(ordered, seed=seed)
     unit = dataset.fold_unit
     notices = list(dataset.notices)
     if unit == "recording" and any(r.subject_id for r in dataset.recordings):
@@ -274,12 +295,32 @@ def evaluate_model(
             "and flatter what another subject would get."
         )
     return summarize_outcomes(
-        [outcomes["trees"][number] for number in numbers],
-        baseline=[outcomes["linear"][number] for number in numbers],
+        ordered[choice.classifier],
+        baseline=ordered["linear"],
         method=f"cross-validation in {len(folds)} folds by {unit}",
         notices=notices,
         seed=seed,
+        choice=choice,
     )
+
+
+def _fitters(
+    settings: AnalysisSettings, chosen: Hyperparameters, seed: int
+) -> dict[ClassifierKind, _Fitter]:
+    """Return what may decide, by name."""
+    fitters: dict[ClassifierKind, _Fitter] = {
+        "trees": _trees_fitter(settings, chosen, seed),
+        "linear": _fit_linear,
+    }
+    if settings.method == "adaptive":
+        fitters["rule"] = _rule_fitter(settings)
+    return fitters
+
+
+def _rule_decision(calibration: Calibration) -> _Decision:
+    """Return the rule's own threshold, as the probability that its scores are calibrated to."""
+    at = float(calibration(np.array([RULE_THRESHOLD]))[0])
+    return _Decision(calibration, at)
 
 
 def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evaluation:
@@ -513,25 +554,20 @@ def _fit_trees(
 
 
 def _fit_linear(features: NDArray[np.float64], labels: NDArray[np.int8]) -> _Scorer:
-    """Fit the baseline that LightGBM has to beat: logistic regression on standardised features."""
+    """Fit the baseline that LightGBM has to beat."""
     if len(np.unique(labels)) < 2:
         return _constant(labels)
-    from sklearn.linear_model import LogisticRegression
+    return LinearModel.fit(features, labels).scores
 
-    known = np.isfinite(features).any(axis=0)
-    centre = np.where(known, np.nanmedian(np.where(known, features, 0.0), axis=0), 0.0)
-    spread = np.nanstd(np.where(known, features, 0.0), axis=0)
-    spread[spread == 0] = 1.0
 
-    def standardise(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        scaled = (np.where(np.isfinite(rows), rows, centre) - centre) / spread
-        bounded: NDArray[np.float64] = np.clip(scaled, -10.0, 10.0)
-        return bounded
+def _rule_fitter(settings: AnalysisSettings) -> _Fitter:
+    """Return what learns nothing: the rule scores whatever the labels say."""
+    names = names_of(settings)
 
-    fitted = LogisticRegression(C=0.3, class_weight="balanced", max_iter=2000).fit(
-        standardise(features), labels
-    )
-    return lambda rows: np.asarray(fitted.predict_proba(standardise(rows))[:, 1])
+    def score(features: NDArray[np.float64]) -> NDArray[np.float64]:
+        return rule_scores(features, names, settings=settings.candidates)
+
+    return lambda _features, _labels: score
 
 
 def _constant(labels: NDArray[np.int8]) -> _Scorer:
