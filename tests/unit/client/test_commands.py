@@ -21,7 +21,7 @@ STACK = {
     "FEMO_API_URL": URL,
     "FEMO_TOKEN_URL": CREDENTIALS.token_url,
     "FEMO_CLIENT_ID": "id",
-    "FEMO_CLIENT_SECRET": "secret",
+    "FEMO_CLIENT_SECRET": CREDENTIALS.client_secret,
 }
 Run = Callable[..., Result]
 
