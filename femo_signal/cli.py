@@ -23,7 +23,7 @@ import click
 
 if TYPE_CHECKING:
     from femo_signal.evaluation import Evaluation
-    from femo_signal.settings import AnalysisSettings
+    from femo_signal.settings import AnalysisSettings, Method
     from femo_signal.training import Dataset
 
 __all__ = ["main"]
@@ -156,15 +156,27 @@ def _share_bar(description: str) -> Iterator[Callable[[float], None]]:
         yield tell
 
 
+_METHODS = ("adaptive", "reference")
+_METHOD_HELP = (
+    "Candidates by agreement of all sensors, each against its own level; or by fixed thresholds "
+    "of two sensors."
+)
+
+
 @femo.command()
 @click.argument("recording", type=_RecordingPath)
+@click.option("--profile", "method", type=click.Choice(_METHODS), default="reference",
+              show_default=True, help=_METHOD_HELP)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="JSON; this is what is printed anyway.")
-def inspect(recording: Path, as_json: bool) -> None:  # noqa: ARG001
-    """Print the reference profile of RECORDING, before any classifier, as JSON."""
+def inspect(recording: Path, method: Method, as_json: bool) -> None:  # noqa: ARG001
+    """Print the profile of RECORDING, before any classifier, as JSON."""
     from femo_signal.inspection import inspect_recording
+    from femo_signal.settings import AnalysisSettings
 
     with _share_bar("Reading") as tell:
-        facts = inspect_recording(recording, progress=tell)
+        facts = inspect_recording(
+            recording, settings=AnalysisSettings(method=method), progress=tell
+        )
     _print_json(facts)
 
 
@@ -274,6 +286,8 @@ def _moment(text: str) -> datetime:
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A hyperparameter, e.g. num_iterations=300; repeatable.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=7, show_default=True)
+@click.option("--method", type=click.Choice(_METHODS), default="reference", show_default=True,
+              help=_METHOD_HELP)  # fmt: skip
 @_strict
 @_overwrite
 @click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
@@ -284,6 +298,7 @@ def train(
     cache: Path | None,
     settings: tuple[str, ...],
     seed: int,
+    method: Method,
     strict: bool,
     overwrite: bool,
     as_json: bool,
@@ -298,9 +313,16 @@ def train(
 
     hyperparameters = Hyperparameters.parse(_hyperparameters(settings))
     check_target(output, MODEL_FILES, overwrite=overwrite)
+    from femo_signal.settings import AnalysisSettings
     from femo_signal.training import train_model
 
-    dataset = _dataset(manifest, settings=None, cache=cache, force=force_extract, strict=strict)
+    dataset = _dataset(
+        manifest,
+        settings=AnalysisSettings(method=method),
+        cache=cache,
+        force=force_extract,
+        strict=strict,
+    )
     if dataset is None:
         if as_json:
             _print_json({"status": "NotTrained", "reason": "the manifest has no items"})
@@ -468,7 +490,7 @@ def _hyperparameters(settings: tuple[str, ...]) -> dict[str, str]:
 def _dataset(
     manifest_path: Path,
     *,
-    settings: AnalysisSettings | None,
+    settings: AnalysisSettings,
     cache: Path | None,
     force: bool,
     strict: bool,
@@ -476,7 +498,6 @@ def _dataset(
     """Extract a manifest's recordings, or take them from the cache; None if there are no items."""
     from femo_signal.extraction import extract_manifest
     from femo_signal.manifest import load_manifest
-    from femo_signal.settings import AnalysisSettings
     from femo_signal.training import prepare_dataset
 
     manifest = load_manifest(manifest_path)
@@ -486,7 +507,7 @@ def _dataset(
         extraction = extract_manifest(
             manifest,
             folder=manifest_path.parent,
-            settings=settings or AnalysisSettings(),
+            settings=settings,
             cache=cache,
             force=force,
             strict=strict,
@@ -537,11 +558,26 @@ def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
             f"F1 over {len(evaluation['per_group'])} subjects or recordings: "
             f"{spread['minimum']:.3f} to {spread['maximum']:.3f}, median {spread['median']:.3f}"
         )
+    lines += _choice_lines(evaluation)
     brier = evaluation["metrics"]["brier"]
     if brier is not None:
         lines.append(f"Brier score of the probabilities: {brier:.3f}")
     lines += [f"Note: {notice}" for notice in evaluation["notices"]]
     return lines
+
+
+def _choice_lines(evaluation: dict[str, Any]) -> list[str]:
+    """Say which classifier decides, and what the trees gain over the others."""
+    gains = evaluation["comparison"].get("trees_gain_over")
+    if not gains:
+        return []
+    names = {"trees": "the trees", "linear": "the linear model", "rule": "the unlearned rule"}
+    told = "; ".join(
+        f"over {names[kind]} {gain['f1']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})"
+        for kind, gain in gains.items()
+        if None not in gain.values()
+    )
+    return [f"Decided by {names[evaluation['classifier']]}; the trees gain in F1 (90 %): {told}"]
 
 
 if __name__ == "__main__":
