@@ -376,7 +376,7 @@ def left_of(movements, cores, bouts):
         gaps=empty(),
         body_movement=empty(),
         sensors_on={"sensor_3": axis},
-        minimum_sensors=1,
+        enough_on=axis,
         motion_on=axis,
         hiccups=taken_out(seconds(bouts), length=length),
     )
