@@ -118,6 +118,16 @@ class JobErrorView(BaseModel):
     field: str | None = Field(default=None, description="The field at fault, where it is one")
 
 
+class SourceView(BaseModel):
+    """Which object in S3 was submitted, and alone is analysed."""
+
+    s3Key: str
+    versionId: str | None = Field(
+        default=None, description="Absent where the bucket keeps no versions"
+    )
+    etag: str | None = None
+
+
 class JobView(BaseModel):
     """A job. Fields that do not apply to its status are absent."""
 
@@ -129,6 +139,7 @@ class JobView(BaseModel):
     createdAt: str = Field(json_schema_extra={"format": "date-time"})
     requestTime: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
     s3Key: str = Field(description="The recording, as an s3:// URI")
+    source: SourceView
     removeHiccups: bool
     includeFullIntervals: bool
     extractEvents: bool

@@ -27,6 +27,7 @@ def summary(job: Job) -> dict[str, Any]:
         "createdAt": job.created_at,
         "requestTime": job.request.request_time,
         "s3Key": job.request.recording_uri,
+        "source": {name: value for name, value in job.source.items() if value is not None},
         "removeHiccups": job.request.remove_hiccups,
         "includeFullIntervals": job.request.include_full_intervals,
         "extractEvents": job.request.extract_events,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,6 +45,16 @@ def test_a_queued_job_says_so(call: Call, table: JobTable) -> None:
     assert (answer.status, answer.body["status"]) == (200, "Queued")
     assert "result" not in answer.body
     assert "error" not in answer.body
+
+
+def test_a_job_names_the_version_of_the_recording_that_is_analysed(
+    call: Call, table: JobTable
+) -> None:
+    table.add(replace(row("a"), recording_version="v7", recording_etag='"e"'))
+    table.add(row("b"))
+    source = call("GET", "/jobs/a").body["source"]
+    assert (source["versionId"], source["etag"]) == ("v7", '"e"')
+    assert set(call("GET", "/jobs/b").body["source"]) == {"s3Key"}
 
 
 def test_a_completed_job_carries_the_containers_response(
