@@ -85,6 +85,8 @@ def _hiccups(result: dict[str, Any]) -> str:
         return "none found"
     lasted = sum(bout["end_seconds"] - bout["start_seconds"] for bout in bouts)
     inside = result["movements_in_hiccup_bouts"]
+    if inside is None:
+        return f"{len(bouts)} ({lasted / 60:.1f} min), in time that could not be judged"
     taken_out = result["hiccup_bouts_status"] == "taken out"
     told = (
         f"taken out with the {inside} detections that touch them"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from femo_signal.events import list_events, timestamp
 from femo_signal.features import extract_features, names_of, of_no_movement
-from femo_signal.hiccups import HiccupAnalysis, find_hiccups, taken_out
-from femo_signal.intervals import Intervals, overlapping, total, union
+from femo_signal.hiccups import HiccupAnalysis, find_hiccups, shown_together, taken_out
+from femo_signal.intervals import Intervals, difference, overlapping, total, union
 from femo_signal.judged import JudgedTime
 from femo_signal.model import MovementModel
 from femo_signal.presses import PressMatch, match_presses
@@ -215,7 +215,8 @@ def _hiccup_block(analysis: Analysis) -> dict[str, Any]:
     if not hiccups.could_be_seen:
         return {
             "hiccup_bouts": None,
-            "hiccup_bouts_status": "not looked for: no sensor showed enough time for a bout",
+            "hiccup_bouts_status": "not looked for: too few sensors showed enough time "
+            "together for a bout",
             "movements_in_hiccup_bouts": None,
         }
     time = taken_out(hiccups.bouts, length=info.length_ticks)
@@ -230,8 +231,16 @@ def _hiccup_block(analysis: Analysis) -> dict[str, Any]:
             for start, end in hiccups.bouts.tolist()
         ],
         "hiccup_bouts_status": "taken out" if analysis.hiccups_removed else "not taken out",
-        "movements_in_hiccup_bouts": int(overlapping(analysis.accepted, time).sum()),
+        "movements_in_hiccup_bouts": _movements_in(analysis, time),
     }
+
+
+def _movements_in(analysis: Analysis, bouts: Intervals) -> int | None:
+    """Count what was accepted in the bouts; None where nothing of them could be judged."""
+    visible = analysis.visible.judged
+    if not len(visible) or (len(bouts) and not overlapping(bouts, visible).any()):
+        return None
+    return int(overlapping(analysis.accepted, bouts).sum())
 
 
 def _hiccup_totals(hiccups: HiccupAnalysis) -> dict[str, Any] | None:
@@ -262,7 +271,7 @@ def _recording_block(analysis: Analysis) -> dict[str, Any]:
         "gaps": [asdict(gap) for gap in info.gaps],
         "sensors_off": [asdict(stretch) for stretch in info.sensors_off],
         "live_sensors": sorted(profile.signals.live & set(profile.signals.sensors)),
-        "notices": [*info.notices, *_judging_notices(judged)],
+        "notices": [*info.notices, *_judging_notices(judged), *_hiccup_notices(analysis)],
     }
 
 
@@ -292,6 +301,18 @@ def _judging_notices(judged: JudgedTime) -> list[str]:
             "told there, and may be counted as movement of the baby"
         )
     return notices
+
+
+def _hiccup_notices(analysis: Analysis) -> list[str]:
+    """Say where a bout could not have been seen though movements were judged."""
+    profile = analysis.profile
+    unseen = total(difference(analysis.judged.judged, shown_together(profile))) / TICKS_PER_SECOND
+    if not analysis.hiccups.could_be_seen or unseen < profile.settings.hiccups.minimum_seconds:
+        return []
+    return [
+        f"for {unseen:.0f} s of judged time too few sensors were on to tell hiccups: there they "
+        "may be counted as movements"
+    ]
 
 
 def _match_block(found: PressMatch) -> dict[str, Any]:

@@ -20,7 +20,15 @@ from femo_signal.detection.bouts import (
     find_rhythms,
 )
 from femo_signal.detection.pulses import SensorTrack, sensor_level, sensor_pulses
-from femo_signal.intervals import Intervals, at_least, complement, contains, dilate, total, union
+from femo_signal.intervals import (
+    Intervals,
+    at_least,
+    close_gaps,
+    complement,
+    contains,
+    dilate,
+    union,
+)
 from femo_signal.recording import Channel, Profile
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
@@ -32,8 +40,12 @@ __all__ = [
     "RegularPulses",
     "background_level",
     "find_hiccups",
+    "shown_together",
     "taken_out",
 ]
+
+LEAST_PIECE_SECONDS = 1.0  # a pulse with its surroundings
+LONGEST_HOLE_SECONDS = 10.0  # a chain reaches over so much unseen time
 
 
 @dataclass(frozen=True)
@@ -229,13 +241,24 @@ def taken_out(
     return dilate(bouts, 2 * margin + 1, length)
 
 
-def _could_be_seen(profile: Profile) -> bool:
-    """Tell whether as many sensors as a bout needs showed the time of the shortest one."""
-    settings, length = profile.settings.hiccups, profile.info.length_ticks
+def shown_together(profile: Profile) -> Intervals:
+    """Return where as many sensors as a bout needs show something, ticks."""
     shown = [
-        complement(profile.hidden(name), length)
+        complement(profile.hidden(name), profile.info.length_ticks)
         for name in profile.signals.sensors
         if name in profile.signals.live
     ]
-    together = total(at_least(settings.minimum_sites, *shown))
-    return together >= settings.minimum_seconds * TICKS_PER_SECOND
+    return at_least(profile.settings.hiccups.minimum_sites, *shown)
+
+
+def _could_be_seen(profile: Profile) -> bool:
+    """Tell whether as many sensors as a bout needs showed the time of the shortest one.
+
+    In one stretch, but for holes that a pulse may be missed in: pieces tell no rhythm.
+    """
+    settings = profile.settings.hiccups
+    pieces = shown_together(profile)
+    pieces = pieces[pieces[:, 1] - pieces[:, 0] >= LEAST_PIECE_SECONDS * TICKS_PER_SECOND]
+    stretches = close_gaps(pieces, round(LONGEST_HOLE_SECONDS * TICKS_PER_SECOND))
+    lengths = stretches[:, 1] - stretches[:, 0]
+    return bool((lengths >= settings.minimum_seconds * TICKS_PER_SECOND).any())

@@ -174,7 +174,7 @@ class Mender:
         block = changes[first : last + LONGEST_LOST_TICKS]  # what is lost may begin in the next
         if not len(block):
             return []
-        level = max(JUMP_COUNTS, JUMP_SCALES * usual_size(block[::SCALE_STRIDE]))
+        level = max(JUMP_COUNTS, JUMP_SCALES * usual_size(block[:: _stride(len(block))]))
         if block.max() <= level and block.min() >= -level:
             return []
         candidates = np.flatnonzero(np.abs(block) > level) + first
@@ -342,3 +342,8 @@ def _stays(known: NDArray[np.float32], jump: int) -> bool:
     before = known[max(jump + 1 - STAY_TICKS, 0) : jump + 1].mean()
     after = known[jump + 1 : jump + 1 + STAY_TICKS].mean()
     return bool((after - before) / (known[jump + 1] - known[jump]) >= STAY_SHARE)
+
+
+def _stride(changes: int) -> int:
+    """Return which changes tell the usual one: few of many, and enough of few."""
+    return max(1, min(SCALE_STRIDE, changes // SCALE_STRIDE))

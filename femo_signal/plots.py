@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from femo_signal.analysis import Analysis, report
 from femo_signal.evaluation import Evaluation
-from femo_signal.intervals import Intervals, clip, empty, overlapping, union
+from femo_signal.intervals import Intervals, clip, empty, intersection, overlapping, union
 from femo_signal.recording import RecordingInfo
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -327,8 +327,9 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
     if info.duration_seconds < end:
         axes.axvspan(info.duration_seconds, end, color="white", zorder=4)
     axes.broken_barh(inside(analysis.hiccups.bouts), (-0.28, 0.56), color=_HICCUP, zorder=4)
+    rejected = profile.detections[analysis.probability < analysis.model.threshold]
     axes.broken_barh(
-        inside(profile.detections),
+        inside(intersection(rejected, analysis.judged.judged)),
         (0.72, 0.56),
         facecolor="none",
         edgecolor=_FOUND,
@@ -383,6 +384,11 @@ def _strength(axes: Axes, analysis: Analysis, start: float, end: float) -> None:
 def _envelope(analysis: Analysis) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
     """Return the curve's times and values, NaN where no detecting sensor shows anything."""
     profile = analysis.profile
+    if profile.findings is not None:
+        found = profile.findings
+        agreed = (found.evidence.agreement / found.candidates.level).astype(np.float64)
+        agreed[~found.evidence.on.any(axis=0)] = np.nan
+        return profile.info.seconds(found.evidence.frames.ticks), agreed
     curves: list[NDArray[np.float64]] = []
     time = np.zeros(0)
     for name, threshold in profile.thresholds.items():

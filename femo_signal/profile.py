@@ -29,6 +29,7 @@ from femo_signal.settings import (
     TICKS_PER_SECOND,
     AnalysisSettings,
     DetectionSettings,
+    Method,
     MovementSettings,
 )
 
@@ -81,7 +82,10 @@ def build_profile(
     presses = debounce(read.raw_presses, gap_ticks=gap)
     tell(1.0)
     return Profile(
-        info=replace(read.info, notices=(*read.info.notices, *_too_quiet(read, found.thresholds))),
+        info=replace(
+            read.info,
+            notices=(*read.info.notices, *_too_quiet(read, found.thresholds, settings.method)),
+        ),
         settings=settings,
         signals=read.signals,
         thresholds=found.thresholds,
@@ -165,11 +169,15 @@ def _runs_above(read: Preprocessed, name: str, level: float, *, strict: bool = F
     return difference(runs, _unusable(read, name))
 
 
-def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float]) -> list[str]:
+def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Method) -> list[str]:
     """Say which sensors detect nothing although they give a signal."""
     length = read.info.length_ticks
+    why = {
+        "adaptive": "shows no unbroken stretch that is long enough to tell its level",
+        "reference": "has too little noise to tell a movement by",
+    }[method]
     return [
-        f"the noise of {name} is too small to tell a movement by: nothing is detected on it"
+        f"{name} {why}: nothing is detected on it"
         for name, level in thresholds.items()
         if name in read.signals.live
         and not np.isfinite(level)

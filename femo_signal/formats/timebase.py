@@ -156,12 +156,18 @@ class Timebase:
             stamps,
             self._refused >= max(len(self._nodes), 1),
             rate,
-            max(map(abs, self._knots)) / TICKS_PER_SECOND,
+            self._moved() / TICKS_PER_SECOND,
             tuple(
                 ClockStep(seconds, ticks / TICKS_PER_SECOND)
                 for seconds, (_, ticks) in zip(at, steps, strict=True)
             ),
         )
+
+    def _moved(self) -> float:
+        """Return by how many ticks the samples were moved at most."""
+        knots = np.arange(len(self._knots)) * BLOCK_TICKS - 0.5
+        places = np.append(knots[knots < self._counted], self._counted)
+        return float(np.abs(self._time(places) - places).max())
 
     def _time(self, counted: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         edges = np.arange(len(self._knots)) * BLOCK_TICKS - 0.5

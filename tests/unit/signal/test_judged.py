@@ -700,3 +700,18 @@ def test_judged_and_unjudged_time_make_up_the_axis_and_never_meet():
             difference(hidden_time, judged.unjudged["ends"]),
             complement(judged.judged, judged.length),
         )
+
+
+def test_a_recording_in_pieces_is_not_said_to_be_free_of_hiccups():
+    holes = np.arange(0, LENGTH) * SECOND
+    profile = night(gaps=np.column_stack((holes, holes + SECOND // 2)))
+    assert find_hiccups(night()).could_be_seen
+    assert not find_hiccups(profile).could_be_seen
+
+
+def test_movements_in_a_bout_that_could_not_be_judged_are_unknown_and_not_none():
+    inner = (HIDDEN[0] + MARGIN, HIDDEN[1] - MARGIN)
+    analysis = analysis_of(night(hidden="gap"), bouts=seconds(inner), removed=False)
+    assert result_of(analysis)["movements_in_hiccup_bouts"] is None
+    lines = "\n".join(summary_lines({"result": result_of(analysis)}))
+    assert "in time that could not be judged" in lines
