@@ -173,11 +173,11 @@ def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Meth
     """Say which sensors detect nothing although they give a signal."""
     length = read.info.length_ticks
     why = {
-        "adaptive": "shows no unbroken stretch that is long enough to tell its level",
-        "reference": "has too little noise to tell a movement by",
+        "adaptive": "{} shows no unbroken stretch that is long enough to tell its level by",
+        "reference": "the noise of {} is too small to tell a movement by",
     }[method]
     return [
-        f"{name} {why}: nothing is detected on it"
+        f"{why.format(name)}: nothing is detected on it"
         for name, level in thresholds.items()
         if name in read.signals.live
         and not np.isfinite(level)
