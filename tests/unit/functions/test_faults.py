@@ -20,16 +20,23 @@ SOURCES = (ROOT / "inference_container" / "femo_container", ROOT / "femo_signal"
 # Of training and processing jobs and of the command line: these never answer an invocation
 ELSEWHERE = {
     "cache_unwritable",
+    "conversion_impossible",
     "invalid_environment",
     "invalid_hyperparameter",
     "invalid_job_input",
     "invalid_manifest",
+    "malformed_layout",
+    "matlab_hdf5",
+    "not_matlab",
     "nothing_learnt",
+    "nothing_to_convert",
     "one_class_only",
     "output_exists",
     "output_unwritable",
+    "source_unreadable",
     "too_few_detections",
     "too_few_recordings",
+    "unknown_layout",
 }
 
 
