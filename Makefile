@@ -56,10 +56,11 @@ test-unit: .venv/.installed ## Run the tests that need no stack
 test-sdk: setup .tools/sdk/.installed ## Run the notebooks' page with the SageMaker SDK, on a local stack
 	@.tools/sdk/bin/python -m pytest tests/sdk
 
-check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, template, state machines, Dockerfile, scripts, secrets
+check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/cfn-lint template.yaml
 	.tools/sam/bin/sam validate --lint --region us-east-1
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from bench import reference_profile
 from bench.engine_worker import unit_seconds
 from femo_signal.errors import ModelError
-from femo_signal.model import MovementModel
+from femo_signal.learning.model import MovementModel
 
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "bench"

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from scipy import signal
 
-from femo_signal import analysis
-from femo_signal.model import MovementModel
+from femo_signal.learning.model import MovementModel
+from femo_signal.reporting import analysis
 
 UNIT_MINUTES = 20
 UNIT_CHANNELS = 10
@@ -42,7 +42,7 @@ def unit_seconds(minutes: float) -> float:
 
 @contextmanager
 def timed(stages: dict[str, float], names: dict[str, str]) -> Iterator[None]:
-    """Add up the time spent in functions that `femo_signal.analysis` calls, by stage."""
+    """Add up the time spent in functions that `femo_signal.reporting.analysis` calls, by stage."""
     originals: dict[str, Callable[..., Any]] = {name: getattr(analysis, name) for name in names}
 
     def wrap(name: str, stage: str) -> Callable[..., Any]:

@@ -110,8 +110,8 @@ class Recordings:
 
 
 def _analysed(path: Path, model: Path, job: PlannedJob) -> Any:
-    from femo_signal.analysis import analyze_recording
-    from femo_signal.model import MovementModel
+    from femo_signal.learning.model import MovementModel
+    from femo_signal.reporting.analysis import analyze_recording
 
     report = analyze_recording(
         path,

@@ -21,10 +21,10 @@ import numpy as np
 from tqdm import tqdm
 
 from bench.engine import FEMO, WORK
-from femo_signal.dataset import RecordingFeatures, prepare_dataset
-from femo_signal.labels import extract_recording
+from femo_signal.learning.dataset import RecordingFeatures, prepare_dataset
+from femo_signal.learning.labels import extract_recording
+from femo_signal.learning.training import train_model
 from femo_signal.settings import AnalysisSettings
-from femo_signal.training import train_model
 
 RECORDINGS = 16
 MINUTES = 60

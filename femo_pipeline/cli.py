@@ -32,7 +32,7 @@ from femo_pipeline.stack import (
     stack_name,
 )
 from femo_signal.errors import ModelError, OutputError
-from femo_signal.hyperparameters import read_job_hyperparameters
+from femo_signal.learning.hyperparameters import read_job_hyperparameters
 from femo_signal.manifest import Manifest
 from femo_signal.writing import check_target, whole_file
 

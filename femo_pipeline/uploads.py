@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from femo_pipeline.errors import InputError, PipelineError
 from femo_pipeline.stack import Stack
 from femo_signal.errors import ManifestError, SettingsError
-from femo_signal.fingerprint import content_sha256, regular_size
+from femo_signal.learning.fingerprint import content_sha256, regular_size
 from femo_signal.manifest import Manifest, ManifestItem, load_manifest
 from femo_signal.settings import AnalysisSettings
 

@@ -1,31 +1,18 @@
-"""What is known about one recording: its facts, its band-passed signals, its reference profile."""
+"""What is known about one recording: its facts and its band-passed signals."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from femo_signal.intervals import (
-    Intervals,
-    at_least,
-    complement,
-    empty,
-    intersection,
-    union,
-)
-from femo_signal.judged import JudgedTime, judge_time
-from femo_signal.settings import ACCELEROMETERS, TICKS_PER_SECOND
+from femo_signal.intervals import Intervals
+from femo_signal.settings import TICKS_PER_SECOND
 
-if TYPE_CHECKING:
-    from femo_signal.detection.adaptive import Findings
-    from femo_signal.settings import AnalysisSettings
-
-__all__ = ["Channel", "Gap", "Profile", "RecordingInfo", "SensorOff", "Signals"]
+__all__ = ["Channel", "Gap", "RecordingInfo", "SensorOff", "Signals"]
 
 
 @dataclass(frozen=True)
@@ -103,72 +90,5 @@ class Signals:
     block is off throughout.
     """
     slow: Mapping[str, Channel] = field(default_factory=dict)
-    """What lies below 1 Hz, at 4 Hz (`femo_signal.slow`): piezos by name (V), quaternion_r to
+    """What lies below 1 Hz, at 4 Hz (`preprocessing.slow`): piezos by name (V), quaternion_r to
     quaternion_k, acceleration_x to acceleration_z (counts/1000); NaN where there is no sample."""
-
-
-@dataclass(frozen=True)
-class Profile:
-    """The reference profile of a recording; every map in ticks of the trimmed axis."""
-
-    info: RecordingInfo
-    settings: AnalysisSettings
-    signals: Signals
-    thresholds: Mapping[str, float]  # V per selected sensor; infinite where it cannot detect
-    body_movement: Intervals
-    detections: Intervals
-    sensor_detections: Mapping[str, Intervals]  # before the sensors are fused
-    core_detections: Mapping[str, Intervals]  # undilated runs above threshold
-    sensation: Intervals
-    presses: Intervals  # debounced
-    raw_presses: Intervals
-    gaps: Intervals  # no samples in the file: not analysed
-    end_presses: Intervals = field(default_factory=empty)  # debounced, in the trimmed ends
-    findings: Findings | None = None  # of the adaptive method
-
-    def judge(self, *, hiccups: Intervals | None = None) -> JudgedTime:
-        """Tell which time could be judged, and why the rest could not.
-
-        Parameters
-        ----------
-        hiccups : Intervals, optional
-            What is taken out with the hiccup bouts; without them their time is judged.
-        """
-        info = self.info
-        sensors_on = {
-            name: self._on(name) if np.isfinite(level) else empty()
-            for name, level in self.thresholds.items()
-        }
-        return judge_time(
-            length=info.length_ticks,
-            lead=info.trim_ticks,
-            duration=round(info.duration_seconds * TICKS_PER_SECOND),
-            gaps=self.gaps,
-            body_movement=self.body_movement,
-            sensors_on=sensors_on,
-            enough_on=self._enough_on(sensors_on),
-            motion_on=union(*(self._on(name) for name in ("acceleration", "roll", "yaw"))),
-            hiccups=empty() if hiccups is None else hiccups,
-        )
-
-    def hidden(self, channel: str) -> Intervals:
-        """Return where a channel shows nothing but body movement, or nothing at all."""
-        return union(self.body_movement, self.gaps, self.signals.off.get(channel, empty()))
-
-    def _enough_on(self, sensors_on: Mapping[str, Intervals]) -> Intervals:
-        """Return where enough sensors are on for a movement to be told.
-
-        For the adaptive method two, of which one is no accelerometer, in a format that has
-        accelerometers; else one, which is marked as fewer.
-        """
-        if self.settings.method == "reference":
-            return at_least(self.settings.detection.minimum_sensors, *sensors_on.values())
-        if self.info.format == "v2":
-            return at_least(1, *sensors_on.values())
-        others = [rows for name, rows in sensors_on.items() if name not in ACCELEROMETERS]
-        return intersection(at_least(2, *sensors_on.values()), union(*others))
-
-    def _on(self, channel: str) -> Intervals:
-        if channel not in self.signals.live:
-            return empty()
-        return complement(self.signals.off.get(channel, empty()), self.info.length_ticks)

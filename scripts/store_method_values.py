@@ -16,8 +16,8 @@ from typing import Any
 import click
 import numpy as np
 
-from femo_signal.features import feature_names
-from femo_signal.labels import extract_recording
+from femo_signal.learning.features import feature_names
+from femo_signal.learning.labels import extract_recording
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
 

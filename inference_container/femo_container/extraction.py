@@ -191,7 +191,7 @@ class _Extraction:
         output: Path,
         scratch: Path,
     ) -> None:
-        from femo_signal.features import FEATURE_SET
+        from femo_signal.learning.features import FEATURE_SET
         from femo_signal.method_version import METHOD_VERSION
 
         self._environment = environment
@@ -285,7 +285,7 @@ class _Extraction:
     def _is_cached(self, task: _Task) -> bool:
         """Take features from the cache, under the names that this manifest gives."""
         from femo_signal.errors import FemoError
-        from femo_signal.training import RecordingFeatures
+        from femo_signal.learning.training import RecordingFeatures
 
         if self._cache is None or task.entry is None or self._environment.force_extract:
             return False
@@ -321,7 +321,7 @@ class _Extraction:
 
     def _keep(self, cache: FeatureCache, entry: ObjectName, path: Path) -> None:
         """Keep features without the names under which this manifest knows them."""
-        from femo_signal.training import RecordingFeatures
+        from femo_signal.learning.training import RecordingFeatures
 
         handle, name = tempfile.mkstemp(suffix=path.suffix, dir=self._scratch)
         os.close(handle)

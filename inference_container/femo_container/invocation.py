@@ -71,7 +71,7 @@ def completed(
     ----------
     job_id : str
     analysis : dict
-        What ``femo_signal.analysis.analyze_recording`` returned.
+        What ``femo_signal.reporting.analysis.analyze_recording`` returned.
     source : dict
         Which object was analysed: ``s3Key`` (URI), ``versionId`` (or None) and ``etag``.
     seconds : float

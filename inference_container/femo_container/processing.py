@@ -21,7 +21,7 @@ from .logs import log_event, progress_log
 from .training import print_metrics
 
 if TYPE_CHECKING:
-    from femo_signal.model import MovementModel
+    from femo_signal.learning.model import MovementModel
 
 __all__ = ["evaluate", "main", "prepare"]
 
@@ -37,7 +37,7 @@ def prepare(folder: JobFolder) -> None:
     ServiceError
         ``too_few_recordings``.
     """
-    from femo_signal.training import Dataset, RecordingFeatures, prepare_dataset
+    from femo_signal.learning.training import Dataset, RecordingFeatures, prepare_dataset
 
     needed = JobEnvironment.read().minimum_recordings
     given = folder.input("features")
@@ -89,7 +89,8 @@ def evaluate(folder: JobFolder) -> None:
     femo_signal.errors.FemoError
         If the data set is too small for folds, or the model cannot be read.
     """
-    from femo_signal.training import DEFAULT_SEED, Dataset, evaluate_model, training_record
+    from femo_signal.learning.evaluation_files import write_evaluation
+    from femo_signal.learning.training import DEFAULT_SEED, Dataset, evaluate_model, training_record
 
     dataset = Dataset.load(folder.input("dataset"))
     model = _model(folder)
@@ -100,7 +101,7 @@ def evaluate(folder: JobFolder) -> None:
         progress=progress_log("evaluate"),
     )
     output = folder.output("evaluation")
-    evaluation.save(output)
+    write_evaluation(evaluation, output)
     if model is not None:
         training_record(dataset, model.version, evaluation).write(output / "training.json")
     print_metrics(evaluation.metrics)
@@ -108,7 +109,7 @@ def evaluate(folder: JobFolder) -> None:
 
 def _model(folder: JobFolder) -> MovementModel | None:
     """The trained model, packed by SageMaker as model.tar.gz or not."""
-    from femo_signal.model import MovementModel
+    from femo_signal.learning.model import MovementModel
 
     place = folder.root / "processing" / "input" / "model"
     if not place.is_dir():
@@ -135,7 +136,7 @@ def _unpack_model(archive: Path, target: Path) -> None:
         If the archive is damaged, or lacks one of them, or one is larger than any model.
     """
     from femo_signal.errors import ModelError
-    from femo_signal.model import MODEL_CARD, MODEL_TEXT, MOST_BYTES
+    from femo_signal.learning.model import MODEL_CARD, MODEL_TEXT, MOST_BYTES
 
     wanted = {MODEL_TEXT, MODEL_CARD}
     try:

@@ -23,10 +23,10 @@ def train(folder: JobFolder) -> None:
     femo_signal.errors.FemoError
         If a hyperparameter or the data set is not usable.
     """
-    from femo_signal.hyperparameters import read_job_hyperparameters
+    from femo_signal.learning.hyperparameters import read_job_hyperparameters
 
     hyperparameters, seed = read_job_hyperparameters(folder.hyperparameters())
-    from femo_signal.training import Dataset, train_model
+    from femo_signal.learning.training import Dataset, train_model
 
     dataset = Dataset.load(folder.channel("dataset"))
     log_event("training started", stage="train", recordings=len(dataset.recordings),

@@ -38,8 +38,8 @@ def analysis_handler(model_folder: Path) -> tuple[Handler, dict[str, Any]]:
     about : dict
         The model's version and settings, for the log.
     """
-    from femo_signal.analysis import analyze_recording
-    from femo_signal.model import MovementModel
+    from femo_signal.learning.model import MovementModel
+    from femo_signal.reporting.analysis import analyze_recording
 
     model = MovementModel.load(model_folder).warm_up()
     s3_client()  # takes a fifth of a second, which the first job need not pay
@@ -79,9 +79,9 @@ def extraction_handler() -> tuple[Handler, dict[str, Any]]:
     about : dict
         Empty.
     """
-    from femo_signal.fingerprint import content_sha256
+    from femo_signal.learning.fingerprint import content_sha256
+    from femo_signal.learning.training import extract_recording
     from femo_signal.settings import AnalysisSettings
-    from femo_signal.training import extract_recording
 
     def extract(job: Message) -> dict[str, Any]:
         began = time.monotonic()

@@ -13,8 +13,8 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
+from femo_cli.submit import submit
 from femo_client.api import HASHED_BYTES, ApiError, JobsApi
-from femo_client.commands import submit
 
 from .conftest import Stack, run_cli
 

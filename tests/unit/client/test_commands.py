@@ -12,7 +12,8 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from femo_client import commands
+from femo_cli import stack
+from femo_cli.main import femo
 from femo_client.api import JobsApi
 
 from .test_api import CREDENTIALS, SINGLE, URL, Service, answering
@@ -32,8 +33,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def invoke(service: Service, command: str, *arguments: str) -> Result:
         reached = functools.partial(JobsApi, transport=httpx.MockTransport(service))
-        monkeypatch.setattr(commands, "JobsApi", reached)
-        return CliRunner().invoke(getattr(commands, command), arguments, env=STACK)
+        monkeypatch.setattr(stack, "JobsApi", reached)
+        return CliRunner().invoke(femo, [command, *arguments], env=STACK)
 
     return invoke
 

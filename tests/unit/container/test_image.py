@@ -119,7 +119,7 @@ def test_what_is_copied_is_all_that_an_entry_point_imports_of_ours(
     code = (
         "import sys; sys.path[:0] = [sys.argv[1]]\n"
         f"import femo_container.{module}\n"
-        "import femo_signal.analysis, femo_signal.training\n"
+        "import femo_signal.reporting.analysis, femo_signal.learning.training\n"
         "ours = [m for n, m in sys.modules.items() if n.split('.')[0].startswith('femo')]\n"
         "print(*sorted({m.__file__ for m in ours if m.__file__}), sep='\\n')"
     )

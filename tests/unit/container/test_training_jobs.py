@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from femo_signal.learning.training import Dataset, RecordingFeatures
 from femo_signal.synthetic import synthesize_cohort
-from femo_signal.training import Dataset, RecordingFeatures
 
 from .harness import CONTAINER, INTERPRETER, PATIENCE, Bucket, run, variables
 
@@ -132,7 +132,7 @@ def test_the_data_set_says_what_was_left_out_and_why(prepared: Run) -> None:
 
 
 def test_training_leaves_a_model_that_loads(trained: tuple[Run, str]) -> None:
-    from femo_signal.model import MovementModel
+    from femo_signal.learning.model import MovementModel
 
     run_, _ = trained
     model = MovementModel.load(run_.root("train") / "model").warm_up()

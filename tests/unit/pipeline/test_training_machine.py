@@ -11,7 +11,11 @@ import pytest
 from botocore.validate import ParamValidator
 
 from femo_signal.errors import ModelError
-from femo_signal.hyperparameters import MOST_SEED, Hyperparameters, read_job_hyperparameters
+from femo_signal.learning.hyperparameters import (
+    MOST_SEED,
+    Hyperparameters,
+    read_job_hyperparameters,
+)
 from local_stack.sagemaker.service_model import service_model, validate
 
 from .machines import ROOT, Document, ExecutionFailedError, Run, Task, TaskError, load, start

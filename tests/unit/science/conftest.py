@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from femo_signal.dataset import Dataset, prepare_dataset
 from femo_signal.intervals import Intervals
-from femo_signal.labels import extract_recording
+from femo_signal.learning.dataset import Dataset, prepare_dataset
+from femo_signal.learning.labels import extract_recording
+from femo_signal.learning.model import MovementModel
+from femo_signal.learning.training import train_model
 from femo_signal.manifest import load_manifest
-from femo_signal.model import MovementModel
 from femo_signal.synthetic import synthesize_cohort
-from femo_signal.training import train_model
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
 

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from femo_signal.analysis import analyze_profile, analyze_recording, report
+from femo_signal.detection.building import build_profile
 from femo_signal.errors import RecordingError
-from femo_signal.evaluation import match_one_to_one
-from femo_signal.events import EVENT_TYPES, list_events, timestamp
 from femo_signal.intervals import complement, contains, overlapping, total, union
-from femo_signal.plots import RESEARCH_NOTE, plot_analysis
-from femo_signal.profile import build_profile
+from femo_signal.learning.evaluation import match_one_to_one
+from femo_signal.reporting.analysis import analyze_profile, analyze_recording, report
+from femo_signal.reporting.events import EVENT_TYPES, list_events, timestamp
+from femo_signal.reporting.plots import RESEARCH_NOTE, plot_analysis
 
 from .conftest import ticks
 

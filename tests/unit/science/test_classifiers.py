@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from femo_signal.classifiers import LinearModel, rule_scores
 from femo_signal.errors import ModelError
-from femo_signal.evaluation import RecordingOutcome, choose_classifier
-from femo_signal.features import names_of
 from femo_signal.intervals import as_intervals
-from femo_signal.model import MovementModel
+from femo_signal.learning.classifiers import LinearModel, rule_scores
+from femo_signal.learning.evaluation import RecordingOutcome, choose_classifier
+from femo_signal.learning.features import names_of
+from femo_signal.learning.model import MovementModel
 from femo_signal.settings import AnalysisSettings, CandidateSettings
 
 ADAPTIVE = AnalysisSettings(method="adaptive")
@@ -114,9 +114,9 @@ def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, model_f
 
 @pytest.fixture(scope="module")
 def adaptive_model(cohort):
-    from femo_signal.labels import extract_recording
+    from femo_signal.learning.labels import extract_recording
+    from femo_signal.learning.training import prepare_dataset, train_model
     from femo_signal.manifest import load_manifest
-    from femo_signal.training import prepare_dataset, train_model
 
     return train_model(
         prepare_dataset(
@@ -150,7 +150,7 @@ def test_an_adaptive_model_survives_the_disk_and_says_what_decides(tmp_path, ada
 
 
 def test_an_adaptive_model_analyses_a_recording_with_undilated_movements(cohort, adaptive_model):
-    from femo_signal.analysis import analyze_recording
+    from femo_signal.reporting.analysis import analyze_recording
 
     answer = analyze_recording(
         cohort.parent / "recording-001.dat", adaptive_model, extract_events=False

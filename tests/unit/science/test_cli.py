@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from femo_signal.errors import ManifestError, OutputError
-from femo_signal.extraction import extract_manifest
+from femo_signal.learning.extraction import extract_manifest
 from femo_signal.manifest import load_manifest, parse_manifest
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
 from femo_signal.synthetic import synthesize_cohort
 
-FEMO = [sys.executable, "-m", "femo_signal.cli"]
+FEMO = [sys.executable, "-m", "femo_cli.main"]
 
 
 def femo(*arguments, cache=None, cwd=None):
@@ -330,7 +330,7 @@ def test_a_manifest_in_s3_is_refused_locally(tmp_path):
 
 def test_help_is_quick_and_loads_no_science(tmp_path):
     probe = (
-        "import sys, femo_signal.cli; "
+        "import sys, femo_cli.main; "
         "heavy = {'numpy', 'scipy', 'lightgbm', 'matplotlib', 'sklearn'} & set(sys.modules); "
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )

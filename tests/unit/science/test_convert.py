@@ -12,12 +12,12 @@ import pytest
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
-from femo_signal.conversion import convert_file, convert_folder
 from femo_signal.errors import ConversionError, OutputError
 from femo_signal.formats import open_recording
-from femo_signal.inspection import inspect_recording
+from femo_signal.formats.conversion import convert_file, convert_folder
 from femo_signal.intervals import as_intervals
 from femo_signal.manifest import load_manifest
+from femo_signal.reporting.inspection import inspect_recording
 
 RATE = 1024
 VOLTS = 3.3 / 65535
@@ -107,7 +107,7 @@ def told(conversion, words):
 
 def femo(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "femo_signal.cli", *map(str, arguments)],
+        [sys.executable, "-m", "femo_cli.main", *map(str, arguments)],
         capture_output=True, text=True, check=False, timeout=120,
     )  # fmt: skip
 

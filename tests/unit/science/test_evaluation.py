@@ -8,8 +8,8 @@ import json
 import numpy as np
 import pytest
 
-from femo_signal.chance import circular_shifts, joined
-from femo_signal.evaluation import (
+from femo_signal.detection.chance import circular_shifts, joined
+from femo_signal.learning.evaluation import (
     Counts,
     RecordingOutcome,
     average_precision,
@@ -20,6 +20,7 @@ from femo_signal.evaluation import (
     reliability,
     summarize_outcomes,
 )
+from femo_signal.learning.evaluation_files import write_evaluation
 
 
 def rows(*pairs):
@@ -162,7 +163,7 @@ def test_recordings_add_up_and_subjects_are_shown_apart():
 
 def test_an_evaluation_is_written_with_its_figures_and_picture(tmp_path):
     row = outcome(rows((0, 10), (20, 30)), [1, 0], rows((5, 8)))
-    summarize_outcomes([row], method="test").save(tmp_path / "out")
+    write_evaluation(summarize_outcomes([row], method="test"), tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
     assert names == ["evaluation.json", "evaluation.png", "metrics.json", "per_recording.csv"]
     pooled = json.loads((tmp_path / "out" / "metrics.json").read_text())

@@ -7,10 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from femo_signal.features import FEATURES, FORMAT_FEATURES, extract_features, feature_names
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.profile import Profile
 from femo_signal.intervals import empty
-from femo_signal.profile import build_profile
-from femo_signal.recording import Channel, Profile, Signals
+from femo_signal.learning.features import FEATURES, FORMAT_FEATURES, extract_features, feature_names
+from femo_signal.recording import Channel, Signals
 from femo_signal.synthetic import synthesize_cohort
 
 RATE, STEP, SECONDS = 128, 8, 120

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from femo_signal.detection.bouts import Rhythms, bout_intervals, find_rhythms
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.hiccups import find_hiccups, taken_out
+from femo_signal.detection.judged import judge_time
 from femo_signal.detection.pulses import find_pulses
-from femo_signal.hiccups import find_hiccups, taken_out
 from femo_signal.intervals import clip, difference, empty, intersection, total
-from femo_signal.judged import judge_time
 from femo_signal.manifest import load_manifest
-from femo_signal.profile import build_profile
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import HiccupSettings
 

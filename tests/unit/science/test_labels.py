@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from femo_signal.detection.building import build_profile
 from femo_signal.errors import LabelError
 from femo_signal.intervals import overlapping
-from femo_signal.labels import extract_recording, read_annotations
-from femo_signal.profile import build_profile
+from femo_signal.learning.labels import extract_recording, read_annotations
 
 
 def written(tmp_path, text):

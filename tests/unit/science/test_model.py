@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from femo_signal.errors import ModelError, OutputError
-from femo_signal.features import feature_names
+from femo_signal.learning.features import feature_names
+from femo_signal.learning.model import Calibration, MovementModel, trees_digest
+from femo_signal.learning.training import train_model
 from femo_signal.method_version import METHOD_VERSION
-from femo_signal.model import Calibration, MovementModel, trees_digest
-from femo_signal.training import train_model
 
 
 @pytest.fixture

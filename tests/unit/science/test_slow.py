@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from femo_signal.profile import build_profile
-from femo_signal.slow import SLOW_RATE
+from femo_signal.detection.building import build_profile
+from femo_signal.preprocessing.slow import SLOW_RATE
 from femo_signal.synthetic import draw_plan, draw_subject, write_recording
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from bench.cohort_figures import SensorFigures, measure_plans, measure_sensors, rate_at
+from femo_signal.detection.building import build_profile
 from femo_signal.intervals import as_intervals, overlapping
 from femo_signal.manifest import load_manifest
-from femo_signal.profile import build_profile
 from femo_signal.synthetic import (
     DEFAULT_START,
     KICK_FIELDS,

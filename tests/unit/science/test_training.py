@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from femo_signal.calibration import best_threshold, correct_for_presses, fit_calibration
-from femo_signal.dataset import Dataset, RecordingFeatures, prepare_dataset
 from femo_signal.errors import ModelError
+from femo_signal.learning.calibration import best_threshold, correct_for_presses, fit_calibration
+from femo_signal.learning.dataset import Dataset, RecordingFeatures, prepare_dataset
+from femo_signal.learning.model import Calibration
+from femo_signal.learning.training import Hyperparameters, _split, evaluate_model, train_model
 from femo_signal.manifest import load_manifest
 from femo_signal.method_version import METHOD_VERSION
-from femo_signal.model import Calibration
 from femo_signal.settings import AnalysisSettings
 from femo_signal.synthetic import synthesize_cohort
-from femo_signal.training import Hyperparameters, _split, evaluate_model, train_model
 
 
 def with_labels(dataset, label):
@@ -64,7 +64,7 @@ def test_the_model_beats_accepting_everything_out_of_fold(model):
 
 
 def test_presses_alone_train_a_model_that_rejects_hiccups(tmp_path, dataset):
-    from femo_signal.labels import extract_recording
+    from femo_signal.learning.labels import extract_recording
 
     # Ten recordings: of six, presses tell hardly more than chance does.
     others = synthesize_cohort(tmp_path, recordings=10, minutes=10, seed=1)
@@ -255,7 +255,7 @@ def test_a_file_of_features_that_was_cut_is_refused(tmp_path, dataset, kept):
 
 def test_features_of_another_method_version_are_extracted_again(tmp_path, dataset, monkeypatch):
     path = tmp_path / "f.npz"
-    monkeypatch.setattr("femo_signal.dataset.METHOD_VERSION", METHOD_VERSION + 1)
+    monkeypatch.setattr("femo_signal.learning.dataset.METHOD_VERSION", METHOD_VERSION + 1)
     dataset.recordings[0].save(path)
     monkeypatch.undo()
     with pytest.raises(ModelError, match="extract them again"):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from femo_signal.profile import build_profile
+from femo_signal.detection.building import build_profile
 from femo_signal.settings import AnalysisSettings
 
 from .recordings import RATE, make_calm_belt, write_v1

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
+from femo_signal.detection.building import build_profile
 from femo_signal.errors import RecordingError
-from femo_signal.profile import build_profile
 
 from .recordings import V2_END, make_belt, v1_header, v1_records, v2_header, v2_packets
 

@@ -7,11 +7,11 @@ import struct
 import numpy as np
 import pytest
 
+from femo_signal.detection.building import build_profile
 from femo_signal.formats import open_recording
 from femo_signal.formats.chunk import Chunk
 from femo_signal.formats.timebase import Timebase, robust_line
 from femo_signal.intervals import empty
-from femo_signal.profile import build_profile
 
 from .recordings import RATE, START, START_MS, V2_END, Belt, v2_header
 

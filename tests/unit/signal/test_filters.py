@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from femo_signal import filters
-from femo_signal.filters import OverlapSave, bandpass_response, quarter, quarter_response
+from femo_signal.preprocessing import filters
+from femo_signal.preprocessing.filters import (
+    OverlapSave,
+    bandpass_response,
+    quarter,
+    quarter_response,
+)
 
 RATE = 1024
 

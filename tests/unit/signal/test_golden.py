@@ -9,10 +9,10 @@ import shutil
 import numpy as np
 import pytest
 
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.presses import match_as_reference
 from femo_signal.intervals import intersection, total, union
-from femo_signal.presses import match_as_reference
-from femo_signal.profile import build_profile
-from femo_signal.summary import summarize
+from femo_signal.reporting.summary import summarize
 
 RECORDINGS = ("v1_6min.dat", "v2_6min.bin", "v1_12min_hiccup.dat")
 EDGE_TICKS = 10  # 10 ms; 50 are allowed

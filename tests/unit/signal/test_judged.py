@@ -13,12 +13,10 @@ import numpy as np
 import pytest
 
 from femo_client.summary import summary_lines
-from femo_signal.analysis import judge_movements, report
-from femo_signal.calibration import fit_calibration
-from femo_signal.evaluation import RecordingOutcome, summarize_outcomes
-from femo_signal.features import extract_features, feature_names
-from femo_signal.hiccups import HiccupAnalysis, find_hiccups
-from femo_signal.hyperparameters import Hyperparameters
+from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups
+from femo_signal.detection.judged import REASONS
+from femo_signal.detection.presses import match_presses, sensation_map
+from femo_signal.detection.profile import Profile
 from femo_signal.intervals import (
     complement,
     difference,
@@ -28,13 +26,16 @@ from femo_signal.intervals import (
     total,
     union,
 )
-from femo_signal.judged import REASONS
-from femo_signal.labels import label_profile
+from femo_signal.learning.calibration import fit_calibration
+from femo_signal.learning.evaluation import RecordingOutcome, summarize_outcomes
+from femo_signal.learning.features import extract_features, feature_names
+from femo_signal.learning.hyperparameters import Hyperparameters
+from femo_signal.learning.labels import label_profile
+from femo_signal.learning.model import ModelCard, MovementModel, trees_digest, version_of
 from femo_signal.method_version import METHOD_VERSION
-from femo_signal.model import ModelCard, MovementModel, trees_digest, version_of
-from femo_signal.plots import draw_analysis
-from femo_signal.presses import match_presses, sensation_map
-from femo_signal.recording import Channel, Gap, Profile, RecordingInfo, SensorOff, Signals
+from femo_signal.recording import Channel, Gap, RecordingInfo, SensorOff, Signals
+from femo_signal.reporting.analysis import judge_movements, report
+from femo_signal.reporting.plots import draw_analysis
 from femo_signal.settings import AnalysisSettings
 
 SECOND = 1024

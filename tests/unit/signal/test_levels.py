@@ -7,7 +7,7 @@ import pytest
 from scipy import signal
 
 from femo_signal.intervals import as_intervals, empty, from_mask, to_mask
-from femo_signal.levels import noise_level, runs_above
+from femo_signal.preprocessing.levels import noise_level, runs_above
 
 RATE = 1024
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from femo_signal import preprocessing
-from femo_signal.mending import Mender
-from femo_signal.profile import build_profile
-from femo_signal.recording import Profile
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.profile import Profile
+from femo_signal.preprocessing import preprocess as preprocessing
+from femo_signal.preprocessing.mending import Mender
 
 from .recordings import RATE, Belt, BeltReader, make_calm_belt
 

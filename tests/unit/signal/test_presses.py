@@ -6,8 +6,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from femo_signal.detection.presses import (
+    Match,
+    _compare,
+    _movement_per_window,
+    debounce,
+    sensation_map,
+)
 from femo_signal.intervals import from_mask
-from femo_signal.presses import Match, _compare, _movement_per_window, debounce, sensation_map
 from femo_signal.settings import MatchSettings
 
 LENGTH = 80

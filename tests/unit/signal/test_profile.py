@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from femo_signal.inspection import inspect_recording
+from femo_signal.detection.building import build_profile
 from femo_signal.intervals import from_mask, to_mask
-from femo_signal.profile import build_profile
+from femo_signal.reporting.inspection import inspect_recording
 from femo_signal.settings import AnalysisSettings
 
 from .recordings import RATE, make_belt, v1_header, v1_records, v2_header, v2_packets, write_v1

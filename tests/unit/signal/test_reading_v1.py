@@ -7,10 +7,10 @@ import struct
 import numpy as np
 import pytest
 
+from femo_signal.detection.building import build_profile
 from femo_signal.formats import open_recording
 from femo_signal.formats.v1 import BLOCKS
 from femo_signal.intervals import from_mask, union
-from femo_signal.profile import build_profile
 
 from .recordings import RATE, START, START_MS, Belt, make_belt, v1_header, v1_records, write_v1
 

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from femo_signal.errors import FemoError, SettingsError
-from femo_signal.labels import extract_recording
+from femo_signal.learning.labels import extract_recording
 from femo_signal.settings import AnalysisSettings
 
 

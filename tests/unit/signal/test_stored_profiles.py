@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from femo_signal.inspection import inspect_recording
+from femo_signal.reporting.inspection import inspect_recording
 
 DATA = Path(__file__).parents[2] / "data"
 EDGE_SECONDS = 0.05

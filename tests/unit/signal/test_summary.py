@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.presses import match_presses
 from femo_signal.intervals import empty
-from femo_signal.presses import match_presses
-from femo_signal.profile import build_profile
-from femo_signal.summary import onset_statistics, summarize
+from femo_signal.reporting.summary import onset_statistics, summarize
 
 from .recordings import make_belt, write_v2
 

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from femo_signal import preprocessing
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.profile import Profile
 from femo_signal.errors import RecordingError
 from femo_signal.intervals import clip, intersection
-from femo_signal.profile import build_profile
-from femo_signal.recording import Gap, Profile
+from femo_signal.preprocessing import preprocess as preprocessing
+from femo_signal.recording import Gap
 
 from .recordings import RATE, Belt, BeltReader, make_calm_belt, v2_header, v2_packets, write_v1
 

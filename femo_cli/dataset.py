@@ -1,0 +1,50 @@
+"""What `train`, `evaluate` and `compare` begin with: the features of a manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from femo_cli.output import share_bar
+
+if TYPE_CHECKING:
+    from femo_signal.learning.training import Dataset
+    from femo_signal.settings import AnalysisSettings
+
+__all__ = ["extract_dataset"]
+
+
+def extract_dataset(
+    manifest_path: Path,
+    *,
+    settings: AnalysisSettings,
+    cache: Path | None,
+    force: bool,
+    strict: bool,
+) -> Dataset | None:
+    """Extract a manifest's recordings, or take them from the cache; None if there are no items."""
+    from femo_signal.learning.extraction import extract_manifest
+    from femo_signal.learning.training import prepare_dataset
+    from femo_signal.manifest import load_manifest
+
+    manifest = load_manifest(manifest_path)
+    if not manifest.items:
+        return None
+    with share_bar("Extracting features") as tell:
+        extraction = extract_manifest(
+            manifest,
+            folder=manifest_path.parent,
+            settings=settings,
+            cache=cache,
+            force=force,
+            strict=strict,
+            progress=tell,
+        )
+    for notice in extraction.notices:
+        click.echo(f"femo: {notice}", err=True)
+    dataset = prepare_dataset(extraction.recordings, notices=extraction.notices)
+    for notice in dataset.notices[len(extraction.notices) :]:
+        click.echo(f"femo: {notice}", err=True)
+    return dataset

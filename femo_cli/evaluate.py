@@ -1,0 +1,73 @@
+"""`femo evaluate`: how good a model is on labelled recordings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from femo_cli.dataset import extract_dataset
+from femo_cli.evaluation_table import evaluation_lines
+from femo_cli.options import RecordingPath, overwrite_option, strict_option
+from femo_cli.output import print_json
+
+if TYPE_CHECKING:
+    from femo_signal.learning.evaluation import Evaluation
+
+__all__ = ["evaluate"]
+
+_EVALUATION_FILES = ("evaluation.json", "metrics.json", "per_recording.csv", "evaluation.png")
+
+
+@click.command()
+@click.argument("manifest", type=RecordingPath)
+@click.option("--model", "model_folder", type=RecordingPath, required=True,
+              help="Folder of the model.")  # fmt: skip
+@click.option("--output", type=click.Path(path_type=Path, file_okay=False),
+              help="Folder for evaluation.json, per_recording.csv and a picture.")  # fmt: skip
+@click.option("--force-extract", is_flag=True, help="Ignore cached features.")
+@click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
+              help="Feature cache; default $XDG_CACHE_HOME/femo.")  # fmt: skip
+@strict_option
+@overwrite_option
+@click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
+def evaluate(
+    manifest: Path,
+    model_folder: Path,
+    output: Path | None,
+    force_extract: bool,
+    cache: Path | None,
+    strict: bool,
+    overwrite: bool,
+    as_json: bool,
+) -> None:
+    """Evaluate a model on the labelled recordings of MANIFEST."""
+    from femo_signal.learning.evaluation_files import write_evaluation
+    from femo_signal.learning.model import MovementModel
+    from femo_signal.learning.training import evaluate_model
+    from femo_signal.writing import check_target, whole_files
+
+    model = MovementModel.load(model_folder)
+    if output is not None:
+        check_target(output, _EVALUATION_FILES, overwrite=overwrite)
+    dataset = extract_dataset(
+        manifest, settings=model.settings, cache=cache, force=force_extract, strict=strict
+    )
+    if dataset is None:
+        if as_json:
+            print_json({"status": "NotEvaluated", "reason": "the manifest has no items"})
+        else:
+            click.echo("The manifest has no items: nothing to evaluate.")
+        return
+    evaluation: Evaluation = evaluate_model(dataset, model=model)
+    if output is not None:
+        with whole_files(output, last="evaluation.json") as partial:
+            write_evaluation(evaluation, partial)
+    if as_json:
+        print_json(evaluation.to_dict())
+        return
+    for line in evaluation_lines(evaluation.to_dict()):
+        click.echo(line)
+    if output is not None:
+        click.echo(f"Written: {output}")

@@ -1,0 +1,78 @@
+"""`femo`: the group of commands, its errors and statuses.
+
+Exit status: 0 done, 1 a failure of ours or of the machine, 2 wrong input. Results go to standard
+output, everything for people's eyes only (progress, summaries, errors) to standard error. Imports
+are made where they are needed, so that no command waits for what it does not use.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+__all__ = ["main"]
+
+_COMMANDS = (
+    "analyze", "convert", "evaluate", "inspect", "jobs", "status", "submit",
+    "synthesize", "train",
+)  # fmt: skip
+
+
+class _Group(click.Group):
+    """Loads a command's module when the command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"femo_cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="femo-cloud")
+def femo() -> None:
+    """Find fetal movements in FeMo belt recordings. For research use."""
+
+
+def main() -> None:
+    """Run the command line."""
+    from femo_signal.errors import FemoError
+
+    try:
+        femo(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.Abort:
+        _fail("interrupted", 130)
+    except click.ClickException as error:
+        _fail(" ".join(error.format_message().split()), 2)
+    except FemoError as error:
+        _fail(str(error), 2)
+    except BrokenPipeError:
+        # The reader of our output has gone (as `head` does): nothing more to say to it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except (OSError, MemoryError) as error:
+        _fail(str(error) or type(error).__name__, 1)
+    except Exception as error:
+        # Whatever else happens is a fault of ours; FEMO_DEBUG shows where.
+        if os.environ.get("FEMO_DEBUG"):
+            raise
+        _fail(
+            f"a fault of ours: {type(error).__name__}: {error} (set FEMO_DEBUG=1 for the place)", 1
+        )
+
+
+def _fail(message: str, status: int) -> None:
+    click.echo(f"femo: error: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

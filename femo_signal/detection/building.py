@@ -1,0 +1,138 @@
+"""From a file to its profile, by either method."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from femo_signal.detection.adaptive import find_movements
+from femo_signal.detection.found import Found
+from femo_signal.detection.presses import debounce, sensation_map
+from femo_signal.detection.profile import Profile
+from femo_signal.detection.reference import find_by_thresholds
+from femo_signal.intervals import (
+    Intervals,
+    clip,
+    overlapping,
+    total,
+)
+from femo_signal.preprocessing.preprocess import Preprocessed, preprocess, unusable
+from femo_signal.settings import (
+    TICKS_PER_SECOND,
+    AnalysisSettings,
+    Method,
+)
+
+__all__ = ["READING_SHARE", "build_profile"]
+
+READING_SHARE = 0.9  # of the time
+
+
+def build_profile(
+    path: str | Path,
+    *,
+    settings: AnalysisSettings | None = None,
+    progress: Callable[[float], None] | None = None,
+    chunk_bytes: int | None = None,
+) -> Profile:
+    """Read a recording and compute its reference profile.
+
+    Parameters
+    ----------
+    path : str or Path
+    settings : AnalysisSettings, optional
+        The reference profile of docs/method.md, unless given.
+    progress : callable, optional
+        Is told the share of the work done, 0 to 1.
+    chunk_bytes : int, optional
+        How much of the file is held at a time; the result does not depend on it.
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    RecordingError
+        If the file cannot be analysed.
+    """
+    settings = settings or AnalysisSettings()
+    tell = progress or (lambda _: None)
+    read = preprocess(
+        Path(path),
+        settings,
+        progress=lambda share: tell(share * READING_SHARE),
+        chunk_bytes=chunk_bytes,
+    )
+    found = (
+        _adaptive(read, settings)
+        if settings.method == "adaptive"
+        else find_by_thresholds(read, settings)
+    )
+    length = read.info.length_ticks
+    gap = settings.preprocessing.press_gap_ticks
+    presses = debounce(read.raw_presses, gap_ticks=gap)
+    tell(1.0)
+    return Profile(
+        info=replace(
+            read.info,
+            notices=(*read.info.notices, *_too_quiet(read, found.thresholds, settings.method)),
+        ),
+        settings=settings,
+        signals=read.signals,
+        thresholds=found.thresholds,
+        body_movement=found.body_movement,
+        detections=found.detections,
+        sensor_detections=found.by_sensor,
+        core_detections=found.cores,
+        sensation=sensation_map(
+            presses,
+            found.body_movement,
+            window_ticks=round(settings.sensation.window_seconds * TICKS_PER_SECOND),
+            length=length,
+        ),
+        presses=presses,
+        raw_presses=read.raw_presses,
+        gaps=read.gaps,
+        end_presses=_outside(debounce(read.untrimmed_presses, gap_ticks=gap), length),
+        findings=found.findings,
+    )
+
+
+def _adaptive(read: Preprocessed, settings: AnalysisSettings) -> Found:
+    """Find what all sensors agree on, each compared with its own level."""
+    found = find_movements(
+        read.signals, gaps=read.gaps, length=read.info.length_ticks, settings=settings
+    )
+    names = found.evidence.sensors
+    levels = found.evidence.seen_levels.tolist()
+    thresholds = dict.fromkeys(sorted(read.signals.sensors), float("inf")) | {
+        name: level if np.isfinite(level) else float("inf")
+        for name, level in zip(names, levels, strict=True)
+    }
+    seen = {name: found.detections[rows] for name, rows in zip(names, found.seen.T, strict=True)}
+    return Found(thresholds, found.body_movement, found.detections, seen, seen, found)
+
+
+def _outside(presses: Intervals, length: int) -> Intervals:
+    """Return the presses that lie wholly in the trimmed ends."""
+    return presses[~overlapping(presses, np.array([[0, length]], dtype=np.int64))]
+
+
+def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Method) -> list[str]:
+    """Say which sensors detect nothing although they give a signal."""
+    length = read.info.length_ticks
+    why = {
+        "adaptive": "{} shows no unbroken stretch that is long enough to tell its level by",
+        "reference": "the noise of {} is too small to tell a movement by",
+    }[method]
+    return [
+        f"{why.format(name)}: nothing is detected on it"
+        for name, level in thresholds.items()
+        if name in read.signals.live
+        and not np.isfinite(level)
+        and total(clip(unusable(read, name), 0, length)) < length
+    ]

@@ -1,0 +1,1 @@
+"""Labels, features, training, calibration and evaluation of the movement model."""

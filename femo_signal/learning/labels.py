@@ -1,0 +1,196 @@
+"""From a recording to labelled features, by reference annotations or by the presses."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femo_signal.detection.building import build_profile
+from femo_signal.detection.hiccups import find_hiccups
+from femo_signal.detection.profile import Profile
+from femo_signal.errors import LabelError
+from femo_signal.intervals import (
+    as_intervals,
+    clip,
+    empty,
+    intersection,
+    overlapping,
+    total,
+    union,
+)
+from femo_signal.learning.dataset import RecordingFeatures
+from femo_signal.learning.features import extract_features, of_no_movement
+from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
+
+__all__ = ["MOVEMENT_LABELS", "extract_recording", "label_profile", "read_annotations"]
+
+MOVEMENT_LABELS = ("fetal_movement", "kick", "roll", "stretch", "startle")
+
+
+def read_annotations(path: str | Path) -> NDArray[np.float64]:
+    """Read reference annotations.
+
+    Parameters
+    ----------
+    path : path
+        CSV with the columns ``start_seconds``, ``end_seconds`` and, if it holds other kinds of
+        events too, ``label``: rows labelled with one of `MOVEMENT_LABELS`, or nothing, count.
+
+    Returns
+    -------
+    float64, shape (n, 2)
+        Seconds from the start of the recording, sorted.
+
+    Raises
+    ------
+    LabelError
+        If the file cannot be read, a column is missing, or a row is not an interval.
+    """
+    rows: list[tuple[float, float]] = []
+    others = 0
+    try:
+        with Path(path).open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            for column in ("start_seconds", "end_seconds"):
+                if column not in (table.fieldnames or ()):
+                    raise LabelError(f"{path}: column {column} is missing; add it")
+            for row in table:
+                start, end = _seconds(path, table.line_num, row)
+                if (row.get("label") or "").strip().lower() in ("", *MOVEMENT_LABELS):
+                    rows.append((start, end))
+                else:
+                    others += 1
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(f"{path}: cannot read the annotations ({error}); give a CSV") from error
+    if others and not rows:
+        raise LabelError(
+            f"{path}: none of its {others} rows is labelled {', '.join(MOVEMENT_LABELS)}; "
+            "correct the labels"
+        )
+    return np.array(sorted(rows), dtype=np.float64).reshape(-1, 2)
+
+
+def _seconds(path: str | Path, line: int, row: Mapping[str, str | None]) -> tuple[float, float]:
+    try:
+        start, end = float(row["start_seconds"] or ""), float(row["end_seconds"] or "")
+    except ValueError:
+        start, end = math.nan, math.nan
+    if not (math.isfinite(start) and math.isfinite(end) and 0 <= start < end):
+        raise LabelError(
+            f"{path}, line {line}: needs 0 <= start_seconds < end_seconds; correct the row"
+        )
+    return start, end
+
+
+def extract_recording(
+    path: str | Path,
+    *,
+    settings: AnalysisSettings | None = None,
+    labels_csv: str | Path | None = None,
+    recording_id: str,
+    subject_id: str | None = None,
+    progress: Callable[[float], None] | None = None,
+) -> RecordingFeatures:
+    """Analyse and label one recording.
+
+    Parameters
+    ----------
+    path : path
+        The recording.
+    settings : AnalysisSettings, optional
+        Default: the reference profile.
+    labels_csv : path, optional
+        Reference annotations; without them the presses label the detections.
+    recording_id, subject_id : str
+    progress : callable, optional
+        Called with the share that is done, 0..1.
+
+    Raises
+    ------
+    RecordingError
+        If the recording cannot be analysed.
+    LabelError
+        If the annotations are malformed or lie outside the recording.
+    """
+    annotated = None if labels_csv is None else read_annotations(labels_csv)
+    profile = build_profile(Path(path), settings=settings or AnalysisSettings(), progress=progress)
+    if annotated is not None and len(annotated):
+        latest = float(annotated[:, 1].max())
+        if latest > profile.info.duration_seconds + 1:
+            raise LabelError(
+                f"{labels_csv}: an annotation ends at {latest:.1f} s, the recording after "
+                f"{profile.info.duration_seconds:.1f} s; give this recording's own annotations"
+            )
+    return label_profile(
+        profile, annotated=annotated, recording_id=recording_id, subject_id=subject_id
+    )
+
+
+def label_profile(
+    profile: Profile,
+    *,
+    annotated: NDArray[np.float64] | None,
+    recording_id: str,
+    subject_id: str | None,
+) -> RecordingFeatures:
+    """Compute features and labels of a profile's detections.
+
+    A detection is a true one if an annotated movement made it: if they share a sample above a
+    sensor's threshold. What merely lies within the dilation, beside a hiccup for instance, teaches
+    nothing. Without annotations a detection is true if it shares a sample with the sensation map
+    (docs/method.md, "Reference profile"). What lies outside judged time is neither detection nor
+    reference event.
+
+    Parameters
+    ----------
+    profile : Profile
+    annotated : float64, shape (n, 2), optional
+        Seconds from the start of the recording.
+    recording_id : str
+    subject_id : str or None
+    """
+    length = profile.info.length_ticks
+    judged = profile.judge()
+    cores = union(*profile.core_detections.values())
+    hiccups = find_hiccups(profile)
+    kept = overlapping(profile.detections, intersection(cores, judged.judged))
+    kept &= ~of_no_movement(profile, hiccups)
+    detections = profile.detections[kept]
+    if annotated is None:
+        source = "presses"
+        half = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
+        reference = profile.presses + np.array([-half, half])
+        reference = reference[judged.why_not(reference) == ""]
+        labels = overlapping(detections, profile.sensation)
+    else:
+        source = "annotations"
+        ticks = np.column_stack(
+            (
+                np.floor(annotated[:, 0] * TICKS_PER_SECOND),
+                np.ceil(annotated[:, 1] * TICKS_PER_SECOND),
+            )
+        ).astype(np.int64)
+        reference = clip(ticks - profile.info.trim_ticks, 0, length)
+        caused = cores[overlapping(cores, as_intervals(reference))]
+        labels = overlapping(detections, caused)
+        reference = reference[overlapping(reference, judged.judged)]
+    return RecordingFeatures(
+        recording_id=recording_id,
+        subject_id=subject_id,
+        settings=profile.settings,
+        label_source=source,
+        features=extract_features(profile, hiccups)[kept],
+        detections=detections,
+        labels=labels.astype(np.int8),
+        reference=reference if len(reference) else empty(),
+        judged=judged.judged,
+        length_ticks=length,
+        masked_seconds=total(profile.body_movement) / TICKS_PER_SECOND,
+        gap_seconds=total(profile.gaps) / TICKS_PER_SECOND,
+        notices=profile.info.notices,
+    )

@@ -1,0 +1,337 @@
+"""Turns the counts of sensors into band-passed signals: mended, bridged, thinned, levelled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femo_signal.formats import Chunk
+from femo_signal.formats.chunk import VOLTS_PER_COUNT
+from femo_signal.intervals import Intervals, union
+from femo_signal.preprocessing.filters import (
+    QUARTER_CONTEXT,
+    QUARTER_RATE,
+    TICKS_PER_LOW_SAMPLE,
+    OverlapSave,
+    bandpass_response,
+    quarter,
+    quarter_response,
+    ringing_seconds,
+)
+from femo_signal.preprocessing.levelling import Leveller
+from femo_signal.preprocessing.mending import Mender, OffRun, at_rail
+from femo_signal.preprocessing.usable import axes_at_rail, exclusive, missing, silent
+from femo_signal.settings import TICKS_PER_SECOND, PreprocessingSettings
+
+__all__ = ["AccelerometerTrack", "FinishedChannel", "PiezoTrack", "SensorTrack"]
+
+FILL_TICKS = 1 << 16  # of a gap at a time
+LONG_HOLD_TICKS = 4 * FILL_TICKS  # from here on most of a gap is not computed
+BRIDGE_TICKS = 256  # on either side of a gap, that tell its levels and slopes
+LEVEL_TICKS = BRIDGE_TICKS  # a gap from which on the level behind it tells nothing of a movement
+EASE_TICKS = 10 * TICKS_PER_SECOND
+QUARTER_GAIN = float(quarter_response(np.zeros(1))[0])
+LONGEST_HOLE_TICKS = 64  # between blocks of one kind that is interpolated: 16 Hz
+RAIL_STEP_TICKS = 64
+UNSURE_TICKS = TICKS_PER_SECOND // 4  # on either side of a jump that is no clean step
+NOTHING = np.zeros(0, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class FinishedChannel:
+    """A band-passed signal of the whole recording, untrimmed."""
+
+    name: str
+    samples: NDArray[np.float32]  # (n,), 128 Hz
+    live: bool
+
+
+class _Channel:
+    """One sensor with a count at each tick: mended, thinned to 256 Hz, levelled, band-passed."""
+
+    def __init__(
+        self, name: str, response: NDArray[np.float32], overlap_seconds: int, *, rails: bool
+    ) -> None:
+        self.name = name
+        self.mender = Mender(rails=rails)
+        band_pass = OverlapSave(1, QUARTER_RATE, response, overlap_seconds=overlap_seconds)
+        self._filter = band_pass
+        self.leveller = Leveller(
+            lambda samples: band_pass.push(samples[None]), band_pass.hold, unit=QUARTER_GAIN
+        )
+        self.leveller.jumps = self.mender.jumps
+        self.railed: list[int] = []  # ticks at which an axis is at a rail
+        self._context = NOTHING  # not yet thinned
+        self._recent = NOTHING  # the last BRIDGE_TICKS
+        self._next_tick = 0
+        self._held = NOTHING  # what follows a gap, until there is enough of it to bridge the gap
+        self._held_tick = 0
+        self._offset = np.float32(0)  # what the baseline changed by over the gaps so far
+
+    def push(self, start_tick: int, counts: NDArray[Any]) -> None:
+        """Take the counts of consecutive ticks, shape (n,)."""
+        for tick, samples in self.mender.push(start_tick, counts):
+            self._feed(tick, samples)
+
+    def finish(self, ticks: int) -> FinishedChannel:
+        """Return the signal of a recording of ``ticks``."""
+        for tick, samples in self.mender.flush():
+            self._feed(tick, samples)
+        self._bridge()
+        if not len(self._context):
+            nothing = np.zeros(-(-ticks // TICKS_PER_LOW_SAMPLE), dtype=np.float32)
+            return FinishedChannel(self.name, nothing, live=False)
+        self._hold_until(ticks + QUARTER_CONTEXT)
+        self.leveller.flush()
+        live = bool(self._filter.live[0])
+        return FinishedChannel(self.name, self._filter.finish()[0], live)
+
+    def off(self, samples: NDArray[np.float32], gaps: Intervals, ticks: int) -> list[OffRun]:
+        """Return where the sensor was off in a recording of ``ticks``."""
+        runs = self.mender.off + missing(self.mender.stretches, gaps, ticks)
+        runs += axes_at_rail(self.railed, RAIL_STEP_TICKS)
+        for step in self.leveller.steps:
+            if not step.sure:
+                start, end = max(step.tick - UNSURE_TICKS, 0), step.tick + UNSURE_TICKS
+                runs.append(OffRun(start, min(end, ticks), "jumps"))
+        known = union(gaps, np.array([(run.start, run.end) for run in runs]).reshape(-1, 2))
+        return exclusive(runs + silent(samples, known), gaps)
+
+    @property
+    def _fed_ticks(self) -> int:
+        """How far the samples reach, held ones included."""
+        return self._held_tick + len(self._held) if len(self._held) else self._next_tick
+
+    def _feed(self, start_tick: int, samples: NDArray[np.float32]) -> None:
+        """Take usable samples from ``start_tick`` on; bridge a gap before them."""
+        if not len(self._context):
+            self._context = np.repeat(samples[:1], QUARTER_CONTEXT)
+            self._hold_until(start_tick)
+        if start_tick > self._fed_ticks:
+            self._bridge()
+            self._held, self._held_tick = samples.copy(), start_tick
+        elif len(self._held):
+            self._held = np.concatenate((self._held, samples))
+        else:
+            self._thin(samples - self._offset if self._offset else samples)
+        if len(self._held) >= BRIDGE_TICKS:
+            self._bridge()
+
+    def _hold_until(self, tick: int) -> None:
+        """Repeat the last sample up to a tick."""
+        while self._next_tick < tick:
+            left = tick - self._next_tick
+            if left > LONG_HOLD_TICKS:
+                self._thin(np.repeat(self._context[-1:], FILL_TICKS))
+                count = (left - FILL_TICKS) // 4
+                same = np.repeat(self._context[None, -1:], 2 * QUARTER_CONTEXT + 1, axis=1)
+                self.leveller.hold(float(quarter(same)[0, 0]), count)
+                self._next_tick += 4 * count
+            else:
+                self._thin(np.repeat(self._context[-1:], min(left, FILL_TICKS)))
+
+    def _bridge(self) -> None:
+        """Fill the gap before the held samples, so smoothly that the filter does not ring."""
+        if not len(self._held):
+            return
+        start, end = self._next_tick, self._held_tick
+        held, self._held = self._held - self._offset, NOTHING
+        before = _straight_line(self._recent, side=1)
+        after = _straight_line(held[:BRIDGE_TICKS], side=-1)
+        if end - start >= LEVEL_TICKS:
+            change = np.float32(after.level - before.level)
+            self._offset += change
+            held -= change
+            after = Line(before.level, after.slope)
+        for first, past in _eased(end - start):
+            self._hold_until(start + first)
+            self._thin(bridge(np.arange(first, past) + 0.5, end - start, before, after))
+        self._thin(held)
+
+    def _thin(self, samples: NDArray[np.float32]) -> None:
+        known = np.concatenate((self._context, samples))
+        outputs = max(len(known) - 2 * QUARTER_CONTEXT + 3, 0) // 4
+        if outputs:
+            self.leveller.push(quarter(known[None, : 2 * QUARTER_CONTEXT + 4 * outputs - 3])[0])
+        self._context = known[4 * outputs :].copy()
+        self._recent = np.concatenate((self._recent, samples[-BRIDGE_TICKS:]))[-BRIDGE_TICKS:]
+        self._next_tick += len(samples)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A straight line through samples next to a gap."""
+
+    level: float  # at the edge of the gap, counts
+    slope: float  # per tick
+
+
+def _eased(length: int) -> list[tuple[int, int]]:
+    """Return the parts of a gap in which its bridge is not level, as ticks from its start."""
+    if length <= 2 * EASE_TICKS:
+        return [(0, length)]
+    return [(0, EASE_TICKS), (length - EASE_TICKS, length)]
+
+
+def _straight_line(samples: NDArray[np.float32], *, side: int) -> Line:
+    """Fit a line to samples; its level is at one end (1: behind the last, -1: before the first).
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n,)
+    side : int
+
+    Returns
+    -------
+    Line
+    """
+    values = samples.astype(np.float64)
+    count = len(values)
+    ticks = np.arange(count) - (count - 1) / 2
+    slope = float((values * ticks).sum()) / max(float((ticks * ticks).sum()), 1)
+    return Line(float(values.mean()) + side * slope * count / 2, slope)
+
+
+def bridge(
+    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line
+) -> NDArray[np.float32]:
+    """Join two straight lines over a gap, without a step and without a bend.
+
+    Over the first and the last ten seconds each slope gives way to that of the line from edge to
+    edge; in a shorter gap that is the cubic through both levels and slopes.
+
+    Parameters
+    ----------
+    ticks : ndarray of float64, shape (n,)
+        From the start of the gap.
+    length : int
+        Ticks of the gap.
+    before, after : Line
+        At either edge.
+
+    Returns
+    -------
+    ndarray of float32, shape (n,)
+    """
+    mean_slope = (after.level - before.level) / length
+    reach = min(length, EASE_TICKS)
+    leaving = np.minimum(ticks / reach, 1)
+    coming = np.minimum((length - ticks) / reach, 1)
+    joined = before.level + mean_slope * ticks
+    joined = joined + (before.slope - mean_slope) * reach * leaving * (1 - leaving) ** 2
+    joined = joined - (after.slope - mean_slope) * reach * coming * (1 - coming) ** 2
+    return np.asarray(joined, dtype=np.float32)
+
+
+class SensorTrack:
+    """One kind of sensor: its blocks brought to each tick, and a `_Channel` for each sensor."""
+
+    kind: str
+
+    def __init__(
+        self, names: tuple[str, ...], settings: PreprocessingSettings, *, rails: bool
+    ) -> None:
+        low, high = settings.sensor_band_hz
+        frequencies = OverlapSave.frequencies
+        response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
+        response *= VOLTS_PER_COUNT / quarter_response(frequencies)
+        self.channels = [
+            _Channel(name, response.astype(np.float32), ringing_seconds(low), rails=rails)
+            for name in names
+        ]
+        self._end_tick = 0  # of the last chunk
+        self._last_tick = -1
+        self._last: NDArray[np.uint16] | None = None  # the last block, (1, columns)
+
+    @property
+    def absent(self) -> bool:
+        """Whether there was no block of this kind."""
+        return not self.channels[0].mender.stretches
+
+    def finish(self, ticks: int) -> list[FinishedChannel]:
+        """Return the channels of a recording of ``ticks``; none if there was no block."""
+        return [] if self.absent else [channel.finish(ticks) for channel in self.channels]
+
+    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+        """Hand the values of consecutive ticks, shape (n, columns), to the channels."""
+        raise NotImplementedError
+
+    def _push(
+        self, chunk: Chunk, rows: NDArray[np.uint16], ticks: NDArray[np.int64] | None
+    ) -> None:
+        """Take the blocks of a chunk; short holes between them are interpolated."""
+        if chunk.start_tick > self._end_tick:  # a gap: it is bridged, not interpolated over
+            self._last = None
+        self._end_tick = chunk.start_tick + chunk.length
+        if not len(rows):
+            return
+        if ticks is None:
+            if self._last is None or chunk.start_tick == self._last_tick + 1:
+                self._take(chunk.start_tick, rows)
+                self._last, self._last_tick = rows[-1:], self._end_tick - 1
+                return
+            ticks = np.arange(chunk.start_tick, self._end_tick)
+        known = 0
+        if self._last is not None and ticks[0] > self._last_tick + 1:
+            ticks = np.concatenate(([self._last_tick], ticks))
+            rows = np.concatenate((self._last, rows))
+            known = 1
+        self._last, self._last_tick = rows[-1:], int(ticks[-1])
+        holes = np.flatnonzero(np.diff(ticks) > LONGEST_HOLE_TICKS) + 1
+        for first, past in pairwise((0, *holes.tolist(), len(ticks))):
+            start, values = _dense(ticks[first:past], rows[first:past])
+            if len(values) > known:
+                self._take(start + known, values[known:])
+            known = 0
+
+
+def _dense(ticks: NDArray[np.int64], rows: NDArray[np.uint16]) -> tuple[int, NDArray[Any]]:
+    """Interpolate rows to each tick from the first to the last; return the first, and them."""
+    start, count = int(ticks[0]), int(ticks[-1] - ticks[0]) + 1
+    if count == len(ticks):
+        return start, rows
+    grid = np.arange(start, start + count)
+    return start, np.array([np.interp(grid, ticks, row) for row in rows.T], dtype=np.float32).T
+
+
+class PiezoTrack(SensorTrack):
+    kind = "piezos"
+
+    def push(self, chunk: Chunk) -> None:
+        self._push(chunk, chunk.piezo, chunk.piezo_ticks)
+
+    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+        for number, channel in enumerate(self.channels):
+            channel.push(start_tick, rows[:, number])
+
+
+class AccelerometerTrack(SensorTrack):
+    """Accelerometers: the length of each one's vector."""
+
+    kind = "accelerometers"
+
+    def push(self, chunk: Chunk) -> None:
+        self._push(chunk, chunk.accelerometer, chunk.accelerometer_ticks)
+
+    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+        looked_at = slice(-start_tick % RAIL_STEP_TICKS, None, RAIL_STEP_TICKS)
+        first_tick = start_tick + looked_at.start
+        for number, length in enumerate(_lengths(rows)):
+            channel = self.channels[number]
+            axes = rows[looked_at, 3 * number : 3 * number + 3]
+            railed = np.flatnonzero(at_rail(axes).any(axis=1))
+            channel.railed += (first_tick + railed * RAIL_STEP_TICKS).tolist()
+            channel.push(start_tick, length)
+
+
+def _lengths(axes: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the length of each three columns' vector, shape (vectors, n)."""
+    lengths = np.empty((axes.shape[1] // 3, len(axes)), dtype=np.float32)
+    for number, length in enumerate(lengths):
+        x, y, z = (axes[:, 3 * number + i].astype(np.float32) for i in range(3))
+        np.sqrt(x * x + y * y + z * z, out=length)
+    return lengths
