@@ -18,7 +18,7 @@ __all__ = ["inspect"]
 
 @click.command()
 @click.argument("recording", type=RecordingPath)
-@click.option("--profile", "method", type=click.Choice(METHODS), default="reference",
+@click.option("--profile", "method", type=click.Choice(METHODS), default="adaptive",
               show_default=True, help=METHOD_HELP)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="JSON; this is what is printed anyway.")
 def inspect(recording: Path, method: Method, as_json: bool) -> None:  # noqa: ARG001

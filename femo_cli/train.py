@@ -40,7 +40,7 @@ class _TrainCommand(click.Command):
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A hyperparameter, e.g. num_iterations=300; repeatable.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=7, show_default=True)
-@click.option("--method", type=click.Choice(METHODS), default="reference", show_default=True,
+@click.option("--method", type=click.Choice(METHODS), default="adaptive", show_default=True,
               help=METHOD_HELP)  # fmt: skip
 @strict_option
 @overwrite_option

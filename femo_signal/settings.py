@@ -337,7 +337,7 @@ class AnalysisSettings(_Group):
     """All settings of an analysis."""
 
     schema_version: Literal[1] = 1
-    method: Method = "reference"
+    method: Method = "adaptive"
     """Which candidates there are: by agreement of all sensors, each relative to its own level
     (adaptive), or by fixed thresholds of two sensors (reference)."""
     preprocessing: PreprocessingSettings = PreprocessingSettings()

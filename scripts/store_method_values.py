@@ -16,7 +16,7 @@ from typing import Any
 import click
 import numpy as np
 
-from femo_signal.learning.features import feature_names
+from femo_signal.learning.features import names_of
 from femo_signal.learning.labels import extract_recording
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
@@ -24,18 +24,21 @@ from femo_signal.settings import AnalysisSettings
 DATA = Path(__file__).resolve().parent.parent / "tests" / "data"
 STORED = DATA / "method_values.json"
 RECORDINGS = ("v1_42s.dat.gz", "v2_42s.bin.gz")
-SETTINGS = AnalysisSettings.model_validate(
-    # Half the level: short recordings then have enough detections to tell methods apart
-    {"detection": {"noise_multiplier": 20.0}}
-)
+# Half the reference's level: short recordings then have enough detections to tell methods apart
+SETTINGS: dict[str, AnalysisSettings] = {
+    "adaptive": AnalysisSettings(method="adaptive"),
+    "reference": AnalysisSettings.model_validate(
+        {"method": "reference", "detection": {"noise_multiplier": 20.0}}
+    ),
+}
 
 
-def values_of(name: str) -> dict[str, Any]:
-    """Return what is computed from a stored recording: intervals in ticks, features by name."""
+def values_of(name: str, method: str) -> dict[str, Any]:
+    """Return what a method computes of a stored recording: intervals in ticks, features by name."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / name.removesuffix(".gz")
         path.write_bytes(gzip.decompress((DATA / name).read_bytes()))
-        found = extract_recording(path, settings=SETTINGS, recording_id=path.name)
+        found = extract_recording(path, settings=SETTINGS[method], recording_id=path.name)
     return {
         "detections": found.detections.tolist(),
         "reference": found.reference.tolist(),
@@ -44,7 +47,7 @@ def values_of(name: str) -> dict[str, Any]:
         "seconds": [found.analysed_seconds, found.masked_seconds, found.gap_seconds],
         "features": {
             feature: [None if np.isnan(value) else float(f"{value:.9g}") for value in column]
-            for feature, column in zip(feature_names, found.features.T, strict=True)
+            for feature, column in zip(names_of(SETTINGS[method]), found.features.T, strict=True)
         },
     }
 
@@ -58,7 +61,9 @@ def main() -> int:
             err=True,
         )
         return 1
-    values = {name: values_of(name) for name in RECORDINGS}
+    values = {
+        f"{name}, {method}": values_of(name, method) for name in RECORDINGS for method in SETTINGS
+    }
     content = {"method_version": METHOD_VERSION, "recordings": values}
     STORED.write_text(json.dumps(content) + "\n")
     return 0

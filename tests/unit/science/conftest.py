@@ -17,6 +17,7 @@ from femo_signal.learning.labels import extract_recording
 from femo_signal.learning.model import MovementModel
 from femo_signal.learning.training import train_model
 from femo_signal.manifest import load_manifest
+from femo_signal.settings import AnalysisSettings
 from femo_signal.synthetic import synthesize_cohort
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
@@ -28,8 +29,7 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return synthesize_cohort(tmp_path_factory.mktemp("cohort"), recordings=6, minutes=10)
 
 
-@pytest.fixture(scope="session")
-def dataset(cohort: Path) -> Dataset:
+def extracted(cohort: Path, settings: AnalysisSettings) -> Dataset:
     return prepare_dataset(
         [
             extract_recording(
@@ -37,10 +37,21 @@ def dataset(cohort: Path) -> Dataset:
                 labels_csv=cohort.parent / str(item.csv_file_key),
                 recording_id=item.recording_id,
                 subject_id=item.subject_id,
+                settings=settings,
             )
             for item in load_manifest(cohort).items
         ]
     )
+
+
+@pytest.fixture(scope="session")
+def dataset(cohort: Path) -> Dataset:
+    return extracted(cohort, AnalysisSettings())
+
+
+@pytest.fixture(scope="session")
+def reference_dataset(cohort: Path) -> Dataset:
+    return extracted(cohort, AnalysisSettings(method="reference"))
 
 
 @pytest.fixture(scope="session")

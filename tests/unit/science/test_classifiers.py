@@ -96,18 +96,20 @@ def test_a_linear_model_scores_rows_with_missing_features():
 
 def test_a_model_without_the_numbers_that_decide_is_refused(tmp_path, model_folder):
     card = json.loads((model_folder / "model.json").read_text())
-    card["classifier"] = "linear"
+    card |= {"classifier": "linear", "linear": None}
     (tmp_path / "model.json").write_text(json.dumps(card))
     (tmp_path / "model.txt").write_bytes((model_folder / "model.txt").read_bytes())
     with pytest.raises(ModelError, match="linear"):
         MovementModel.load(tmp_path)
 
 
-def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, model_folder):
-    card = json.loads((model_folder / "model.json").read_text())
+def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, reference_dataset):
+    from femo_signal.learning.training import train_model
+
+    train_model(reference_dataset).save(tmp_path)
+    card = json.loads((tmp_path / "model.json").read_text())
     card["classifier"] = "rule"
     (tmp_path / "model.json").write_text(json.dumps(card))
-    (tmp_path / "model.txt").write_bytes((model_folder / "model.txt").read_bytes())
     with pytest.raises(ModelError, match="adaptive"):
         MovementModel.load(tmp_path)
 

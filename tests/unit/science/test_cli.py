@@ -115,7 +115,7 @@ def test_a_cache_knows_a_recording_by_its_content_and_not_by_its_date_or_edges(
     assert extract_manifest(manifest, **options).cached == 0, "same size, date and edges"
     assert extract_manifest(manifest, **options).cached == 1
     for module in ("extraction", "dataset"):
-        monkeypatch.setattr(f"femo_signal.{module}.METHOD_VERSION", METHOD_VERSION + 1)
+        monkeypatch.setattr(f"femo_signal.learning.{module}.METHOD_VERSION", METHOD_VERSION + 1)
     assert extract_manifest(manifest, **options).cached == 0, "another method"
 
 

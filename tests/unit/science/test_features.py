@@ -46,7 +46,7 @@ def quiet(tmp_path_factory) -> Profile:
 
     return Profile(
         info=replace(info, length_ticks=SECONDS * 1024),
-        settings=AnalysisSettings(),
+        settings=AnalysisSettings(method="reference"),
         signals=Signals(
             sensors={name: channel(x) for name, x in samples.items()},
             acceleration=still,
@@ -130,8 +130,8 @@ def test_detections_at_the_very_ends_are_described(quiet):
     assert np.isfinite(column(features, "strength")).all()
 
 
-def test_hiccups_and_kicks_are_told_apart_by_their_chains(dataset):
-    features, labels = dataset.features, dataset.labels
+def test_hiccups_and_kicks_are_told_apart_by_their_chains(reference_dataset):
+    features, labels = reference_dataset.features, reference_dataset.labels
     chained = column(features, "chain_seconds") > 60
     alone = column(features, "unchained_strength") < -0.9
     assert (labels[chained & alone] == 0).mean() > 0.85

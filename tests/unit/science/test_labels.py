@@ -9,6 +9,9 @@ from femo_signal.detection.building import build_profile
 from femo_signal.errors import LabelError
 from femo_signal.intervals import overlapping
 from femo_signal.learning.labels import extract_recording, read_annotations
+from femo_signal.settings import AnalysisSettings
+
+REFERENCE = AnalysisSettings(method="reference")
 
 
 def written(tmp_path, text):
@@ -75,16 +78,18 @@ def test_presses_label_what_shares_a_sample_with_the_sensation_map(cohort):
     assert len(features.reference) <= len(profile.presses)
 
 
-def test_an_annotated_movement_labels_only_the_detection_that_it_made(tmp_path, cohort):
+def test_an_annotated_movement_labels_only_the_dilated_detection_that_it_made(tmp_path, cohort):
     path = cohort.parent / "recording-001.dat"
-    profile = build_profile(path)
+    profile = build_profile(path, settings=REFERENCE)
     start, end = profile.info.seconds(profile.detections[3])
-    beside = written(tmp_path, f"start_seconds,end_seconds\n{start + 0.1},{start + 0.3}\n")
-    assert extract_recording(path, labels_csv=beside, recording_id="a").labels.sum() == 0
-    whole = written(tmp_path, f"start_seconds,end_seconds\n{start},{end}\n")
-    assert np.flatnonzero(
-        extract_recording(path, labels_csv=whole, recording_id="a").labels
-    ).tolist() == [3]
+
+    def labelled(rows: str) -> list[int]:
+        labels = written(tmp_path, f"start_seconds,end_seconds\n{rows}\n")
+        found = extract_recording(path, labels_csv=labels, recording_id="a", settings=REFERENCE)
+        return np.flatnonzero(found.labels).tolist()
+
+    assert labelled(f"{start + 0.1},{start + 0.3}") == []
+    assert labelled(f"{start},{end}") == [3]
 
 
 def test_extracted_features_survive_the_disk(tmp_path, dataset):

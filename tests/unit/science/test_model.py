@@ -19,6 +19,24 @@ from femo_signal.learning.training import train_model
 from femo_signal.method_version import METHOD_VERSION
 
 
+@pytest.fixture(scope="module")
+def dataset(reference_dataset):
+    return reference_dataset
+
+
+@pytest.fixture(scope="module")
+def model(dataset):
+    """A model that decides by its trees."""
+    return train_model(dataset)
+
+
+@pytest.fixture(scope="module")
+def model_folder(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    model.save(folder, with_record=True)
+    return folder
+
+
 @pytest.fixture
 def copy(model_folder, tmp_path):
     shutil.copytree(model_folder, tmp_path / "model")

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from femo_signal.formats.chunk import Chunk, Header
 from femo_signal.intervals import from_mask
 from femo_signal.recording import Gap
+from femo_signal.settings import AnalysisSettings
 
+REFERENCE = AnalysisSettings(method="reference")
 RATE = 1024
 START = 1_718_000_000  # 2024-06-10T06:13:20Z
 START_MS = 437

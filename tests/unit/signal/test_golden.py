@@ -14,6 +14,8 @@ from femo_signal.detection.presses import match_as_reference
 from femo_signal.intervals import intersection, total, union
 from femo_signal.reporting.summary import summarize
 
+from .recordings import REFERENCE
+
 RECORDINGS = ("v1_6min.dat", "v2_6min.bin", "v1_12min_hiccup.dat")
 EDGE_TICKS = 10  # 10 ms; 50 are allowed
 
@@ -29,7 +31,7 @@ def case(request, golden, tmp_path_factory):
             for name in stored.files
             if name.endswith("_runs") or stored[name].ndim < 2
         }
-    return path, build_profile(path), reference
+    return path, build_profile(path, settings=REFERENCE), reference
 
 
 def runs(reference, name):

@@ -43,7 +43,7 @@ TRIM = 30
 LENGTH = 3600  # s, trimmed
 HIDDEN = (1200, 1800)  # s of the trimmed axis
 MARGIN = AnalysisSettings().hiccups.margin_seconds
-SETTINGS = AnalysisSettings()
+SETTINGS = AnalysisSettings(method="reference")
 INNER_REASONS = [reason for reason in REASONS if reason != "ends"]
 
 

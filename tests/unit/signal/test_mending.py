@@ -11,7 +11,7 @@ from femo_signal.detection.profile import Profile
 from femo_signal.preprocessing import preprocess as preprocessing
 from femo_signal.preprocessing.mending import Mender
 
-from .recordings import RATE, Belt, BeltReader, make_calm_belt
+from .recordings import RATE, REFERENCE, Belt, BeltReader, make_calm_belt
 
 PLACES = (12.3, 21.7, 32.0, 43.1)
 KICKS = (16.0, 26.0, 36.0, 46.0)
@@ -22,7 +22,7 @@ def analyse(monkeypatch):
     def run(belt: Belt, **options) -> Profile:
         reader = BeltReader(belt, **options)
         monkeypatch.setattr(preprocessing, "open_recording", lambda *_, **__: reader)
-        return build_profile("night.dat")
+        return build_profile("night.dat", settings=REFERENCE)
 
     return run
 

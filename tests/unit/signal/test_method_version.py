@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from femo_signal.method_version import METHOD_VERSION
-from scripts.store_method_values import RECORDINGS, STORED, values_of
+from scripts.store_method_values import RECORDINGS, SETTINGS, STORED, values_of
 
 ADVICE = (
     "the engine computes something else than METHOD_VERSION promises: old features would be taken "
@@ -22,10 +22,11 @@ def test_the_stored_values_are_of_this_method_version() -> None:
     assert json.loads(STORED.read_text())["method_version"] == METHOD_VERSION, ADVICE
 
 
+@pytest.mark.parametrize("method", SETTINGS)
 @pytest.mark.parametrize("name", RECORDINGS)
-def test_what_is_computed_changes_only_with_the_method_version(name: str) -> None:
-    stored = json.loads(STORED.read_text())["recordings"][name]
-    found = values_of(name)
+def test_what_is_computed_changes_only_with_the_method_version(name: str, method: str) -> None:
+    stored = json.loads(STORED.read_text())["recordings"][f"{name}, {method}"]
+    found = values_of(name, method)
     assert stored["labels"], "a recording without detections would notice nothing"
     for kind in ("detections", "reference", "labels", "length_ticks"):
         assert found[kind] == stored[kind], f"{kind}: {ADVICE}"

@@ -12,7 +12,16 @@ from femo_signal.intervals import from_mask, to_mask
 from femo_signal.reporting.inspection import inspect_recording
 from femo_signal.settings import AnalysisSettings
 
-from .recordings import RATE, make_belt, v1_header, v1_records, v2_header, v2_packets, write_v1
+from .recordings import (
+    RATE,
+    REFERENCE,
+    make_belt,
+    v1_header,
+    v1_records,
+    v2_header,
+    v2_packets,
+    write_v1,
+)
 
 MAPS = ("body_movement", "detections", "sensation", "presses")
 EDGE_TICKS = 10  # 10 ms
@@ -28,7 +37,7 @@ def assert_same_maps(profile, expected) -> None:
 @pytest.mark.parametrize("kind", ["v1", "v2"])
 def test_all_maps_and_thresholds_equal_those_of_the_plain_twin(kind, request, twin):
     path = request.getfixturevalue(f"{kind}_path")
-    profile, expected = build_profile(path), twin.profile(twin.load(path))
+    profile, expected = build_profile(path, settings=REFERENCE), twin.profile(twin.load(path))
     assert len(profile.detections) >= 4
     assert len(profile.body_movement) == 2
     assert_same_maps(profile, expected)
@@ -37,7 +46,7 @@ def test_all_maps_and_thresholds_equal_those_of_the_plain_twin(kind, request, tw
 
 
 def test_signals_equal_those_of_the_plain_twin(v1_path, twin):
-    profile, expected = build_profile(v1_path), twin.profile(twin.load(v1_path))
+    profile, expected = build_profile(v1_path, settings=REFERENCE), twin.profile(twin.load(v1_path))
     signals = profile.signals
     pairs = [(signals.sensors[name], samples) for name, samples in expected.sensors.items()]
     pairs.append((signals.acceleration, expected.acceleration))
@@ -53,7 +62,10 @@ def test_signals_equal_those_of_the_plain_twin(v1_path, twin):
 
 @pytest.mark.parametrize("chunk_bytes", [1, 50_021, 1 << 24])
 def test_the_size_of_the_pieces_read_changes_no_bit(v1_path, chunk_bytes):
-    usual, other = build_profile(v1_path), build_profile(v1_path, chunk_bytes=chunk_bytes)
+    usual, other = (
+        build_profile(v1_path, settings=REFERENCE),
+        build_profile(v1_path, settings=REFERENCE, chunk_bytes=chunk_bytes),
+    )
     assert usual.info == other.info
     assert usual.thresholds == other.thresholds
     for name in MAPS:
@@ -70,7 +82,9 @@ def test_a_slow_accelerometer_is_interpolated_and_not_filled_with_zeros(tmp_path
     path = write_v1(tmp_path / "slow.dat", belt, accelerometer_every=4)
     expected = twin.profile(twin.load(path))
     for chunk_bytes in (None, 20_011):
-        channel = build_profile(path, chunk_bytes=chunk_bytes).signals.sensors["sensor_1"]
+        channel = build_profile(path, settings=REFERENCE, chunk_bytes=chunk_bytes).signals.sensors[
+            "sensor_1"
+        ]
         wanted = expected.sensors["sensor_1"][::8]
         assert np.abs(channel.samples - wanted).max() < 2e-3 * np.abs(wanted).max()
 
@@ -80,7 +94,7 @@ def test_a_slow_turn_through_half_a_circle_is_no_body_movement(tmp_path, twin):
     half = np.pi / 2 + 0.006 * np.linspace(-1, 1, len(belt.imu))  # half of a yaw about 180 degrees
     belt.imu[:, :4] = 0
     belt.imu[:, 0], belt.imu[:, 3] = 10000 * np.cos(half), 10000 * np.sin(half)
-    profile = build_profile(write_v1(tmp_path / "turn.dat", belt))
+    profile = build_profile(write_v1(tmp_path / "turn.dat", belt), settings=REFERENCE)
     assert len(profile.body_movement) == 0
 
 
@@ -90,7 +104,7 @@ def test_zero_quaternions_take_the_nearest_earlier_angle(tmp_path, twin):
     belt.imu[1500:1600, :4] = 0
     path = write_v1(tmp_path / "zero.dat", belt)
     for chunk_bytes in (None, 20_011):
-        profile = build_profile(path, chunk_bytes=chunk_bytes)
+        profile = build_profile(path, settings=REFERENCE, chunk_bytes=chunk_bytes)
         assert_same_maps(profile, twin.profile(twin.load(path)))
 
 
@@ -98,7 +112,7 @@ def test_a_press_of_one_sample_is_in_the_presses_and_felt(tmp_path):
     belt = make_belt(40, seed=1)
     belt.pressed[:] = False
     belt.pressed[20 * RATE] = True
-    profile = build_profile(write_v1(tmp_path / "lone.dat", belt))
+    profile = build_profile(write_v1(tmp_path / "lone.dat", belt), settings=REFERENCE)
     assert profile.presses.tolist() == [[15 * RATE, 15 * RATE + 1]]
     assert profile.sensation.tolist() == [[10 * RATE, 20 * RATE + 1]]
 
@@ -107,7 +121,7 @@ def test_sensors_that_carry_no_signal_are_not_live_and_detect_nothing(tmp_path):
     belt = make_belt(40, seed=1)
     belt.piezo[:, 0] = 31000
     belt.imu[:] = 0
-    profile = build_profile(write_v1(tmp_path / "dead.dat", belt))
+    profile = build_profile(write_v1(tmp_path / "dead.dat", belt), settings=REFERENCE)
     assert profile.signals.live == {"sensor_1", "sensor_2", "sensor_4", "sensor_5", "sensor_6"}
     assert profile.thresholds["sensor_3"] == float("inf")
     assert len(profile.sensor_detections["sensor_3"]) == 0
@@ -115,7 +129,7 @@ def test_sensors_that_carry_no_signal_are_not_live_and_detect_nothing(tmp_path):
 
 
 def test_v2_has_no_accelerometer_and_no_acoustic_sensor(v2_path):
-    profile = build_profile(v2_path)
+    profile = build_profile(v2_path, settings=REFERENCE)
     assert set(profile.signals.sensors) == {"sensor_3", "sensor_6"}
 
 
@@ -131,7 +145,10 @@ def gap_files(belt, tmp_path):
 
 def test_a_gap_is_reported_and_moves_no_event(belt, v1_path, v2_path, tmp_path):
     for whole, path in zip((v1_path, v2_path), gap_files(belt, tmp_path), strict=True):
-        expected, profile = build_profile(whole), build_profile(path)
+        expected, profile = (
+            build_profile(whole, settings=REFERENCE),
+            build_profile(path, settings=REFERENCE),
+        )
         assert profile.info.duration_seconds == expected.info.duration_seconds
         assert [(g.start_seconds, g.end_seconds) for g in profile.info.gaps] == [
             (pytest.approx(24, abs=0.01), pytest.approx(27, abs=0.01))
@@ -167,14 +184,14 @@ def test_a_gap_makes_no_detection_of_its_own(tmp_path):
             + b"".join(packets[: 32 * 16] + packets[32 * 16 + missing :])
             + b"DZZD"
         )
-        profile = build_profile(path)
+        profile = build_profile(path, settings=REFERENCE)
         for core in profile.core_detections.values():
             end = 27 * RATE + 64 * missing
             assert not to_mask(core, profile.info.length_ticks)[26 * RATE : end + RATE].any()
 
 
 def test_thirty_seconds_are_cut_from_long_and_five_from_short_recordings(v2_path, tmp_path):
-    assert build_profile(v2_path).info.trim_seconds == 5
+    assert build_profile(v2_path, settings=REFERENCE).info.trim_seconds == 5
     settings = AnalysisSettings()
     changed = settings.preprocessing.model_copy(update={"long_recording_seconds": 65.0})
     profile = build_profile(
@@ -185,7 +202,7 @@ def test_thirty_seconds_are_cut_from_long_and_five_from_short_recordings(v2_path
 
 
 def test_inspection_counts_seconds_from_the_start_of_the_file(v1_path, belt):
-    told = inspect_recording(v1_path)
+    told = inspect_recording(v1_path, settings=REFERENCE)
     assert list(told) == [
         "start",
         "duration_seconds",
@@ -208,14 +225,14 @@ def test_inspection_counts_seconds_from_the_start_of_the_file(v1_path, belt):
 
 def test_progress_runs_from_little_to_all(v1_path):
     told: list[float] = []
-    build_profile(v1_path, progress=told.append, chunk_bytes=200_000)
+    build_profile(v1_path, settings=REFERENCE, progress=told.append, chunk_bytes=200_000)
     assert len(told) > 3
     assert told == sorted(told)
     assert told[-1] == 1
 
 
 def test_profiles_are_values(v2_path):
-    profile = build_profile(v2_path)
+    profile = build_profile(v2_path, settings=REFERENCE)
     with pytest.raises(AttributeError):
         profile.info.trim_ticks = 0  # type: ignore[misc]
     assert replace(profile.info, notices=("x",)).notices == ("x",)

@@ -11,6 +11,8 @@ import pytest
 
 from femo_signal.reporting.inspection import inspect_recording
 
+from .recordings import REFERENCE
+
 DATA = Path(__file__).parents[2] / "data"
 EDGE_SECONDS = 0.05
 
@@ -21,7 +23,7 @@ def test_a_stored_recording_keeps_the_profile_it_had(name: str, tmp_path: Path) 
     path = tmp_path / expected["recording"].removesuffix(".gz")
     path.write_bytes(gzip.decompress((DATA / expected["recording"]).read_bytes()))
 
-    found = inspect_recording(path)
+    found = inspect_recording(path, settings=REFERENCE)
 
     assert found["trim_seconds"] == expected["trim_seconds"]
     assert found["thresholds"] == pytest.approx(expected["thresholds"], rel=0.01)

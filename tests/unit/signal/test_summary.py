@@ -10,12 +10,12 @@ from femo_signal.detection.presses import match_presses
 from femo_signal.intervals import empty
 from femo_signal.reporting.summary import onset_statistics, summarize
 
-from .recordings import make_belt, write_v2
+from .recordings import REFERENCE, make_belt, write_v2
 
 
 @pytest.fixture(scope="module")
 def profile(v2_path):
-    return build_profile(v2_path)
+    return build_profile(v2_path, settings=REFERENCE)
 
 
 def test_minutes_add_up(profile):
@@ -55,7 +55,7 @@ def test_statistics_are_those_of_numpy():
 def test_without_presses_there_is_nothing_to_match(tmp_path):
     belt = make_belt(30, seed=2)
     belt.pressed[:] = False
-    profile = build_profile(write_v2(tmp_path / "silent.bin", belt))
+    profile = build_profile(write_v2(tmp_path / "silent.bin", belt), settings=REFERENCE)
     assert match_presses(profile.detections, profile, profile.judge()) is None
 
 
@@ -65,7 +65,7 @@ def test_presses_in_the_cut_off_ends_are_known_and_none_is_known_twice(tmp_path)
     belt.pressed[1024:1200] = True  # in the first 5 s, which are cut off
     belt.pressed[5 * 1024 - 200 : 5 * 1024 + 200] = True  # across the cut
     belt.pressed[-1024:-900] = True
-    profile = build_profile(write_v2(tmp_path / "pressed.bin", belt))
+    profile = build_profile(write_v2(tmp_path / "pressed.bin", belt), settings=REFERENCE)
     assert len(profile.presses) == 1
     assert len(profile.end_presses) == 2
     found = match_presses(profile.detections, profile, profile.judge())

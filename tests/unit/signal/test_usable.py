@@ -14,7 +14,16 @@ from femo_signal.intervals import clip, intersection
 from femo_signal.preprocessing import preprocess as preprocessing
 from femo_signal.recording import Gap
 
-from .recordings import RATE, Belt, BeltReader, make_calm_belt, v2_header, v2_packets, write_v1
+from .recordings import (
+    RATE,
+    REFERENCE,
+    Belt,
+    BeltReader,
+    make_calm_belt,
+    v2_header,
+    v2_packets,
+    write_v1,
+)
 
 KICKS = (16.0, 26.0, 36.0, 46.0)
 MOTION = ("acceleration", "roll", "pitch", "yaw")
@@ -25,7 +34,7 @@ def analyse(monkeypatch):
     def run(belt: Belt, **options) -> Profile:
         reader = BeltReader(belt, **options)
         monkeypatch.setattr(preprocessing, "open_recording", lambda *_, **__: reader)
-        return build_profile("night.dat")
+        return build_profile("night.dat", settings=REFERENCE)
 
     return run
 
@@ -253,14 +262,14 @@ def test_a_file_that_claims_hours_and_holds_seconds_is_refused(tmp_path: Path):
     packets = packets_minutes_apart(make_calm_belt(1), 55, 110)
     path.write_bytes(v2_header(111 * 60 * RATE) + packets + b"DZZD")
     with pytest.raises(RecordingError, match=r"1\.8 hours, but it holds samples for 3\.0 s"):
-        build_profile(path)
+        build_profile(path, settings=REFERENCE)
 
 
 def test_a_gap_of_an_hour_between_two_halves_moves_and_invents_nothing(tmp_path: Path):
     belt = make_calm_belt(60, kicks=KICKS)
     path = tmp_path / "halves.bin"
     path.write_bytes(v2_header(3700 * RATE) + packets_minutes_apart(belt, 60) + b"DZZD")
-    profile = build_profile(path)
+    profile = build_profile(path, settings=REFERENCE)
     expected = [k - 1.9 for k in (*KICKS[2:], *(3600 + k for k in KICKS[:2]))]
     inner = [s for s in starts(profile) if 31 < s < 3629]
     assert inner == pytest.approx(expected, abs=0.4)
@@ -269,7 +278,7 @@ def test_a_gap_of_an_hour_between_two_halves_moves_and_invents_nothing(tmp_path:
 def test_the_minimum_is_one_of_the_threshold_and_not_of_the_noise(analyse, twin, tmp_path):
     belt = make_calm_belt(40, kicks=(16.0, 26.0), noise_counts=15)
     path = write_v1(tmp_path / "fine.dat", belt)
-    profile, expected = build_profile(path), twin.profile(twin.load(path))
+    profile, expected = build_profile(path, settings=REFERENCE), twin.profile(twin.load(path))
     for name, level in profile.thresholds.items():
         assert level / 40 < 0.0001 < level
         assert level == pytest.approx(expected.thresholds[name], rel=2e-3)
