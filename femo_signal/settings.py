@@ -291,8 +291,9 @@ class CandidateSettings(_Group):
     chance_apart_seconds: PositiveSeconds = 1.0
     """Around true agreement, so much is no chance either."""
     chance_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
-    solo_z: Level = 9.0
-    """What a single sensor must show to be a candidate without the others."""
+    solo_z: Level = 4.0
+    """What a single sensor must show to be a candidate where no more than two are on: half of the
+    movements are near one of two piezos alone."""
     default_level: Level = 7.0
     """Of agreement, where no level can be told."""
     least_level: Level = 3.0

@@ -22,13 +22,13 @@ class Candidates:
     first: NDArray[np.int64]  # (n,) frames
     past: NDArray[np.int64]  # (n,) frames
     peak: NDArray[np.int64]  # (n,) frames
-    strength: NDArray[np.float64]  # (n,) highest agreement over the chance level
-    level: Floats  # (frames,) what agreement reaches by chance
+    strength: NDArray[np.float64]  # (n,) highest rise
+    rise: Floats  # (frames,) agreement over its chance level, or one sensor over `solo_z`
 
     def only(self, kept: NDArray[np.bool_]) -> Candidates:
         """Return some of the candidates."""
         return Candidates(
-            self.first[kept], self.past[kept], self.peak[kept], self.strength[kept], self.level
+            self.first[kept], self.past[kept], self.peak[kept], self.strength[kept], self.rise
         )
 
 
@@ -152,10 +152,10 @@ def find_candidates(
     if not evidence.frames.count:
         nothing = np.zeros(0, dtype=np.int64)
         return Candidates(nothing, nothing, nothing, np.zeros(0), level)
-    agreed = evidence.agreement / level
     alone = evidence.z.max(axis=0) / np.float32(settings.solo_z)
     alone[evidence.on.sum(axis=0) > 2] = 0  # the others would have seen it too
-    strength = np.where(quiet, np.maximum(agreed, alone), 0).astype(np.float32)
+    rise = np.maximum(evidence.agreement / level, alone)
+    strength = np.where(quiet, rise, 0).astype(np.float32)
     runs = _runs(strength >= settings.lower_share)
     close = settings.join_seconds * evidence.frames.rate
     runs = _split(strength, _joined(runs, close), settings=settings, rate=evidence.frames.rate)
@@ -163,7 +163,7 @@ def find_candidates(
     high = strength[peak] >= 1 if len(peak) else np.zeros(0, bool)
     runs, peak = runs[high], peak[high]
     first, past = runs[:, 0], runs[:, 1]
-    return Candidates(first, past, peak, highest_within(agreed[None], first, past)[0], level)
+    return Candidates(first, past, peak, highest_within(rise[None], first, past)[0], rise)
 
 
 def highest_within(

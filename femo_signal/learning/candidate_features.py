@@ -31,7 +31,13 @@ LEAST_STRENGTH = 1e-3  # keeps the logarithm finite
 
 _Z = "robust z of the best band, each sensor against its own level"
 ADAPTIVE_FEATURES: tuple[FeatureSpec, ...] = (
-    FeatureSpec("strength", "ln ratio", "agreement over its chance level", "shifted sensors", 1),
+    FeatureSpec(
+        "strength",
+        "ln ratio",
+        "agreement over its chance level; where two sensors are on, also of one",
+        "shifted sensors",
+        1,
+    ),
     FeatureSpec("second_z", "z", "second best sensor", _Z, 1),
     FeatureSpec("third_z", "z", "third best sensor", _Z, 1),
     FeatureSpec("share_over_5", "share", "sensors above z 5, of those that are on", _Z, 1),
@@ -97,7 +103,7 @@ def train_pulses(
     frames = findings.evidence.frames
     if not frames.count:
         return found
-    strength = findings.evidence.agreement / findings.candidates.level
+    strength = findings.candidates.rise
     for train in trains:
         at = np.clip((train.pulses - frames.first_tick) // frames.step_ticks, 0, frames.count - 1)
         near = np.clip(at[:, None] + np.arange(-1, 3), 0, frames.count - 1)

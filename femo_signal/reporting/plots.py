@@ -307,7 +307,7 @@ def _envelope(analysis: Analysis) -> tuple[NDArray[np.float64], NDArray[np.float
     profile = analysis.profile
     if profile.findings is not None:
         found = profile.findings
-        agreed = (found.evidence.agreement / found.candidates.level).astype(np.float64)
+        agreed = found.candidates.rise.astype(np.float64)
         agreed[~found.evidence.on.any(axis=0)] = np.nan
         return profile.info.seconds(found.evidence.frames.ticks), agreed
     curves: list[NDArray[np.float64]] = []
