@@ -187,7 +187,11 @@ def synthesize_cohort(
             partial.write_text(json.dumps(ground_truth(plan), indent=1, allow_nan=False) + "\n")
         with whole_file(folder / f"{name}{_ANNOTATIONS}") as partial:
             _write_annotations(partial, plan)
-        item = {"datFileKey": recording.name, "subjectId": traits.subject_id}
+        # Another seed draws other women: under one name they would count as one
+        item = {
+            "datFileKey": recording.name,
+            "subjectId": f"{kind}-{seed}-{traits.subject_id}",
+        }
         if annotations:
             item["csvFileKey"] = f"{name}{_ANNOTATIONS}"
         items.append(item)

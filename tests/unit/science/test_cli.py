@@ -123,7 +123,7 @@ def test_a_cache_does_not_keep_whose_recordings_it_holds(tmp_path):
     path = synthesize_cohort(tmp_path / "c", recordings=1, minutes=1)
     options = {"folder": path.parent, "settings": AnalysisSettings(), "cache": tmp_path / "cache"}
     (found,) = extract_manifest(load_manifest(path), **options).recordings
-    assert found.subject_id == "subject-01"
+    assert found.subject_id == "rich-0-subject-01"
     (entry,) = (tmp_path / "cache").iterdir()
     kept = entry.read_bytes().replace(b"\0", b"")
     assert b"subject-01" not in kept
