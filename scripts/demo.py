@@ -33,8 +33,16 @@ from local_stack.supervisor import read_description
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "demo-output"
 FEMO = Path(sys.executable).with_name("femo")
-TRAINING_RECORDINGS = 8
-TRAINING_MINUTES = 20
+COHORTS = (
+    # Many clear events to learn from, and nights as they are, of both formats
+    ("rich", "v1", 6, 20),
+    ("rich", "v2", 4, 20),
+    ("lifelike", "v1", 4, 30),
+    ("lifelike", "v2", 4, 30),
+)
+"""Kind, format, recordings and minutes of what the model is trained on."""
+NIGHT_MINUTES = 8 * 60
+SHOWN_ROWS = 3
 DEPLOYMENT_SECONDS = 300.0
 
 
@@ -84,33 +92,54 @@ def running_stack() -> Iterator[dict[str, Any]]:
             subprocess.run([sys.executable, "-m", "local_stack", "stop"], cwd=ROOT, check=False)
 
 
-def synthesize_cohort() -> Path:
-    """Make recordings of synthetic subjects, with annotations, and return their manifest."""
+def synthesize_cohorts() -> Path:
+    """Make recordings of synthetic women, with annotations, and return the manifest of them all."""
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
-    cohort = (OUTPUT / "cohort").relative_to(ROOT)
-    femo(
-        "synthesize",
-        cohort,
-        *("--recordings", str(TRAINING_RECORDINGS)),
-        *("--minutes", str(TRAINING_MINUTES)),
-        *("--kind", "rich"),
-    )
-    return cohort / "manifest.json"
+    items: list[dict[str, str]] = []
+    for seed, (kind, recording_format, recordings, minutes) in enumerate(COHORTS):
+        folder = OUTPUT / "cohort" / f"{kind}-{recording_format}"
+        femo(
+            "synthesize",
+            folder.relative_to(ROOT),
+            *("--kind", kind),
+            *("--format", recording_format),
+            *("--recordings", str(recordings)),
+            *("--minutes", str(minutes)),
+            *("--seed", str(seed)),
+        )
+        for item in json.loads((folder / "manifest.json").read_text())["items"]:
+            files = {name: f"{folder.name}/{item[name]}" for name in ("datFileKey", "csvFileKey")}
+            items.append({**item, **files})
+    manifest = OUTPUT / "cohort" / "manifest.json"
+    manifest.write_text(json.dumps({"version": "1", "items": items}, indent=2) + "\n")
+    return manifest.relative_to(ROOT)
 
 
-def new_recording() -> Path:
-    """Return a recording of a subject that the model was not trained on."""
-    folder = OUTPUT / "new-recording"
+def new_night() -> Path:
+    """Return a lifelike night of a woman that the model was not trained on."""
+    folder = OUTPUT / "night"
     femo(
         "synthesize",
         folder.relative_to(ROOT),
+        *("--kind", "lifelike"),
+        *("--format", "v2"),
         *("--recordings", "1"),
-        *("--minutes", "30"),
-        *("--kind", "rich"),
+        *("--minutes", str(NIGHT_MINUTES)),
         *("--seed", "2026"),
     )
-    return next(iter(sorted(folder.glob("*.dat"))))
+    return folder / "recording-001.bin"
+
+
+def shortened(value: Any) -> Any:
+    """Return a response with the first rows of each long list; the file has them all."""
+    if isinstance(value, dict):
+        return {name: shortened(part) for name, part in value.items()}
+    if isinstance(value, list):
+        left_out = len(value) - SHOWN_ROWS
+        more = [f"... and {left_out} more"] if left_out > 0 else []
+        return [shortened(part) for part in value[:SHOWN_ROWS]] + more
+    return value
 
 
 def train_and_register(aws: boto3.Session, manifest: Path) -> str:
@@ -198,8 +227,8 @@ def credentials(aws: boto3.Session, outputs: dict[str, str]) -> Credentials:
 def run() -> None:
     """Run every step, and print the response, a summary and where the picture lies."""
     began = time.monotonic()
-    manifest = synthesize_cohort()
-    recording = new_recording()
+    manifest = synthesize_cohorts()
+    recording = new_night()
     with running_stack() as description:
         outputs = description["outputs"]
         os.environ.update(description["environment"])
@@ -228,7 +257,7 @@ def run() -> None:
         picture.relative_to(ROOT),
     )
     (OUTPUT / "response.json").write_text(json.dumps(job, indent=2) + "\n")
-    say(json.dumps(job, indent=2))
+    say(json.dumps(shortened(job), indent=2))
     say("")
     for line in summary_lines(job):
         say(line)
