@@ -240,6 +240,10 @@ class JobsApi:
         """
         return self._call("GET", f"/jobs/{quote(check_job_id(job_id), safe='')}")
 
+    def service(self) -> dict[str, Any]:
+        """Return what is in service: the endpoint's status and the model package."""
+        return self._call("GET", "/service")
+
     def jobs(
         self, *, status: str | None = None, limit: int = 20, next_token: str | None = None
     ) -> dict[str, Any]:

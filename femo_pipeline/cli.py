@@ -103,7 +103,16 @@ def _chosen(**options: Any) -> list[str]:
 @click.option("-f", "--force", is_flag=True, help="Extract all features anew.")
 @click.option("-l", "--local", is_flag=True, help="Use the stack on this machine (make up).")
 @click.option(
-    "--manual-approval", is_flag=True, help="Register the model without putting it into service."
+    "--auto-approve",
+    "approval",
+    flag_value="auto",
+    help="Put the model into service without a person. Default: as the stack's AutoApprove says.",
+)
+@click.option(
+    "--manual-approval",
+    "approval",
+    flag_value="manual",
+    help="Register the model without putting it into service: a person approves it.",
 )
 @click.option("--gate-metric", type=click.Choice(GATE_METRICS), help="Metric of the quality gate.")
 @click.option(
@@ -111,6 +120,13 @@ def _chosen(**options: Any) -> list[str]:
     type=click.FloatRange(-1, 1),
     callback=_finite,
     help="The least of it that is good enough.",
+)
+@click.option(
+    "--gate-gain",
+    type=click.FloatRange(-1, 1),
+    callback=_finite,
+    help="The least lower bound of the gain in F1 over the model in service: -0.02 lets a model "
+    "pass that is surely no more than 0.02 worse.",
 )
 @click.option(
     "--instances", type=click.IntRange(1, 20), help="Instances that share the extraction."
@@ -200,19 +216,20 @@ def execution_input(
     overrides: Overrides,
     *,
     force: bool,
-    manual_approval: bool,
+    approval: str | None,
     gate_metric: str | None,
     gate_minimum: float | None,
+    gate_gain: float | None,
     instances: int | None,
     settings_uri: str | None,
     hyperparameters: dict[str, str],
 ) -> dict[str, Any]:
     """Return the training machine's input; what was not asked for is left to its defaults."""
-    gate = {"metric": gate_metric, "minimum": gate_minimum}
+    gate = {"metric": gate_metric, "minimum": gate_minimum, "gain": gate_gain}
     chosen: dict[str, Any] = {
         "manifest": manifest_uri,
         "forceExtract": True if force else None,
-        "autoApprove": False if manual_approval else None,
+        "autoApprove": None if approval is None else approval == "auto",
         "qualityGate": {key: value for key, value in gate.items() if value is not None} or None,
         "extractInstances": instances,
         "settings": settings_uri,
@@ -297,7 +314,8 @@ def _report(stack: Stack, ending: Ending) -> None:
     if "evaluation" in output:
         for line in evaluation_table(read_evaluation(stack, output["evaluation"])):
             click.echo(line)
-    for line in outcome_lines(output):
+    address = stack.clients.sagemaker.meta.endpoint_url if stack.is_local else None
+    for line in outcome_lines(output, endpoint_url=address):
         click.echo(line)
     click.echo(f"Done in {duration(ending.seconds)}.", err=True)
 

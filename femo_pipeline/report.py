@@ -112,16 +112,32 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def outcome_lines(output: Mapping[str, Any]) -> list[str]:
-    """Return what an execution's output says, a line each."""
+def outcome_lines(output: Mapping[str, Any], *, endpoint_url: str | None = None) -> list[str]:
+    """Return what an execution's output says, a line each.
+
+    Parameters
+    ----------
+    output : mapping
+    endpoint_url : str, optional
+        Where SageMaker is asked, if not on AWS; for the command that approves.
+    """
     lines = [f"Outcome: {output['outcome']} ({output.get('reason', '')})"]
+    if gate := output.get("qualityGate"):
+        lines.append(
+            f"Quality gate: {gate['metric']} at least {gate['minimum']:g}; gain in F1 over the "
+            f"model in service surely at least {gate['gain']:g}"
+        )
+    if gain := output.get("gainOverServing"):
+        lines.append(_gain_line(gain, output.get("servingModelPackage")))
     if package := output.get("modelPackageArn"):
         lines.append(f"Model package: {package} ({output.get('approval', '')})")
         if output.get("approval") == "Approved":
             lines.append("Approved: the deployment machine puts it into service by itself.")
         else:
+            address = f"--endpoint-url {endpoint_url} " if endpoint_url else ""
             lines.append(
-                "To put it into service: aws sagemaker update-model-package "
+                "It waits for a person's approval. To put it into service: "
+                f"aws {address}--region {package.split(':')[3]} sagemaker update-model-package "
                 f"--model-package-arn {package} --model-approval-status Approved"
             )
     if evaluation := output.get("evaluation"):
@@ -129,6 +145,20 @@ def outcome_lines(output: Mapping[str, Any]) -> list[str]:
     if model := output.get("modelDataUrl"):
         lines.append(f"Model: {model}")
     return lines
+
+
+def _gain_line(gain: Mapping[str, Any], package: str | None) -> str:
+    """Return the gain over the model in service with its interval, or why there is none."""
+    over = f"Gain in F1 over {package or 'the model in service'}: "
+    if not all(isinstance(gain.get(name), int | float) for name in ("f1", "low", "high")):
+        return f"{over}- ({gain.get('status') or 'not comparable'})"
+    counted = [
+        f"{gain[name]} {name}"
+        for name in ("recordings", "subjects")
+        if isinstance(gain.get(name), int)
+    ]
+    interval = f"95 %: {gain['low']:+.3f} to {gain['high']:+.3f}"
+    return f"{over}{gain['f1']:+.3f} ({'; '.join([interval, *counted])})"
 
 
 def _cells(row: Mapping[str, Any]) -> list[str]:

@@ -150,7 +150,7 @@ def train_and_register(aws: boto3.Session, manifest: Path) -> str:
     DemoError
         The run did not end with a registered model.
     """
-    command = ["./run_pipeline.sh", "-l", "-m", str(manifest)]
+    command = ["./run_pipeline.sh", "-l", "-m", str(manifest), "--auto-approve"]
     say(f"$ {' '.join(command)}")
     if subprocess.run(command, cwd=ROOT, check=False).returncode:
         raise DemoError("the training pipeline failed; its own words are above")

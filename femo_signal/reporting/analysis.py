@@ -56,6 +56,7 @@ def analyze_recording(
     remove_hiccups: bool = False,
     include_full_intervals: bool = False,
     extract_events: bool = True,
+    package: str | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
     """Analyse a file and return what the service answers.
@@ -70,6 +71,8 @@ def analyze_recording(
         List the onset intervals themselves in the metadata.
     extract_events : bool
         Return events; otherwise metadata.
+    package : str, optional
+        Registered package that the model comes from, which the result names.
     progress : callable, optional
         Called with the share that is done, 0..1.
 
@@ -88,7 +91,10 @@ def analyze_recording(
     profile = build_profile(Path(path), settings=model.settings, progress=progress)
     analysis = analyze_profile(profile, model, hiccups_removed=remove_hiccups)
     return report(
-        analysis, include_full_intervals=include_full_intervals, extract_events=extract_events
+        analysis,
+        include_full_intervals=include_full_intervals,
+        extract_events=extract_events,
+        package=package,
     )
 
 
@@ -147,7 +153,11 @@ def judge_movements(
 
 
 def report(
-    analysis: Analysis, *, include_full_intervals: bool = False, extract_events: bool = True
+    analysis: Analysis,
+    *,
+    include_full_intervals: bool = False,
+    extract_events: bool = True,
+    package: str | None = None,
 ) -> dict[str, Any]:
     """Turn an analysis into the service's result: numbers, never a verdict.
 
@@ -156,7 +166,7 @@ def report(
     dict
         ``output_type`` and ``result``.
     """
-    context = _context(analysis)
+    context = _context(analysis, package)
     if extract_events:
         events = list_events(analysis.profile.info, _event_maps(analysis))
         return {
@@ -178,12 +188,13 @@ def report(
     return {"output_type": "metadata", "result": {**result, **context}}
 
 
-def _context(analysis: Analysis) -> dict[str, Any]:
+def _context(analysis: Analysis, package: str | None) -> dict[str, Any]:
     """Return what both kinds of result tell."""
     context = {
         "recording": _recording_block(analysis),
         "model": {
             "version": analysis.model.version,
+            "package": package,
             "settings_digest": analysis.model.card.settings_digest,
             "threshold": analysis.model.threshold,
         },

@@ -150,6 +150,7 @@ class Service:
                 "remove_hiccups": job.remove_hiccups,
                 "include_full_intervals": job.include_full_intervals,
                 "extract_events": job.extract_events,
+                "package": self.environment.model_package,
             },
         }
 

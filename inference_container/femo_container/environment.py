@@ -76,6 +76,10 @@ class ServerEnvironment(Environment):
     """Seconds from a request's arrival until its job is killed; SageMaker itself waits 3600."""
     grace: float = Field(default=20.0, ge=0, le=24, alias="MODEL_SERVER_GRACE_SECONDS")
     """Seconds that a running job has to finish after SIGTERM; SIGKILL comes after 30."""
+    model_package: Annotated[str | None, BeforeValidator(_empty_is_unset)] = Field(
+        default=None, max_length=256, alias="FEMO_MODEL_PACKAGE"
+    )
+    """GROUP/VERSION of the registered package in ``/opt/ml/model``, which each result names."""
     max_request_bytes: int = Field(default=64 * 1024, gt=0, alias="MODEL_SERVER_MAX_REQUEST_BYTES")
 
 

@@ -61,6 +61,10 @@ def test_the_openapi_document_names_every_route_that_is_deployed(
     assert deployed - {"/openapi.json"} == set(document["paths"])
 
 
+def test_without_a_model_the_service_says_so(api: JobsApi) -> None:
+    assert api.service() == {"endpoint": {"status": "NotDeployed"}, "modelPackage": None}
+
+
 def test_a_first_model_that_fails_is_withdrawn_and_each_permission_for_it_is_needed(
     stack: Stack, recording: Path
 ) -> None:

@@ -201,7 +201,7 @@ def begin(stack: Stack, manifest: str, *, extract: bool = False) -> str:
         "manifest": manifest,
         "forceExtract": extract,
         "autoApprove": False,
-        "qualityGate": {"metric": "f1", "minimum": 0},
+        "qualityGate": {"metric": "f1", "minimum": 0, "gain": -1},
     }
     return executions.begin(stack, "Training", machine_input)
 

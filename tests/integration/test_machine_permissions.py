@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from femo_client.api import JobsApi
+
 from .conftest import Stack
 from .executions import begin, entered, redrive
 from .grants import TRIED, Grant, all_grants, take_away_in_turn, takes_away, without
@@ -70,16 +72,22 @@ TRAINING_STEPS = take_away_in_turn(
         (f"TrainingRole HearOfJobs events:{action} *TrainingJobsRule", "Train")
         for action in ("PutTargets", "PutRule", "DescribeRule")
     ),
+    ("TrainingRole FindEndpoint *", "LookForEndpoint"),
+    ("TrainingRole LookAtEndpoint *", "DescribeServingEndpoint"),
+    ("TrainingRole LookAtEndpointConfig *", "DescribeServingConfig"),
+    ("TrainingRole LookAtModel *", "DescribeServingModel"),
     ("TrainingRole ReadM* s3:GetObject ModelsBucket/*", "ReadMetrics"),
     ("TrainingRole RegisterModels * model-package/*", "RegisterModel"),
 )
 
 
 @pytest.fixture(scope="module")
-def trained(stack: Stack, manifest: str) -> dict[str, Any]:
+def trained(deployed: Stack, manifest: str) -> dict[str, Any]:
     """The output of a run that has failed for want of each permission of its machine."""
     machine_input = {"manifest": manifest, "autoApprove": False}
-    return fail_in_turn(stack, lambda: begin(stack, "Training", machine_input), TRAINING_STEPS)
+    return fail_in_turn(
+        deployed, lambda: begin(deployed, "Training", machine_input), TRAINING_STEPS
+    )
 
 
 def test_each_permission_of_the_training_machine_is_needed_where_it_says(
@@ -292,11 +300,24 @@ def test_an_approved_model_is_deployed_once_and_each_permission_for_it_is_needed
 
     output = fail_in_turn(deployed, start, DEPLOYMENT_STEPS)
     assert (output["outcome"], output["modelPackageArn"]) == ("DEPLOYED", package)
+    told = json.loads(read_smoke_result(deployed, output["smokeResultLocation"]))
+    assert told["result"]["model"]["package"] == f"femo-dev/{version}"
+    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+        assert api.service() == {
+            "endpoint": {"status": "InService"},
+            "modelPackage": f"femo-dev/{version}",
+        }
 
     approve(deployed, package)  # the event comes again
     second = wait_for(lambda: [arn for arn in approvals() if arn != approval])[0]
     told = json.loads(deployed.wait_for_execution(second)["output"])
     assert told == {"outcome": "ALREADY_STARTED", "modelPackageArn": package}
+
+
+def read_smoke_result(stack: Stack, uri: str) -> bytes:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    content: bytes = stack.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return content
 
 
 @takes_away("DeploymentRole FindSm* s3:ListBucket ModelsBucket")

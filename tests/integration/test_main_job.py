@@ -44,7 +44,16 @@ def test_a_submitted_recording_completes_with_the_events_that_the_command_line_f
     assert job["status"] == "Completed", job
     assert job["output_type"] == "events"
     assert job["result"]["events"], "a ten-minute recording with kicks has events"
-    assert job["result"] == analysed_on_disk(recording, model)["result"]
+    assert unregistered(job["result"]) == analysed_on_disk(recording, model)["result"]
+    in_service = api.service()
+    assert in_service["endpoint"] == {"status": "InService"}
+    assert in_service["modelPackage"] == job["result"]["model"]["package"]
+    assert in_service["modelPackage"] == job.get("modelPackage")
+
+
+def unregistered(result: dict[str, Any]) -> dict[str, Any]:
+    """Return a result as of a model on disk, which is no registered package."""
+    return {**result, "model": {**result["model"], "package": None}}
 
 
 def test_the_whole_response_can_be_fetched_by_its_url_without_a_token(
@@ -73,7 +82,8 @@ def test_metadata_without_hiccups_and_with_intervals_is_answered_when_asked_for(
     job = api.wait(job_id)
     assert job["output_type"] == "metadata"
     options = ("--metadata", "--remove-hiccups", "--include-full-intervals")
-    assert job["result"] == analysed_on_disk(recording, model, *options)["result"]
+    on_disk = analysed_on_disk(recording, model, *options)["result"]
+    assert unregistered(job["result"]) == on_disk
 
 
 def test_the_same_request_again_is_the_same_job_and_another_one_a_conflict(

@@ -141,6 +141,14 @@ def test_jobs_cannot_be_read_without(
     assert call(deployed, "GET", path).status_code == 200
 
 
+@takes_away("ApiFunctionRole LookAtEndpoint *")
+def test_the_model_in_service_is_not_told_without(deployed: Stack, grant: Grant) -> None:
+    with without(deployed, grant):
+        denied = call(deployed, "GET", "/service")
+    assert (denied.status_code, denied.json()["error"]["code"]) == (500, "internal_error")
+    assert call(deployed, "GET", "/service").json()["endpoint"] == {"status": "InService"}
+
+
 @takes_away("ApiFunctionRole ReadResults s3:GetObject *")
 def test_results_cannot_be_read_without(
     deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant

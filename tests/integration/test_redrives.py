@@ -52,9 +52,9 @@ def redrive_to_the_end(stack: Stack, arn: str) -> tuple[dict[str, Any], list[str
 
 
 def test_a_training_run_that_fails_before_and_after_each_of_its_tasks_is_redriven_to_its_end(
-    stack: Stack, manifest: str
+    deployed: Stack, manifest: str
 ) -> None:
-    tasks = tasks_of("training")
+    stack, tasks = deployed, tasks_of("training")
     plan_failures(stack, "Training", before=tasks, after=tasks)
     arn = begin(stack, "Training", {"manifest": manifest, "autoApprove": False})
     output, failed = redrive_to_the_end(stack, arn)

@@ -60,6 +60,8 @@ def test_a_run_registers_a_model_with_its_metrics(stack: Stack, trained: dict[st
     registered = float(package["CustomerMetadataProperties"]["f1"])
     assert registered == pytest.approx(trained["metrics"]["f1"])
     assert trained["modelPackageArn"] in trained["printed"]
+    assert "Quality gate: f1 at least 0.55" in trained["printed"]
+    assert "waits for a person's approval" in trained["printed"]
 
 
 def test_a_second_run_extracts_only_what_is_new_and_changed_settings_everything(

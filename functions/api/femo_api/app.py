@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from femo_api import contract, documentation, errors, paging, submitting, uploads, views
+from femo_api import contract, documentation, errors, paging, serving, submitting, uploads, views
 from femo_api.errors import Code
 from femo_jobs.configuration import configuration
 from femo_jobs.errors import UnreadableRowError
@@ -77,6 +77,21 @@ async def health() -> contract.Health:
 async def openapi_document(request: Request) -> JSONResponse:
     """Return this API's description. Scope jobs/read."""
     return JSONResponse(documentation.describe(app, base_path(request)))
+
+
+@app.get(
+    "/service",
+    response_model=contract.ServiceView,
+    responses=documentation.responses(Code.SERVICE_BUSY),
+    openapi_extra=documentation.needs("jobs/read"),
+    tags=["service"],
+)
+async def describe_service() -> JSONResponse:
+    """Tell which model is in service. Scope jobs/read.
+
+    A job names the one that answered it, which may be an earlier one.
+    """
+    return JSONResponse(serving.describe(configuration()))
 
 
 @app.post(

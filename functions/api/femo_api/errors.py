@@ -233,11 +233,11 @@ def model_not_deployed() -> ApiError:
 
 
 def service_busy() -> ApiError:
-    """SageMaker throttles."""
+    """SageMaker throttles, or does not answer in time what can be asked again."""
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         Code.SERVICE_BUSY,
-        "The service takes no more jobs at the moment. Send the same request again.",
+        "The service takes no more requests at the moment. Send the same one again.",
         headers={"Retry-After": "5"},
     )
 

@@ -74,6 +74,15 @@ def test_options_reach_the_analysis(server: Server, recordings: Bucket) -> None:
     assert body["result"]["include_full_intervals"] is True
 
 
+@pytest.mark.parametrize(("variable", "package"), [("femo-dev/7", "femo-dev/7"), ("", None)])
+def test_the_package_that_was_deployed_reaches_the_result(
+    start_server: StartServer, recordings: Bucket, variable: str, package: str | None
+) -> None:
+    uri = recordings.put("package.dat", {})
+    with start_server(FEMO_MODEL_PACKAGE=variable) as server:
+        assert server.invoke(uri).json()["result"]["package"] == package
+
+
 def test_a_plain_key_is_looked_up_in_the_recordings_bucket(
     server: Server, recordings: Bucket
 ) -> None:

@@ -320,6 +320,30 @@ def test_a_result_too_large_to_look_into_completes_the_job(
     assert job.result_bytes > 10
 
 
+def test_a_completed_job_names_the_package_that_answered(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    queued_job()
+    put(SAMPLE_OUTPUT, result_of(JOB, result={"model": {"package": "femo-dev/7"}}))
+    deliver(event("completion_succeeded"))
+    assert the(table).model_package == "femo-dev/7"
+
+
+@pytest.mark.parametrize(
+    "result",
+    [{}, {"model": None}, {"model": {"package": None}}, {"model": {"package": "arn:aws:x/7"}},
+     {"model": {"package": "femo-dev/0"}}, {"model": {"package": ["femo-dev/7"]}}],
+)  # fmt: skip
+def test_a_result_that_names_no_package_gets_none(
+    table: JobTable, queued_job: Callable[..., Job], result: dict[str, Any]
+) -> None:
+    queued_job()
+    put(SAMPLE_OUTPUT, result_of(JOB, result=result))
+    deliver(event("completion_succeeded"))
+    job = the(table)
+    assert (job.status, job.model_package) == (JobStatus.COMPLETED, None)
+
+
 def test_strange_figures_in_a_result_are_left_out(
     table: JobTable, queued_job: Callable[..., Job]
 ) -> None:

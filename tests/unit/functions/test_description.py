@@ -119,6 +119,7 @@ TYPES = st.sampled_from(
 ROUTES = st.sampled_from(
     [
         ("GET", "/health"),
+        ("GET", "/service"),
         ("GET", "/jobs"),
         ("POST", "/jobs"),
         ("GET", "/jobs/{jobId}"),

@@ -73,10 +73,12 @@ def test_a_completed_job_carries_the_containers_response(
 def test_a_large_result_is_fetched_by_its_url_alone(
     call: Call, completed: Callable[..., None]
 ) -> None:
-    completed("a", result_of("a", result={"events": ["x" * 1000] * 1100}))
+    large = {"events": ["x" * 1000] * 1100, "model": {"package": "femo-dev/7"}}
+    completed("a", result_of("a", result=large))
     body = call("GET", "/jobs/a").body
     assert body["status"] == "Completed"
     assert body["processing_time_seconds"] == 45.2
+    assert body["modelPackage"] == "femo-dev/7"
     assert "result" not in body
     assert body["resultUrl"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -172,6 +173,31 @@ def test_a_new_model_takes_the_place_of_the_old_one_and_scales(definition: Docum
     assert output["outcome"] == "DEPLOYED"
     assert account.config == output["endpointConfigName"] != "old"
     assert account.scales
+
+
+def test_who_sees_the_endpoint_or_a_result_can_tell_which_package_answers(
+    definition: Document,
+) -> None:
+    run = start(definition, {"modelPackageArn": PACKAGE})
+    run.execution["RedriveCount"] = 99
+    output = run.go_on(Account())
+    name = output["endpointConfigName"]
+    assert re.fullmatch(r"femo-dev-v7-[0-9a-f]{16}-99-0", name)
+    # With the longest names and a hundred thousand packages, SageMaker's 63 characters suffice
+    assert len(name) - len("femo-dev") - len("7") + 31 + 6 + len("0") <= 63
+    assert environment(run)["FEMO_MODEL_PACKAGE"] == "femo-dev/7"
+
+    unregistered = start(definition, MODEL)
+    output = unregistered.go_on(Account())
+    assert re.fullmatch(r"femo-dev-[0-9a-f]{16}-0-0", output["endpointConfigName"])
+    assert environment(unregistered)["FEMO_MODEL_PACKAGE"] == ""
+
+
+def environment(run: Run) -> Document:
+    """The variables of the container that a deployment makes."""
+    (created,) = [task.arguments for task in run.tasks if task.state == "CreateModel"]
+    variables: Document = created["PrimaryContainer"]["Environment"]
+    return variables
 
 
 def test_a_model_that_fails_its_smoke_job_leaves_the_old_one_in_service_and_scaling(

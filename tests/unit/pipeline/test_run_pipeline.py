@@ -17,6 +17,7 @@ from moto import mock_aws
 from femo_pipeline import cli
 from femo_pipeline.errors import StackError
 from femo_pipeline.execution import reason_of
+from femo_pipeline.report import outcome_lines
 from femo_pipeline.stack import (
     OVERRIDES,
     Clients,
@@ -248,20 +249,60 @@ def test_options_and_environment_go_into_the_input(
 
     run_pipeline(
         "-f", "-m", write_manifest(folder, {"datFileKey": "a.dat"}), "--manual-approval",
-        "--gate-minimum", "0.7", "--instances", "2", "--hyperparameter", "num_leaves=20",
+        "--gate-minimum", "0.7", "--gate-gain", "-0.01", "--instances", "2",
+        "--hyperparameter", "num_leaves=20",
     )  # fmt: skip
 
     del services.execution_input["manifest"]
     assert services.execution_input == {
         "forceExtract": True,
         "autoApprove": False,
-        "qualityGate": {"minimum": 0.7},
+        "qualityGate": {"minimum": 0.7, "gain": -0.01},
         "extractInstances": 2,
         "hyperparameters": {"num_leaves": "20"},
         "imageUri": IMAGE,
         "roleArn": role,
         "artifactBucket": "models",
     }
+
+
+def test_a_run_may_do_without_a_person_where_it_says_so(
+    services: Services, folder: Path, run_pipeline: RunPipeline
+) -> None:
+    services.started()
+    services.succeeded({"outcome": "REJECTED"})
+    run_pipeline("-m", write_manifest(folder, {"datFileKey": "a.dat"}), "--auto-approve")
+    assert services.execution_input["autoApprove"] is True
+
+
+GATE = {"metric": "f1", "minimum": 0.55, "gain": -0.05}
+
+
+def test_a_person_is_told_of_the_gate_the_gain_and_how_to_approve() -> None:
+    gain = {"f1": 0.0123, "low": -0.031, "high": 0.05, "recordings": 12, "subjects": 6}
+    lines = outcome_lines(
+        {
+            **OUTPUT,
+            "qualityGate": GATE,
+            "gainOverServing": gain,
+            "servingModelPackage": "femo-dev/6",
+        },
+        endpoint_url="http://127.0.0.1:4567",
+    )
+    assert (
+        "Gain in F1 over femo-dev/6: +0.012 (95 %: -0.031 to +0.050; 12 recordings; 6 subjects)"
+        in lines
+    )
+    assert any("f1 at least 0.55" in line and "at least -0.05" in line for line in lines)
+    (approval,) = [line for line in lines if "update-model-package" in line]
+    assert "--endpoint-url http://127.0.0.1:4567 --region us-east-1 " in approval
+    assert f"--model-package-arn {PACKAGE} --model-approval-status Approved" in approval
+
+
+def test_a_gain_that_could_not_be_told_is_no_number() -> None:
+    gain = {"f1": None, "low": None, "high": None, "status": "other features"}
+    lines = outcome_lines({**OUTPUT, "qualityGate": GATE, "gainOverServing": gain})
+    assert "Gain in F1 over the model in service: - (other features)" in lines
 
 
 def test_settings_are_checked_and_stored_where_the_machine_reads_them(
@@ -551,10 +592,14 @@ def test_a_machine_that_may_not_be_started_is_told_in_one_line(
         ["-m", "x", "--gate-metric", "auc"],
         ["-m", "x", "--gate-minimum", "nan"],
         ["-m", "x", "--gate-minimum", "55"],
+        ["-m", "x", "--gate-gain", "nan"],
+        ["-m", "x", "--gate-gain", "-2"],
         ["--redrive", ARN, "--strict"],
         ["--redrive", ARN, "--settings", "settings.json"],
         ["--redrive", ARN, "-f"],
         ["--follow", ARN, "--gate-minimum", "0"],
+        ["--follow", ARN, "--manual-approval"],
+        ["--redrive", ARN, "--auto-approve"],
     ],
 )
 def test_a_wrong_call_is_exit_status_2(run_pipeline: RunPipeline, arguments: list[str]) -> None:

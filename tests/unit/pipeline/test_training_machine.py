@@ -23,6 +23,7 @@ from .machines import ROOT, Document, ExecutionFailedError, Run, Task, TaskError
 SUBSTITUTIONS = {
     "NamePrefix": "a" * 20 + "-" + "b" * 10,  # as long as the template's parameters allow
     "ModelPackageGroupName": "femo-dev",
+    "EndpointName": "femo-dev",
     "ImageUri": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/femo-inference:1",
     "InstanceType": "ml.m5.large",
     "ProcessingInstanceType": "ml.m5.xlarge",
@@ -31,6 +32,7 @@ SUBSTITUTIONS = {
     "ExtractInstances": "1",
     "QualityGateMetric": "f1",
     "QualityGateMinimum": "0.55",
+    "QualityGateGain": "-0.02",
     "AutoApprove": "true",
     "TrainingRoleArn": "arn:aws:iam::111122223333:role/femo-jobs",
     "RecordingsBucketName": "femo-recordings",
@@ -47,6 +49,10 @@ METRICS = {
     "false_detections_per_hour": 3.25,
     "true_positive": 120,
 }
+GAIN = {
+    "f1": 0.01, "low": -0.01, "high": 0.05, "recordings": 12, "subjects": 6, "status": "compared",
+}  # fmt: skip
+SERVING = "s3://femo-models/training/before/model.tar.gz"
 JOB_STATES = ["ExtractFeatures", "PrepareDataset", "Train", "Evaluate"]
 OUTPUT_OF = {"ExtractFeatures": "features", "PrepareDataset": "dataset", "Evaluate": "evaluation"}
 
@@ -59,8 +65,21 @@ def definition() -> Document:
 class Services:
     """S3 and SageMaker as a run sees them; every request is held against AWS's own model."""
 
-    def __init__(self, *, metrics: Document | None = None, manifest: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        metrics: Document | None = None,
+        manifest: str | None = None,
+        serving: str | None = None,
+        gain: Any = None,
+    ) -> None:
         self.metrics = METRICS if metrics is None else metrics
+        self.endpoint_status = serving  # None: there is no endpoint
+        self.container: Document = {
+            "ModelDataUrl": SERVING,
+            "Environment": {"FEMO_MODEL_PACKAGE": "femo-dev/6"},
+        }
+        self.gain = gain
         self.manifest = (
             json.dumps({"version": "1", "items": [{"datFileKey": "a.dat"}]})
             if manifest is None
@@ -88,7 +107,7 @@ class Services:
         return {"ContentLength": len(self.manifest)}
 
     def GetObject(self, task: Task) -> Document:  # noqa: N802
-        body = json.dumps({"metrics": self.metrics})
+        body = json.dumps({"metrics": self.metrics, "gain_over_serving": self.gain})
         return {"Body": self.manifest if task.state == "ReadManifest" else body}
 
     def CreateProcessingJob(self, task: Task) -> Document:  # noqa: N802
@@ -99,6 +118,22 @@ class Services:
         name, output = task.arguments["TrainingJobName"], task.arguments["OutputDataConfig"]
         artefact = f"{output['S3OutputPath']}/{name}/output/model.tar.gz"
         return {"TrainingJobName": name, "ModelArtifacts": {"S3ModelArtifacts": artefact}}
+
+    def ListEndpoints(self, _task: Task) -> Document:  # noqa: N802
+        neighbour = {"EndpointName": "femo-dev2", "EndpointStatus": "InService"}
+        own = {"EndpointName": "femo-dev", "EndpointStatus": self.endpoint_status}
+        return {"Endpoints": [neighbour, *([own] if self.endpoint_status else [])]}
+
+    def DescribeEndpoint(self, _task: Task) -> Document:  # noqa: N802
+        return {"EndpointStatus": self.endpoint_status, "EndpointConfigName": "config-6"}
+
+    def DescribeEndpointConfig(self, task: Task) -> Document:  # noqa: N802
+        assert task.arguments == {"EndpointConfigName": "config-6"}
+        return {"ProductionVariants": [{"VariantName": "AllTraffic", "ModelName": "model-6"}]}
+
+    def DescribeModel(self, task: Task) -> Document:  # noqa: N802
+        assert task.arguments == {"ModelName": "model-6"}
+        return {"PrimaryContainer": self.container}
 
     def CreateModelPackage(self, _task: Task) -> Document:  # noqa: N802
         group = "arn:aws:sagemaker:eu-central-1:111122223333:model-package/femo-dev"
@@ -257,6 +292,118 @@ def test_a_metric_that_just_meets_the_gate_passes(definition: Document) -> None:
     assert output["outcome"] == "REGISTERED"
 
 
+def inputs_of_evaluation(run: Run) -> dict[str, str]:
+    """Address of each input of the evaluation, by its name."""
+    inputs = request(run, "Evaluate")["ProcessingInputs"]
+    assert all(one["S3Input"]["LocalPath"].endswith("/input/" + one["InputName"]) for one in inputs)
+    return {one["InputName"]: one["S3Input"]["S3Uri"] for one in inputs}
+
+
+@pytest.mark.parametrize("status", [None, "Creating", "Failed", "OutOfService"])
+def test_a_first_model_is_held_against_the_absolute_minimum_alone_and_that_is_said(
+    definition: Document, status: str | None
+) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services(serving=status))
+
+    assert list(inputs_of_evaluation(run)) == ["dataset", "model"]
+    assert output["outcome"] == "REGISTERED"
+    assert "no model is in service to compare with" in output["reason"]
+    assert output["gainOverServing"] is None
+    assert output["servingModelPackage"] is None
+    assert "compared_with" not in request(run, "RegisterModel")["CustomerMetadataProperties"]
+
+
+@pytest.mark.parametrize("status", ["InService", "Updating", "SystemUpdating", "RollingBack"])
+def test_a_new_model_is_held_against_the_one_in_service_and_both_are_named(
+    definition: Document, status: str
+) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services(serving=status, gain=GAIN))
+
+    assert inputs_of_evaluation(run)["serving"] == SERVING
+    assert output["outcome"] == "REGISTERED"
+    assert "f1 is 0.71, at least the 0.55" in output["reason"]
+    assert "is 0.01 with a lower bound of -0.01, at least the -0.02" in output["reason"]
+    assert output["gainOverServing"] == GAIN
+    assert output["servingModelPackage"] == "femo-dev/6"
+    assert output["qualityGate"] == {"metric": "f1", "minimum": 0.55, "gain": -0.02}
+    registered = request(run, "RegisterModel")["CustomerMetadataProperties"]
+    assert registered["compared_with"] == "femo-dev/6"
+    assert registered["gain_over_serving_f1"] == "0.01"
+    assert registered["gain_over_serving_low"] == "-0.01"
+    assert registered["gain_over_serving_subjects"] == "6"
+
+
+def test_a_model_that_may_be_much_worse_than_the_one_in_service_does_not_take_its_place(
+    definition: Document,
+) -> None:
+    run = start(definition, {"manifest": MANIFEST})
+
+    output = run.go_on(Services(serving="InService", gain={**GAIN, "low": -0.0201}))
+
+    assert output["outcome"] == "REJECTED"
+    assert "lower bound of -0.0201, less than the -0.02" in output["reason"]
+    assert output["servingModelPackage"] == "femo-dev/6"
+    assert "RegisterModel" not in run.path
+
+
+def test_a_gain_that_just_meets_the_gate_passes_and_an_execution_may_ask_for_more(
+    definition: Document,
+) -> None:
+    services = Services(serving="InService", gain={**GAIN, "low": -0.02})
+    given: Document = {"manifest": MANIFEST}
+    assert start(definition, given).go_on(services)["outcome"] == "REGISTERED"
+    given["qualityGate"] = {"gain": 0}
+    output = start(definition, given, name="run-2").go_on(services)
+    assert output["outcome"] == "REJECTED"
+    assert output["qualityGate"] == {"metric": "f1", "minimum": 0.55, "gain": 0}
+
+
+def test_no_gain_makes_up_for_a_metric_below_the_absolute_minimum(definition: Document) -> None:
+    output = start(definition, {"manifest": MANIFEST}).go_on(
+        Services(metrics={**METRICS, "f1": 0.3}, serving="InService", gain={**GAIN, "low": 0.1})
+    )
+    assert output["outcome"] == "REJECTED"
+    assert "f1 is 0.3, less than the 0.55" in output["reason"]
+
+
+@pytest.mark.parametrize(
+    ("gain", "told"),
+    [
+        (None, "could not be compared with the model in service"),
+        ({"f1": None, "low": None, "high": None, "status": "other features"}, ": other features"),
+        ({"f1": 0.1, "low": None, "high": None, "subjects": 1}, "could not be compared"),
+        ({}, "could not be compared"),
+        ("none", "could not be compared"),
+    ],
+)
+def test_a_gain_that_cannot_be_told_holds_nobody_up_and_is_told_as_such(
+    definition: Document, gain: Any, told: str
+) -> None:
+    output = start(definition, {"manifest": MANIFEST}).go_on(
+        Services(serving="InService", gain=gain)
+    )
+    assert output["outcome"] == "REGISTERED"
+    assert told in output["reason"]
+
+
+@pytest.mark.parametrize("container", [{"Image": "x"}, {"ModelDataUrl": SERVING}])
+def test_a_model_in_service_that_we_have_not_deployed_stops_no_training(
+    definition: Document, container: Document
+) -> None:
+    services = Services(serving="InService", gain=GAIN if "ModelDataUrl" in container else None)
+    services.container = container
+    run = start(definition, {"manifest": MANIFEST})
+    output = run.go_on(services)
+    assert output["outcome"] == "REGISTERED"
+    assert output["servingModelPackage"] is None
+    assert ("serving" in inputs_of_evaluation(run)) is ("ModelDataUrl" in container)
+    assert "no model is in service" not in output["reason"]
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
@@ -274,6 +421,8 @@ def test_a_metric_that_just_meets_the_gate_passes(definition: Document) -> None:
         ({"qualityGate": {"metric": "f1", "min": 0.5}}, "QualityGateInvalid"),
         ({"qualityGate": {"minimum": "0.5"}}, "QualityGateInvalid"),
         ({"qualityGate": {"minimum": 1.5}}, "QualityGateInvalid"),
+        ({"qualityGate": {"gain": "0"}}, "QualityGateInvalid"),
+        ({"qualityGate": {"gain": -1.5}}, "QualityGateInvalid"),
         ({"qualityGate": []}, "QualityGateInvalid"),
         ({"extractInstances": 0}, "ExtractInstancesInvalid"),
         ({"extractInstances": 1.5}, "ExtractInstancesInvalid"),
@@ -362,8 +511,9 @@ def test_a_manifest_without_a_list_of_items_is_told_so(definition: Document, tex
 
 
 TASKS = [
-    "FindManifest", "ReadManifest", "ExtractFeatures", "PrepareDataset", "Train", "Evaluate",
-    "ReadMetrics", "RegisterModel",
+    "FindManifest", "ReadManifest", "ExtractFeatures", "PrepareDataset", "Train",
+    "LookForEndpoint", "DescribeServingEndpoint", "DescribeServingConfig", "DescribeServingModel",
+    "Evaluate", "ReadMetrics", "RegisterModel",
 ]  # fmt: skip
 
 
@@ -376,7 +526,8 @@ def test_the_list_of_tasks_is_complete(definition: Document) -> None:
 def test_a_redrive_after_a_failure_goes_on_from_that_state_and_succeeds(
     definition: Document, state: str
 ) -> None:
-    services = Services().fail(state, TaskError("States.TaskFailed", "once"))
+    services = Services(serving="InService", gain=GAIN)
+    services.fail(state, TaskError("States.TaskFailed", "once"))
     run = start(definition, {"manifest": MANIFEST})
 
     with pytest.raises(ExecutionFailedError) as failure:
@@ -459,6 +610,17 @@ def test_the_package_says_where_it_comes_from(definition: Document) -> None:
     assert properties["trainingJob"] == output["trainingJobName"]
     assert properties["f1"] == "0.71"
     assert "specificity" not in properties
+
+
+def test_more_figures_than_a_package_can_hold_do_not_keep_it_from_being_registered(
+    definition: Document,
+) -> None:
+    many = {f"figure_{number}": number / 7 for number in range(60)}
+    run = start(definition, {"manifest": MANIFEST})
+    run.go_on(Services(metrics={**many, **METRICS}, serving="InService", gain={**GAIN, **many}))
+    properties = request(run, "RegisterModel")["CustomerMetadataProperties"]
+    assert len(properties) <= 50
+    assert {"f1", "manifest", "trainingJob", "gain_over_serving_low"} <= set(properties)
 
 
 @pytest.mark.parametrize("name", ["training_manifest", "training_all_options"])

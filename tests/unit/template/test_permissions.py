@@ -42,6 +42,7 @@ CALLS = {
         "s3:GetObject",
         "s3:PutObject",
         "sagemaker:InvokeEndpointAsync",
+        "sagemaker:DescribeEndpoint",
     },
     "CompletionFunctionRole": LOGS
     | TRACES
@@ -99,6 +100,10 @@ CALLS = {
         "sagemaker:AddTags",
         "sagemaker:ListTags",
         "sagemaker:CreateModelPackage",
+        "sagemaker:ListEndpoints",
+        "sagemaker:DescribeEndpoint",
+        "sagemaker:DescribeEndpointConfig",
+        "sagemaker:DescribeModel",
         "iam:PassRole",
         "events:PutTargets",
         "events:PutRule",

@@ -28,6 +28,7 @@ def test_only_health_is_open() -> None:
     } == {
         ("GET", "/health"): "",
         ("GET", "/openapi.json"): "jobs/read",
+        ("GET", "/service"): "jobs/read",
         ("GET", "/jobs"): "jobs/read",
         ("GET", "/jobs/{jobId}"): "jobs/read",
         ("POST", "/jobs"): "jobs/write",
@@ -219,6 +220,18 @@ def test_every_machine_is_traced_and_logs_no_data() -> None:
     for name, machine in resources("AWS::Serverless::StateMachine"):
         assert machine["Tracing"] == {"Enabled": True}, name
         assert machine["Logging"]["IncludeExecutionData"] is False, name
+
+
+def test_a_person_approves_a_model_where_nobody_has_said_otherwise() -> None:
+    assert PARAMETERS["AutoApprove"]["Default"] == "false"
+    config = tomllib.loads((ROOT / "samconfig.toml").read_text())
+    said = {
+        profile: config[profile]["deploy"]["parameters"]["parameter_overrides"].split()
+        for profile in ("default", "dev", "prod")
+    }
+    assert "AutoApprove=false" in said["prod"]
+    assert "AutoApprove=true" in said["default"]
+    assert "AutoApprove=true" in said["dev"]
 
 
 @pytest.mark.parametrize("profile", ["default", "dev", "prod"])

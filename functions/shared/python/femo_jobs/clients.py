@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
 
 # boto3 takes longer to import than all the rest together, and not every request needs it: it is
@@ -46,6 +47,14 @@ def sagemaker_runtime() -> SageMakerRuntimeClient:
         connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 1}
     )
     return boto3.client("sagemaker-runtime", config=once)
+
+
+@cache
+def sagemaker() -> SageMakerClient:
+    """Return the client that describes the endpoint. The largest of all: only who asks waits."""
+    import boto3
+
+    return boto3.client("sagemaker", config=_patience())
 
 
 @cache

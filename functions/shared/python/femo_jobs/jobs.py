@@ -102,6 +102,7 @@ class Job:
     completed_at: str | None = None  # ISO 8601, UTC, milliseconds
     processing_seconds: float | None = None
     output_type: str | None = None
+    model_package: str | None = None  # GROUP/VERSION of the package that answered
     result_bytes: int | None = None
     error: JobError | None = None
 
@@ -197,6 +198,7 @@ class Job:
             completed_at=row.optional_text("completedAt"),
             processing_seconds=row.optional_number("processingSeconds"),
             output_type=row.optional_text("outputType"),
+            model_package=row.optional_text("modelPackage"),
             result_bytes=row.optional_whole("resultBytes"),
             error=(
                 JobError(code, row.text("errorMessage"), row.optional_text("errorField"))
@@ -276,6 +278,7 @@ class Outcome:
     failure_location: str | None = None
     processing_seconds: float | None = None
     output_type: str | None = None
+    model_package: str | None = None  # GROUP/VERSION of the package that answered
     result_bytes: int | None = None
     error: JobError | None = None
 
@@ -690,6 +693,7 @@ def _outcome_values(source: Job | Outcome) -> dict[str, Any]:
         "completedAt": source.completed_at,
         "processingSeconds": source.processing_seconds,
         "outputType": source.output_type,
+        "modelPackage": source.model_package,
         "resultBytes": source.result_bytes,
         "errorCode": error.code if error else None,
         "errorMessage": error.message if error else None,

@@ -23,6 +23,7 @@ MAX_MESSAGE_LENGTH = 500
 _DECODER = json.JSONDecoder()
 _ESCAPED = re.compile(r'\\(["\\])')
 _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_PACKAGE = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}/[1-9][0-9]{0,9}")
 _OUTPUT_TYPES = frozenset({"events", "metadata"})
 
 PROCESSING_FAILED = JobError(
@@ -104,6 +105,7 @@ def completed(
         output_location=output_location,
         processing_seconds=_duration(document.get("processing_time_seconds")),
         output_type=output_type if output_type in _OUTPUT_TYPES else None,
+        model_package=_model_package(document["result"]),
         result_bytes=size,
     )
 
@@ -187,6 +189,13 @@ def _is_of_another_recording(document: dict[str, Any], job: Job) -> bool:
     source = document.get("source")
     etag = source.get("etag") if isinstance(source, dict) else None
     return etag is not None and job.recording_etag is not None and etag != job.recording_etag
+
+
+def _model_package(result: dict[str, Any]) -> str | None:
+    """Return the model package that a result names, or None where it names none."""
+    model = result.get("model")
+    package = model.get("package") if isinstance(model, dict) else None
+    return package if isinstance(package, str) and _PACKAGE.fullmatch(package) else None
 
 
 def _container_error(body: bytes | None) -> JobError | None:

@@ -16,7 +16,7 @@ from femo_jobs.errors import (
 )
 from femo_jobs.jobs import Job
 
-_BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
+BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 _UNCERTAIN_STATUS = 500
 
 
@@ -97,7 +97,7 @@ def _meaning(error: ClientError) -> Exception:
     code = error.response["Error"]["Code"]
     message = error.response["Error"].get("Message", "")
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if code in _BUSY:
+    if code in BUSY:
         return EndpointBusyError(f"SageMaker throttles: {code}")
     if status >= _UNCERTAIN_STATUS:
         return SubmissionUncertainError(f"SageMaker or S3 failed: {code}")

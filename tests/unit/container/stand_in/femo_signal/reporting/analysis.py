@@ -10,7 +10,7 @@ from typing import Any
 from femo_signal.errors import RecordingError
 
 
-def analyze_recording(path: Path, model: Any, **options: bool) -> dict[str, Any]:
+def analyze_recording(path: Path, model: Any, **options: Any) -> dict[str, Any]:
     """Do what the file says: answer, wait for a pipe to close, refuse, fail or die."""
     order = json.loads(path.read_text()) if path.stat().st_size < 4096 else {}
     match order.get("do", "answer"):
