@@ -92,6 +92,29 @@ def test_two_sensors_without_an_imu_are_to_the_engine_what_they_are_to_its_twin(
     assert_the_same(*both(in_memory(rows, {}), empty()))
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_short_recordings_with_anything_off_at_any_time_are_no_exception(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    samples = int(random.integers(3 * RATE, 150 * RATE))
+    names = [*random.choice(SENSORS, random.integers(1, 7), replace=False).tolist(), "acceleration"]
+    rows = {name: random.normal(0, 1e-3, samples) for name in names}
+    for at in random.integers(0, samples, 12):
+        for name in names[:-1]:
+            part = rows[name][at : at + 100]
+            part += 1e-3 * random.uniform(0, 20) * np.sin(0.4 * np.arange(len(part)))
+
+    def spans(count: int) -> Intervals:
+        starts = random.integers(0, samples * STEP, count)
+        ends = np.minimum(starts + random.integers(100, 30_000, count), samples * STEP)
+        return as_intervals(np.column_stack((starts, ends)))
+
+    off = {name: spans(random.integers(0, 4)) for name in names}
+    found, twin = both(in_memory(rows, off), spans(random.integers(0, 2)))
+    assert len(found.detections) == len(twin.candidates)
+    np.testing.assert_allclose(found.detections, twin.candidates, atol=STEP)
+    np.testing.assert_allclose(found.candidates.level, twin.level, rtol=1e-4)
+
+
 def test_close_pairs_are_parted_where_the_twin_parts_them() -> None:
     kicks = np.arange(35.0, SECONDS - 35, 1.6)
     assert_the_same(*both(in_memory(belt(kicks=kicks, seconds=1.4), {}), empty()))
