@@ -258,6 +258,8 @@ def fallen(figures: Mapping[str, Figures], stored: Mapping[str, Mapping[str, Any
 @click.option("--store", is_flag=True, help="Make these figures the baseline.")
 def main(model: Path | None, workers: int, check: bool, store: bool) -> None:
     """Train, measure, print the tables, and compare."""
+    if check and not BASELINE.exists():
+        sys.exit("bench: error: there is no baseline yet; make one with --store")
     WORK.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=WORK, prefix="truth-") as scratch:
         trained = model or train(Path(scratch), workers)
