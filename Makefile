@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk check format lock bench bench-scaling bench-api bench-jobs clean
+.PHONY: help setup demo up down test test-unit test-sdk check format lock bench bench-truth bench-scaling bench-api bench-jobs clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, 
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against the stored baseline
 	@$(BIN)/python -m bench.engine --check
+
+bench-truth: .venv/.installed ## How true the analysis is on recordings no model was trained on, against the stored baseline
+	@$(BIN)/python -m bench.truth --check
 
 bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 100,000 detections
 	@$(BIN)/python -m bench.scaling

@@ -21,6 +21,15 @@ class FemoError(Exception):
     ----------
     code : str
         Stable, machine-readable name of the fault (lower case, underscores).
+
+    Examples
+    --------
+    >>> import femo_signal
+    >>> try:
+    ...     femo_signal.read_recording("no-such-night.dat")
+    ... except femo_signal.FemoError as error:
+    ...     print(error.code)
+    recording_unreadable
     """
 
     code: str = "femo_error"

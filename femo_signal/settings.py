@@ -335,7 +335,17 @@ class EdgeSettings(_Group):
 
 
 class AnalysisSettings(_Group):
-    """All settings of an analysis."""
+    """All settings of an analysis.
+
+    Examples
+    --------
+    >>> import femo_signal
+    >>> settings = femo_signal.AnalysisSettings(method="adaptive")
+    >>> femo_signal.AnalysisSettings.from_json(settings.model_dump_json()) == settings
+    True
+    >>> settings.digest() == femo_signal.AnalysisSettings(method="reference").digest()
+    False
+    """
 
     schema_version: Literal[1] = 1
     method: Method = "adaptive"

@@ -58,6 +58,15 @@ def build_profile(
     ------
     RecordingError
         If the file cannot be analysed.
+
+    Examples
+    --------
+    >>> import femo_signal
+    >>> profile = femo_signal.build_profile("night.dat")
+    >>> profile.info.format, sorted(profile.signals.sensors)[:2]
+    ('v1', ['sensor_1', 'sensor_2'])
+    >>> profile.info.seconds(profile.detections).shape[1]  # start and end of each, s
+    2
     """
     settings = settings or AnalysisSettings()
     tell = progress or (lambda _: None)

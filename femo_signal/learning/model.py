@@ -211,7 +211,17 @@ class TrainingRecord(BaseModel):
 
 @dataclass(frozen=True)
 class MovementModel:
-    """Tells the probability that a detection is a movement of the fetus."""
+    """Tells the probability that a detection is a movement of the fetus.
+
+    Examples
+    --------
+    >>> import femo_signal
+    >>> model = femo_signal.MovementModel.load("model")
+    >>> len(model.version), model.settings == model.card.settings
+    (12, True)
+    >>> 0 < model.threshold < 1
+    True
+    """
 
     card: ModelCard
     trees: str = field(repr=False)  # LightGBM's text format

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal import __version__
 from femo_signal.errors import ModelError
 from femo_signal.intervals import as_intervals, overlapping
 from femo_signal.learning.calibration import best_threshold, correct_for_presses, fit_calibration
@@ -49,6 +48,7 @@ from femo_signal.learning.model import (
 )
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
+from femo_signal.version import __version__
 
 __all__ = [
     "DEFAULT_SEED",

@@ -87,6 +87,19 @@ def analyze_recording(
         If the file cannot be analysed.
     ModelError
         If the model was trained on other features.
+
+    Examples
+    --------
+    >>> import femo_signal
+    >>> model = femo_signal.MovementModel.load("model")
+    >>> response = femo_signal.analyze_recording("night.dat", model, remove_hiccups=True)
+    >>> response["result"]["recording"]["format"]
+    'v1'
+    >>> kicks = response["result"]["summary"]["kicks"]
+    >>> kicks == sum(
+    ...     event["event_type"] == "inferred_kick" for event in response["result"]["events"]
+    ... )
+    True
     """
     profile = build_profile(Path(path), settings=model.settings, progress=progress)
     analysis = analyze_profile(profile, model, hiccups_removed=remove_hiccups)
@@ -107,6 +120,17 @@ def analyze_profile(
     ------
     ModelError
         If the model was trained on other features.
+
+    Examples
+    --------
+    >>> import femo_signal
+    >>> model = femo_signal.MovementModel.load("model")
+    >>> profile = femo_signal.build_profile("night.dat", settings=model.settings)
+    >>> analysis = femo_signal.analyze_profile(profile, model)
+    >>> len(analysis.probability) == len(profile.detections)
+    True
+    >>> profile.info.seconds(analysis.movements).shape[1]  # start and end of each, s
+    2
     """
     hiccups = find_hiccups(profile)
     probability = model.predict_proba(
