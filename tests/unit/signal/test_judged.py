@@ -376,7 +376,7 @@ def test_one_of_two_sensors_judges_and_says_so():
     told = result_of(analysis_of(profile))["recording"]
     assert told["judged_seconds"] == LENGTH
     assert told["judged_on_fewer_sensors_seconds"] == 600
-    assert any("600 s were judged though" in notice for notice in told["notices"])
+    assert any("10.0 min were judged though" in notice for notice in told["notices"])
 
 
 @pytest.mark.parametrize("fault", ["not live", "no threshold", "off"])

@@ -1,0 +1,68 @@
+"""The response of an analysis, typed and described field by field; it needs pydantic alone."""
+
+from femo_result.codes import EventType, NoticeCode, PulseReason, UnjudgedReason
+from femo_result.found import (
+    Event,
+    ExpectedKicks,
+    HiccupBout,
+    HiccupTotals,
+    ModelFacts,
+    Movement,
+    OnsetStatistics,
+    Press,
+    PressMatch,
+    RegularPulses,
+    Summary,
+)
+from femo_result.recording import (
+    ClockFacts,
+    ClockStep,
+    Gap,
+    Notice,
+    Recording,
+    SensorOff,
+    UnjudgedTime,
+)
+from femo_result.response import (
+    AnalysisResponse,
+    EventsResponse,
+    EventsResult,
+    MetadataResponse,
+    MetadataResult,
+    Source,
+    read_response,
+    read_result,
+)
+
+__all__ = [
+    "AnalysisResponse",
+    "ClockFacts",
+    "ClockStep",
+    "Event",
+    "EventType",
+    "EventsResponse",
+    "EventsResult",
+    "ExpectedKicks",
+    "Gap",
+    "HiccupBout",
+    "HiccupTotals",
+    "MetadataResponse",
+    "MetadataResult",
+    "ModelFacts",
+    "Movement",
+    "Notice",
+    "NoticeCode",
+    "OnsetStatistics",
+    "Press",
+    "PressMatch",
+    "PulseReason",
+    "Recording",
+    "RegularPulses",
+    "SensorOff",
+    "Source",
+    "Summary",
+    "UnjudgedReason",
+    "UnjudgedTime",
+    "read_response",
+    "read_result",
+]

@@ -1,0 +1,89 @@
+"""The analysis of one profile: what the model accepts, and what of it may be counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups, taken_out
+from femo_signal.detection.judged import JudgedTime
+from femo_signal.detection.profile import Profile
+from femo_signal.intervals import Intervals, union
+from femo_signal.learning.features import extract_features, names_of, of_no_movement
+from femo_signal.learning.model import MovementModel
+from femo_signal.settings import TICKS_PER_SECOND
+
+__all__ = ["Analysis", "analyze_profile", "judge_movements"]
+
+LEAST_BRIDGE_SECONDS = 0.5  # a lost packet within a movement does not part it
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A recording's profile and what the model makes of it; intervals in ticks."""
+
+    profile: Profile
+    model: MovementModel
+    hiccups: HiccupAnalysis
+    probability: NDArray[np.float64]  # (detections,) calibrated
+    visible: JudgedTime  # hiccup bouts included
+    judged: JudgedTime  # less hiccup bouts where these were to be taken out
+    accepted: Intervals  # what the model accepts of the detections, counted in visible time
+    movements: Intervals  # the same, counted in judged time
+    hiccups_removed: bool
+
+
+def analyze_profile(
+    profile: Profile, model: MovementModel, *, hiccups_removed: bool = False
+) -> Analysis:
+    """Classify a profile's detections and, if asked, take hiccups out of the movements.
+
+    Raises
+    ------
+    ModelError
+        If the model was trained on other features.
+    """
+    hiccups = find_hiccups(profile)
+    probability = model.predict_proba(
+        extract_features(profile, hiccups), names_of(profile.settings)
+    )
+    probability[of_no_movement(profile, hiccups)] = 0.0
+    accepted = profile.detections[probability >= model.threshold]
+    return judge_movements(
+        profile, model, hiccups, probability, accepted, hiccups_removed=hiccups_removed
+    )
+
+
+def judge_movements(
+    profile: Profile,
+    model: MovementModel,
+    hiccups: HiccupAnalysis,
+    probability: NDArray[np.float64],
+    accepted: Intervals,
+    *,
+    hiccups_removed: bool,
+) -> Analysis:
+    """Count accepted detections in the time that could be judged."""
+    visible = judged = profile.judge()
+    if hiccups_removed:
+        time = taken_out(
+            hiccups.bouts,
+            length=profile.info.length_ticks,
+            settings=profile.settings.hiccups,
+        )
+        judged = profile.judge(hiccups=time)
+    cores = union(*profile.core_detections.values())
+    bridge = round(max(profile.settings.dilation_seconds, LEAST_BRIDGE_SECONDS) * TICKS_PER_SECOND)
+    return Analysis(
+        profile=profile,
+        model=model,
+        hiccups=hiccups,
+        probability=probability,
+        visible=visible,
+        judged=judged,
+        accepted=visible.counted(accepted, cores, bridge_ticks=bridge),
+        movements=judged.counted(accepted, cores, bridge_ticks=bridge),
+        hiccups_removed=hiccups_removed,
+    )
