@@ -29,7 +29,9 @@ from femo_result.response import (
     EventsResult,
     MetadataResponse,
     MetadataResult,
+    Result,
     Source,
+    read_common,
     read_response,
     read_result,
 )
@@ -58,11 +60,13 @@ __all__ = [
     "PulseReason",
     "Recording",
     "RegularPulses",
+    "Result",
     "SensorOff",
     "Source",
     "Summary",
     "UnjudgedReason",
     "UnjudgedTime",
+    "read_common",
     "read_response",
     "read_result",
 ]

@@ -24,18 +24,18 @@ __all__ = [
 TOLERANT = {"tolerant": True}
 """Context of a validation that takes codes which only a newer service knows."""
 
-Seconds = Annotated[float, Field(json_schema_extra={"unit": "s"})]
-Minutes = Annotated[float, Field(ge=0, json_schema_extra={"unit": "min"})]
-PerHour = Annotated[float, Field(ge=0, json_schema_extra={"unit": "1/h"})]
-Hertz = Annotated[float, Field(gt=0, json_schema_extra={"unit": "Hz"})]
-Millionths = Annotated[float, Field(json_schema_extra={"unit": "ppm"})]
-Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"unit": "share"})]
-Count = Annotated[int, Field(ge=0, json_schema_extra={"unit": "count"})]
+Seconds = Annotated[float, Field(json_schema_extra={"x-unit": "s"})]
+Minutes = Annotated[float, Field(ge=0, json_schema_extra={"x-unit": "min"})]
+PerHour = Annotated[float, Field(ge=0, json_schema_extra={"x-unit": "1/h"})]
+Hertz = Annotated[float, Field(gt=0, json_schema_extra={"x-unit": "Hz"})]
+Millionths = Annotated[float, Field(json_schema_extra={"x-unit": "ppm"})]
+Share = Annotated[float, Field(ge=0, le=1, json_schema_extra={"x-unit": "share"})]
+Count = Annotated[int, Field(ge=0, json_schema_extra={"x-unit": "count"})]
 Instant = Annotated[
     str,
     Field(
         pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$",
-        json_schema_extra={"format": "date-time", "unit": "UTC"},
+        json_schema_extra={"format": "date-time", "x-unit": "UTC"},
     ),
 ]
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from femo_result.base import one_of
 
 __all__ = [
+    "NOTICE_MEANINGS",
     "EventType",
     "EventTypeCode",
     "NoticeCode",
@@ -50,43 +51,46 @@ class PulseReason(StrEnum):
 
 
 class NoticeCode(StrEnum):
-    """What a notice is about."""
+    """What a notice is about; `NOTICE_MEANINGS` has the words."""
 
     HEADER = "header"
-    """The file's header is damaged, or does not agree with what follows it."""
     DAMAGED = "damaged"
-    """Part of the file could not be read and was stepped over."""
     CUT_OFF = "cut_off"
-    """The file ends before the recording does."""
     REPEATED = "repeated"
-    """Samples were stored more than once; the repeats were dropped."""
     OUT_OF_ORDER = "out_of_order"
-    """Samples were stored late; they were put back in order, or dropped."""
     CLOCK_SET = "clock_set"
-    """The time stamps jump though no samples are missing."""
     CLOCK_RATE = "clock_rate"
-    """The samples were not taken at the expected rate; times follow the time stamps."""
     CLOCK_UNUSABLE = "clock_unusable"
-    """The time stamps cannot be used; times count the samples."""
     SENSOR_ABSENT = "sensor_absent"
-    """Sensors of one kind are absent from the recording."""
     SENSOR_OFF = "sensor_off"
-    """A sensor was off for some time."""
     SENSOR_SILENT = "sensor_silent"
-    """A sensor gives a signal on which nothing can be detected."""
     SAMPLES_MENDED = "samples_mended"
-    """Lost or false samples were interpolated."""
     BASELINE_LEVELLED = "baseline_levelled"
-    """Steps of a sensor's baseline were taken out."""
     MOTION_UNSEEN = "motion_unseen"
-    """Movement of the mother cannot be told for some time."""
     FEWER_SENSORS = "fewer_sensors"
-    """Time was judged though a detecting sensor was off."""
     HICCUPS_UNSEEN = "hiccups_unseen"
-    """Time was judged in which hiccups could not be told."""
     REGULAR_PULSES = "regular_pulses"
-    """Regular pulses were found that are no bout of hiccups."""
 
+
+NOTICE_MEANINGS = {
+    NoticeCode.HEADER: "The file's header is damaged, or does not agree with what follows it.",
+    NoticeCode.DAMAGED: "Part of the file could not be read and was stepped over.",
+    NoticeCode.CUT_OFF: "The file ends before the recording does.",
+    NoticeCode.REPEATED: "Samples were stored more than once; the repeats were dropped.",
+    NoticeCode.OUT_OF_ORDER: "Samples were stored late; they were put back in order, or dropped.",
+    NoticeCode.CLOCK_SET: "The time stamps jump though no samples are missing.",
+    NoticeCode.CLOCK_RATE: "The samples were not taken at the expected rate; times follow the stamps.",
+    NoticeCode.CLOCK_UNUSABLE: "The time stamps cannot be used; times count the samples.",
+    NoticeCode.SENSOR_ABSENT: "Sensors of one kind are absent from the recording.",
+    NoticeCode.SENSOR_OFF: "A sensor was off for some time.",
+    NoticeCode.SENSOR_SILENT: "A sensor gives a signal on which nothing can be detected.",
+    NoticeCode.SAMPLES_MENDED: "Lost or false samples were interpolated.",
+    NoticeCode.BASELINE_LEVELLED: "Steps of a sensor's baseline were taken out.",
+    NoticeCode.MOTION_UNSEEN: "Movement of the mother cannot be told for some time.",
+    NoticeCode.FEWER_SENSORS: "Time was judged though a detecting sensor was off.",
+    NoticeCode.HICCUPS_UNSEEN: "Time was judged in which hiccups could not be told.",
+    NoticeCode.REGULAR_PULSES: "Regular pulses were found that are no bout of hiccups.",
+}
 
 UnjudgedReasonCode = Annotated[str, *one_of(UnjudgedReason)]
 EventTypeCode = Annotated[str, *one_of(EventType)]

@@ -121,7 +121,7 @@ class PressMatch(Part):
         ge=-1,
         le=1,
         description="Prevalence- and bias-adjusted kappa, 2 x accuracy - 1",
-        json_schema_extra={"unit": "-1 to 1"},
+        json_schema_extra={"x-unit": "-1 to 1"},
     )
     chance_sensitivity: Share | None = Field(description="Sensitivity by chance, in the mean")
     chance_sensitivity_upper: Share | None = Field(
@@ -195,8 +195,8 @@ class Summary(Part):
 class ExpectedKicks(Part):
     """How many movements there truly were in judged time, as an interval."""
 
-    low: float = Field(ge=0, description="Lower end", json_schema_extra={"unit": "count"})
-    high: float = Field(ge=0, description="Upper end", json_schema_extra={"unit": "count"})
+    low: float = Field(ge=0, description="Lower end", json_schema_extra={"x-unit": "count"})
+    high: float = Field(ge=0, description="Upper end", json_schema_extra={"x-unit": "count"})
     level: Share = Field(description="How often such an interval holds the true count")
 
 

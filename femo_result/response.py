@@ -27,13 +27,15 @@ __all__ = [
     "EventsResult",
     "MetadataResponse",
     "MetadataResult",
+    "Result",
     "Source",
+    "read_common",
     "read_response",
     "read_result",
 ]
 
 
-class _Result(Part):
+class Result(Part):
     """What both kinds of result tell, judged time first."""
 
     recording: Recording = Field(
@@ -78,7 +80,7 @@ class _Result(Part):
     notices: list[Notice] = Field(description="What a reader should know")
 
 
-class EventsResult(_Result):
+class EventsResult(Result):
     """The result of a job with `extractEvents` (the default)."""
 
     event_count: Count = Field(
@@ -87,7 +89,7 @@ class EventsResult(_Result):
     events: list[Event] = Field(description="The events, in order of time")
 
 
-class MetadataResult(_Result):
+class MetadataResult(Result):
     """The result of a job without `extractEvents`."""
 
     before_hiccup_removal: Summary = Field(description="The summary with hiccup bouts kept")
@@ -176,3 +178,14 @@ def read_result(output_type: str, result: Any) -> EventsResult | MetadataResult:
     if output_type not in _RESULTS:
         raise ValueError(f"there is no result of type {output_type}")
     return _RESULTS[output_type].model_validate(result, extra="ignore", context=TOLERANT)
+
+
+def read_common(result: Any) -> Result:
+    """Return what both kinds of result tell; what only a newer service knows is passed over.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        It is no result, or one of a service that is too old.
+    """
+    return Result.model_validate(result, extra="ignore", context=TOLERANT)

@@ -15,6 +15,8 @@ from femo_signal.settings import ACCELEROMETERS, TICKS_PER_SECOND, AnalysisSetti
 
 __all__ = ["Profile"]
 
+LEAST_BRIDGE_SECONDS = 0.5  # a lost packet within a movement does not part it
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -75,6 +77,12 @@ class Profile:
             motion_on=self.motion_seen,
             hiccups=empty() if hiccups is None else hiccups,
         )
+
+    def counted(self, detections: Intervals, judged: JudgedTime) -> Intervals:
+        """Return what of some detections may be counted in judged time."""
+        cores = union(*self.core_detections.values())
+        bridge = max(self.settings.dilation_seconds, LEAST_BRIDGE_SECONDS)
+        return judged.counted(detections, cores, bridge_ticks=round(bridge * TICKS_PER_SECOND))
 
     def hidden(self, channel: str) -> Intervals:
         """Return where a channel shows nothing but body movement, or nothing at all."""

@@ -10,14 +10,11 @@ from numpy.typing import NDArray
 from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups, taken_out
 from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.profile import Profile
-from femo_signal.intervals import Intervals, union
+from femo_signal.intervals import Intervals
 from femo_signal.learning.features import extract_features, names_of, of_no_movement
 from femo_signal.learning.model import MovementModel
-from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["Analysis", "analyze_profile", "judge_movements"]
-
-LEAST_BRIDGE_SECONDS = 0.5  # a lost packet within a movement does not part it
 
 
 @dataclass(frozen=True)
@@ -74,8 +71,6 @@ def judge_movements(
             settings=profile.settings.hiccups,
         )
         judged = profile.judge(hiccups=time)
-    cores = union(*profile.core_detections.values())
-    bridge = round(max(profile.settings.dilation_seconds, LEAST_BRIDGE_SECONDS) * TICKS_PER_SECOND)
     return Analysis(
         profile=profile,
         model=model,
@@ -83,7 +78,7 @@ def judge_movements(
         probability=probability,
         visible=visible,
         judged=judged,
-        accepted=visible.counted(accepted, cores, bridge_ticks=bridge),
-        movements=judged.counted(accepted, cores, bridge_ticks=bridge),
+        accepted=profile.counted(accepted, visible),
+        movements=profile.counted(accepted, judged),
         hiccups_removed=hiccups_removed,
     )
