@@ -11,6 +11,10 @@ __all__ = [
     "NOTICE_MEANINGS",
     "EventType",
     "EventTypeCode",
+    "JudgedStatus",
+    "JudgedStatusCode",
+    "Method",
+    "MethodCode",
     "NoticeCode",
     "NoticeCodeText",
     "PulseReason",
@@ -18,6 +22,21 @@ __all__ = [
     "UnjudgedReason",
     "UnjudgedReasonCode",
 ]
+
+
+class JudgedStatus(StrEnum):
+    """Whether enough was judged."""
+
+    OK = "ok"
+    TOO_LITTLE = "too_little"
+    NONE = "none"
+
+
+class Method(StrEnum):
+    """How candidates are found."""
+
+    ADAPTIVE = "adaptive"
+    REFERENCE = "reference"
 
 
 class UnjudgedReason(StrEnum):
@@ -79,7 +98,7 @@ NOTICE_MEANINGS = {
     NoticeCode.REPEATED: "Samples were stored more than once; the repeats were dropped.",
     NoticeCode.OUT_OF_ORDER: "Samples were stored late; they were put back in order, or dropped.",
     NoticeCode.CLOCK_SET: "The time stamps jump though no samples are missing.",
-    NoticeCode.CLOCK_RATE: "The samples were not taken at the expected rate; times follow the stamps.",
+    NoticeCode.CLOCK_RATE: "Samples were not taken at the expected rate; times follow the stamps.",
     NoticeCode.CLOCK_UNUSABLE: "The time stamps cannot be used; times count the samples.",
     NoticeCode.SENSOR_ABSENT: "Sensors of one kind are absent from the recording.",
     NoticeCode.SENSOR_OFF: "A sensor was off for some time.",
@@ -92,6 +111,8 @@ NOTICE_MEANINGS = {
     NoticeCode.REGULAR_PULSES: "Regular pulses were found that are no bout of hiccups.",
 }
 
+JudgedStatusCode = Annotated[str, *one_of(JudgedStatus)]
+MethodCode = Annotated[str, *one_of(Method)]
 UnjudgedReasonCode = Annotated[str, *one_of(UnjudgedReason)]
 EventTypeCode = Annotated[str, *one_of(EventType)]
 PulseReasonCode = Annotated[str, *one_of(PulseReason)]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from femo_result.base import Count, Instant, Minutes, Part, PerHour, Seconds, Share
-from femo_result.codes import EventTypeCode, PulseReasonCode, UnjudgedReasonCode
+from femo_result.codes import (
+    EventTypeCode,
+    JudgedStatusCode,
+    MethodCode,
+    PulseReasonCode,
+    UnjudgedReasonCode,
+)
 
 __all__ = [
     "Event",
@@ -162,7 +166,7 @@ class Summary(Part):
     kicks: Count | None = Field(description="Movements; null where nothing could be judged")
     total_minutes: Minutes = Field(description="The recording without its ends")
     analysed_minutes: Minutes = Field(description="Judged time")
-    judged_status: Literal["ok", "too_little", "none"] = Field(
+    judged_status: JudgedStatusCode = Field(
         description="The same as `recording.judged_status` has it, here for hiccups kept or removed"
     )
     movement_minutes: Minutes | None = Field(description="Movements, as the reference counts them")
@@ -208,7 +212,7 @@ class ModelFacts(Part):
         description="The model package that served (ARN); null where none did, as on one's own "
         "machine"
     )
-    method: Literal["adaptive", "reference"] = Field(description="How candidates were found")
+    method: MethodCode = Field(description="How candidates were found: `adaptive` or `reference`")
     method_version: Count = Field(description="Of what the engine computes by any method")
     classifier: str = Field(
         description="What decides on a candidate: `trees`, `linear` or the unlearned `rule`"

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from pydantic import Field
 
 from femo_result.base import Count, Hertz, Instant, Millionths, Part, Seconds
-from femo_result.codes import NoticeCodeText, UnjudgedReasonCode
+from femo_result.codes import JudgedStatusCode, NoticeCodeText, UnjudgedReasonCode
 
 __all__ = [
     "ClockFacts",
@@ -88,7 +86,7 @@ class Recording(Part):
     """How much could be judged, why the rest could not, and what is known of the recording."""
 
     judged_seconds: Seconds = Field(description="How much could be judged")
-    judged_status: Literal["ok", "too_little", "none"] = Field(
+    judged_status: JudgedStatusCode = Field(
         description="`ok`; `too_little` was judged for a rate; or `none`: nothing was counted"
     )
     judged_explanation: str = Field(description="The status as a sentence, for people")
