@@ -41,9 +41,9 @@ def inspect_recording(
         ``trim_seconds``; ``judged_seconds`` to ``unjudged``, ``sensors_off``, ``gaps`` and
         ``clock`` as docs/result.md describes them; ``thresholds`` (V; None for a sensor that
         cannot detect); ``intervals``: ``body_movement``, ``detections``, ``sensation``, debounced
-        ``presses`` and, apart from them, ``end_presses`` in the ends that are left out, each a
-        list of [start, end] in seconds from the start of the recording;
-        ``body_movement_status`` and ``detections_status`` in words; ``notices``.
+        ``presses``, each a list of [start, end] in seconds from the start of the recording;
+        ``end_presses``, the same of the ends that are left out; ``body_movement_status`` and
+        ``detections_status`` in words; ``notices``.
         Detections are those in judged time, as they would be counted if a model accepted them.
         ``body_movement`` is None where the IMU shows nothing.
 
@@ -60,7 +60,6 @@ def inspect_recording(
         "detections": profile.counted(profile.detections, judged),
         "sensation": profile.sensation,
         "presses": profile.presses,
-        "end_presses": profile.end_presses,
     }
     facts = judged_facts(judged, info)
     facts["unjudged"] = [row.model_dump(mode="json") for row in facts["unjudged"]]
@@ -82,6 +81,7 @@ def inspect_recording(
             name: None if rows is None else info.seconds(rows).tolist()
             for name, rows in maps.items()
         },
+        "end_presses": info.seconds(profile.end_presses).tolist(),
         "body_movement_status": _MOTION_SEEN if moving else _MOTION_UNSEEN,
         "detections_status": _DETECTIONS,
         "notices": [notice.text for notice in info.notices],

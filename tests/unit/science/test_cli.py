@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from femo_result import EventsResponse
 from femo_signal.errors import ManifestError, OutputError
 from femo_signal.learning.extraction import extract_manifest
 from femo_signal.manifest import load_manifest, parse_manifest
@@ -75,7 +76,7 @@ def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
     response = json.loads(done.stdout)
     assert response["status"] == "Completed"
     assert response["output_type"] == "events"
-    assert {"processing_time_seconds", "completedTimeStamp", "result"} <= set(response)
+    EventsResponse.model_validate(response)
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
     assert "Judged:" in done.stderr
     assert "For research use" in done.stderr
@@ -115,7 +116,7 @@ def test_a_cache_knows_a_recording_by_its_content_and_not_by_its_date_or_edges(
     assert extract_manifest(manifest, **options).cached == 0, "same size, date and edges"
     assert extract_manifest(manifest, **options).cached == 1
     for module in ("extraction", "dataset"):
-        monkeypatch.setattr(f"femo_signal.{module}.METHOD_VERSION", METHOD_VERSION + 1)
+        monkeypatch.setattr(f"femo_signal.learning.{module}.METHOD_VERSION", METHOD_VERSION + 1)
     assert extract_manifest(manifest, **options).cached == 0, "another method"
 
 

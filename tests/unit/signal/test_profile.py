@@ -202,19 +202,14 @@ def test_inspection_counts_seconds_from_the_start_of_the_file(v1_path, belt):
         "clock",
         "thresholds",
         "intervals",
+        "end_presses",
         "body_movement_status",
         "detections_status",
         "notices",
     ]
     assert told["start"] == "2024-06-10T06:13:20.437Z"
     assert (told["format"], told["sample_rate"], told["trim_seconds"]) == ("v1", 1024, 5)
-    assert set(told["intervals"]) == {
-        "body_movement",
-        "detections",
-        "sensation",
-        "presses",
-        "end_presses",
-    }
+    assert set(told["intervals"]) == {"body_movement", "detections", "sensation", "presses"}
     first_press = np.flatnonzero(belt.pressed)[0] / RATE
     assert told["intervals"]["presses"][0][0] == pytest.approx(first_press, abs=1e-9)
     for start, end in told["intervals"]["detections"]:

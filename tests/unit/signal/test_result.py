@@ -192,8 +192,8 @@ def test_presses_in_the_ends_of_a_file_are_read(tmp_path: Path) -> None:
     profile = build_profile(write_v1(tmp_path / "a.dat", belt))
     for rows in (profile.all_presses, profile.all_raw_presses):
         assert len(rows) == 3
-    told = inspect_recording(tmp_path / "a.dat")["intervals"]
-    assert (len(told["presses"]), len(told["end_presses"])) == (1, 2)
+    told = inspect_recording(tmp_path / "a.dat")
+    assert (len(told["intervals"]["presses"]), len(told["end_presses"])) == (1, 2)
 
 
 def test_each_movement_names_the_sensors_that_saw_it_and_how_likely_it_is() -> None:
