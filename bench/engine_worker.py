@@ -14,13 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from scipy import signal
 
 from femo_signal.learning.model import MovementModel
-from femo_signal.reporting import analysis
+from femo_signal.reporting import analysis, judging
 
 UNIT_MINUTES = 20
 UNIT_CHANNELS = 10
@@ -40,28 +41,38 @@ def unit_seconds(minutes: float) -> float:
     return (time.perf_counter() - began) * minutes / UNIT_MINUTES
 
 
-@contextmanager
-def timed(stages: dict[str, float], names: dict[str, str]) -> Iterator[None]:
-    """Add up the time spent in functions that `femo_signal.reporting.analysis` calls, by stage."""
-    originals: dict[str, Callable[..., Any]] = {name: getattr(analysis, name) for name in names}
+# Where the function that does it is called from, and what it does.
+STAGES = (
+    (analysis, "build_profile", "profile"),
+    (judging, "extract_features", "features"),
+    (judging, "find_hiccups", "hiccups"),
+)
 
-    def wrap(name: str, stage: str) -> Callable[..., Any]:
+
+@contextmanager
+def timed(stages: dict[str, float]) -> Iterator[None]:
+    """Add up the time spent in the analysis' functions, by stage."""
+    originals: dict[tuple[ModuleType, str], Callable[..., Any]] = {
+        (module, name): getattr(module, name) for module, name, _ in STAGES
+    }
+
+    def wrap(function: Callable[..., Any], stage: str) -> Callable[..., Any]:
         def measured(*arguments: Any, **options: Any) -> Any:
             began = time.perf_counter()
             try:
-                return originals[name](*arguments, **options)
+                return function(*arguments, **options)
             finally:
                 stages[stage] = stages.get(stage, 0.0) + time.perf_counter() - began
 
         return measured
 
-    for name, stage in names.items():
-        setattr(analysis, name, wrap(name, stage))
+    for module, name, stage in STAGES:
+        setattr(module, name, wrap(originals[module, name], stage))
     try:
         yield
     finally:
-        for name, original in originals.items():
-            setattr(analysis, name, original)
+        for (module, name), original in originals.items():
+            setattr(module, name, original)
 
 
 def main() -> None:
@@ -89,16 +100,7 @@ def main() -> None:
         seconds.append(time.perf_counter() - began)
     peak_megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     stages: dict[str, float] = {}
-    names = {
-        name: stage
-        for name, stage in (
-            ("build_profile", "profile"),
-            ("extract_features", "features"),
-            ("find_hiccups", "hiccups"),
-        )
-        if hasattr(analysis, name)
-    }
-    with timed(stages, names):
+    with timed(stages):
         began = time.perf_counter()
         analyse(arguments.recording)
         whole = time.perf_counter() - began

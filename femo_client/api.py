@@ -25,6 +25,8 @@ from tenacity import (
     wait_exponential_jitter,
 )
 
+from femo_result import EventsResult, MetadataResult, read_response, read_result
+
 TERMINAL = frozenset({"Completed", "Failed", "Expired"})
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 HASHED_BYTES = 32 * 1024 * 1024  # of each hash of POST /uploads
@@ -282,6 +284,31 @@ class JobsApi:
                 )
             time.sleep(pause)
             pause = min(pause * 1.5, 5.0)
+
+    def result(self, job: dict[str, Any]) -> EventsResult | MetadataResult:
+        """Return a completed job's result as typed objects; fetch it where it is too large.
+
+        Parameters
+        ----------
+        job
+            As `status` or `wait` return it.
+
+        Raises
+        ------
+        ApiError
+            The job has no result (its own error's code says why), it cannot be fetched, or it is
+            that of a service that is too old (``bad_answer``).
+        """
+        try:
+            if job.get("result") is not None:
+                return read_result(job["output_type"], job["result"])
+            if "error" not in job and "resultUrl" in job:
+                return read_response(self._send("GET", job["resultUrl"]).json()).result
+        except (KeyError, ValueError) as error:
+            raise ApiError(0, "bad_answer", "the result is not as it is described") from error
+        told = job.get("error", {})
+        message = told.get("message", f"the job is {job['status']} and has no result")
+        raise ApiError(0, told.get("code", "no_result"), message)
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
         known = self._token

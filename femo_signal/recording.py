@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femo_signal.intervals import Intervals
+from femo_signal.notices import Notice
 from femo_signal.settings import TICKS_PER_SECOND
 
-__all__ = ["Channel", "Gap", "RecordingInfo", "SensorOff", "Signals"]
+__all__ = ["Channel", "Clock", "ClockStep", "Gap", "RecordingInfo", "SensorOff", "Signals"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,32 @@ class SensorOff:
 
 
 @dataclass(frozen=True)
+class Clock:
+    """What the time stamps of a recording tell about the clock that its samples were taken by."""
+
+    stamps: int  # that were compared with the count of the samples
+    unusable: bool  # most stamps cannot be those of a clock
+    sample_rate: float | None  # Hz, by the stamps; None: too few to tell
+    moved_seconds: float  # the furthest that a sample was moved from where the count put it
+    steps: tuple[ClockStep, ...] = ()
+
+    @property
+    def drift_ppm(self) -> float | None:
+        """How much faster than 1024 Hz the samples were taken, in millionths."""
+        if self.sample_rate is None:
+            return None
+        return (self.sample_rate / TICKS_PER_SECOND - 1) * 1e6
+
+
+@dataclass(frozen=True)
+class ClockStep:
+    """The clock was set: the stamps jump, and no sample is missing."""
+
+    at_seconds: float  # from the start of the recording
+    seconds: float  # positive: forward
+
+
+@dataclass(frozen=True)
 class RecordingInfo:
     """Facts about a recording as a whole."""
 
@@ -47,8 +74,9 @@ class RecordingInfo:
     trim_ticks: int
     length_ticks: int  # of the trimmed axis
     gaps: tuple[Gap, ...]
-    notices: tuple[str, ...]  # what is missing or odd, one sentence each
+    notices: tuple[Notice, ...]  # what is missing or odd, or was mended
     sensors_off: tuple[SensorOff, ...] = ()  # gaps of the whole file apart
+    clock: Clock | None = None  # None where nothing is known of it
 
     def seconds(self, ticks: ArrayLike) -> NDArray[np.float64]:
         """Turn ticks of the trimmed axis into seconds from the start of the recording."""

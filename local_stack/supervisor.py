@@ -320,7 +320,8 @@ class Supervisor:
     def _sagemaker(self, port: int, gateway: str, url: str, environment: dict[str, str]) -> Part:
         library = self._folder.scratch / "library"
         library.mkdir()
-        (library / "femo_signal").symlink_to(self._project.root / "femo_signal")
+        for package in ("femo_result", "femo_signal"):
+            (library / package).symlink_to(self._project.root / package)
         arguments = {
             "--port": str(port),
             "--gateway": gateway,

@@ -19,6 +19,7 @@ from femo_signal.intervals import (
     overlapping,
     total,
 )
+from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing.preprocess import Preprocessed, preprocess, unusable
 from femo_signal.settings import (
     TICKS_PER_SECOND,
@@ -107,6 +108,7 @@ def build_profile(
         raw_presses=read.raw_presses,
         gaps=read.gaps,
         end_presses=_outside(debounce(read.untrimmed_presses, gap_ticks=gap), length),
+        raw_end_presses=_outside(read.untrimmed_presses, length),
         findings=found.findings,
     )
 
@@ -131,7 +133,7 @@ def _outside(presses: Intervals, length: int) -> Intervals:
     return presses[~overlapping(presses, np.array([[0, length]], dtype=np.int64))]
 
 
-def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Method) -> list[str]:
+def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Method) -> list[Notice]:
     """Say which sensors detect nothing although they give a signal."""
     length = read.info.length_ticks
     why = {
@@ -139,7 +141,7 @@ def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Meth
         "reference": "the noise of {} is too small to tell a movement by",
     }[method]
     return [
-        f"{why.format(name)}: nothing is detected on it"
+        Notice(NoticeCode.SENSOR_SILENT, f"{why.format(name)}: nothing is detected on it")
         for name, level in thresholds.items()
         if name in read.signals.live
         and not np.isfinite(level)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_result.words import lasting, lasting_of
 from femo_signal.intervals import (
     Intervals,
     as_intervals,
@@ -71,10 +72,10 @@ class JudgedTime:
     @property
     def explanation(self) -> str:
         """The status as a sentence."""
-        whole = self.duration / TICKS_PER_SECOND / 60
+        whole = self.duration / TICKS_PER_SECOND
         if self.status == "none":
-            return f"Nothing of the {whole:.1f} min could be judged, so nothing was counted."
-        told = f"{self.seconds / 60:.1f} of {whole:.1f} min could be judged"
+            return f"Nothing of the {lasting(whole)} could be judged, so nothing was counted."
+        told = f"{lasting_of(self.seconds, whole)} could be judged"
         if self.status == "ok":
             return f"{told}."
         return (

@@ -140,10 +140,17 @@ class PressMatch:
     """The match of movements with the presses that could be judged, and chance beside it."""
 
     match: Match
-    presses: int  # debounced, of the whole recording
+    pressed: Intervals  # debounced, of the whole recording, ticks of the trimmed axis
+    why_not: NDArray[np.str_]  # (presses,) reason of unjudged time in the window; "" where judged
+    matched: NDArray[np.bool_]  # (presses,) judged, and with a movement in the window
     not_judged: Mapping[str, int]  # presses whose window holds unjudged time, by its reason
     chance_sensitivity: ChanceLevel
     chance_f1: ChanceLevel
+
+    @property
+    def presses(self) -> int:
+        """Presses in the whole recording."""
+        return len(self.pressed)
 
     @property
     def judged_presses(self) -> int:
@@ -174,7 +181,7 @@ def match_presses(
     PressMatch or None
         None for a recording without presses: it says nothing about the movements.
     """
-    pressed = union(profile.presses, profile.end_presses)
+    pressed = profile.all_presses
     if not len(pressed):
         return None
     settings = profile.settings
@@ -192,9 +199,13 @@ def match_presses(
     by_chance: list[Match] = []
     if len(marks):
         by_chance = _compare(circular_shifts(marks, axis, seed=seed), moved, length, settings.match)
+    matched = reasons == ""
+    matched[matched] = overlapping(marks, moved)
     return PressMatch(
         match=match,
-        presses=len(pressed),
+        pressed=pressed,
+        why_not=reasons,
+        matched=matched,
         not_judged={reason: int((reasons == reason).sum()) for reason in REASONS},
         chance_sensitivity=chance_level([_defined(one.sensitivity) for one in by_chance]),
         chance_f1=chance_level([_defined(one.f1) for one in by_chance]),

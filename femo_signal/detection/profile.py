@@ -15,6 +15,8 @@ from femo_signal.settings import ACCELEROMETERS, TICKS_PER_SECOND, AnalysisSetti
 
 __all__ = ["Profile"]
 
+LEAST_BRIDGE_SECONDS = 0.5  # a lost packet within a movement does not part it
+
 
 @dataclass(frozen=True)
 class Profile:
@@ -33,7 +35,23 @@ class Profile:
     raw_presses: Intervals
     gaps: Intervals  # no samples in the file: not analysed
     end_presses: Intervals = field(default_factory=empty)  # debounced, in the trimmed ends
+    raw_end_presses: Intervals = field(default_factory=empty)  # as recorded, in the trimmed ends
     findings: Findings | None = None  # of the adaptive method
+
+    @property
+    def all_presses(self) -> Intervals:
+        """Every press of the recording, debounced, those in the trimmed ends included."""
+        return union(self.presses, self.end_presses)
+
+    @property
+    def all_raw_presses(self) -> Intervals:
+        """Every press of the recording as it was recorded."""
+        return union(self.raw_presses, self.raw_end_presses)
+
+    @property
+    def motion_seen(self) -> Intervals:
+        """Where the IMU can see, and movement of the mother be told."""
+        return union(*(self._on(name) for name in ("acceleration", "roll", "yaw")))
 
     def judge(self, *, hiccups: Intervals | None = None) -> JudgedTime:
         """Tell which time could be judged, and why the rest could not.
@@ -56,9 +74,15 @@ class Profile:
             body_movement=self.body_movement,
             sensors_on=sensors_on,
             enough_on=self._enough_on(sensors_on),
-            motion_on=union(*(self._on(name) for name in ("acceleration", "roll", "yaw"))),
+            motion_on=self.motion_seen,
             hiccups=empty() if hiccups is None else hiccups,
         )
+
+    def counted(self, detections: Intervals, judged: JudgedTime) -> Intervals:
+        """Return what of some detections may be counted in judged time."""
+        cores = union(*self.core_detections.values())
+        bridge = max(self.settings.dilation_seconds, LEAST_BRIDGE_SECONDS)
+        return judged.counted(detections, cores, bridge_ticks=round(bridge * TICKS_PER_SECOND))
 
     def hidden(self, channel: str) -> Intervals:
         """Return where a channel shows nothing but body movement, or nothing at all."""

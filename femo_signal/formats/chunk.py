@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.intervals import Intervals
-from femo_signal.recording import Gap
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.notices import Notice
+from femo_signal.recording import Clock, Gap
 
 __all__ = [
     "LONGEST_RECORDING_SECONDS",
     "VOLTS_PER_COUNT",
     "Chunk",
-    "Clock",
     "Header",
     "Reader",
     "plausible_time",
@@ -57,38 +56,12 @@ class Chunk:
     piezo_ticks: NDArray[np.int64] | None = None  # (p,) untrimmed; None: every tick
 
 
-@dataclass(frozen=True)
-class Clock:
-    """What the time stamps of a recording tell about the clock that its samples were taken by."""
-
-    stamps: int  # that were compared with the count of the samples
-    unusable: bool  # most stamps cannot be those of a clock
-    sample_rate: float | None  # Hz, by the stamps; None: too few to tell
-    moved_seconds: float  # the furthest that a sample was moved from where the count put it
-    steps: tuple[ClockStep, ...] = ()
-
-    @property
-    def drift_ppm(self) -> float | None:
-        """How much faster than 1024 Hz the samples were taken, in millionths."""
-        if self.sample_rate is None:
-            return None
-        return (self.sample_rate / TICKS_PER_SECOND - 1) * 1e6
-
-
-@dataclass(frozen=True)
-class ClockStep:
-    """The clock was set: the stamps jump, and no sample is missing."""
-
-    at_seconds: float  # from the start of the recording
-    seconds: float  # positive: forward
-
-
 class Reader(Protocol):
     """A recording that is read once, from start to end, in bounded memory."""
 
     header: Header
     gaps: list[Gap]  # these three are complete once all chunks were read
-    notices: list[str]
+    notices: list[Notice]
     clock: Clock
     bytes_read: int
     size: int  # bytes

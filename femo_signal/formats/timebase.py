@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from femo_signal.formats.chunk import Chunk, Clock, ClockStep
+from femo_signal.formats.chunk import Chunk
 from femo_signal.intervals import clip, union
-from femo_signal.recording import Gap
+from femo_signal.notices import Notice, NoticeCode
+from femo_signal.recording import Clock, ClockStep, Gap
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["Timebase", "clock_notices", "robust_line"]
@@ -330,19 +331,25 @@ class Timebase:
         )
 
 
-def clock_notices(clock: Clock) -> list[str]:
+def clock_notices(clock: Clock) -> list[Notice]:
     """Tell where samples were moved because the time stamps said so, or where stamps are none."""
     if clock.unusable:
         return [
-            "the time stamps do not go on with the samples: times count the samples, "
-            f"{TICKS_PER_SECOND} a second"
+            Notice(
+                NoticeCode.CLOCK_UNUSABLE,
+                "the time stamps do not go on with the samples: times count the samples, "
+                f"{TICKS_PER_SECOND} a second",
+            )
         ]
     if not clock.moved_seconds or clock.sample_rate is None:
         return []
     return [
-        f"the time stamps tell of {clock.sample_rate:.2f} samples a second where "
-        f"{TICKS_PER_SECOND} were expected: times follow the stamps, which moves samples by up to "
-        f"{clock.moved_seconds:.2f} s"
+        Notice(
+            NoticeCode.CLOCK_RATE,
+            f"the time stamps tell of {clock.sample_rate:.2f} samples a second where "
+            f"{TICKS_PER_SECOND} were expected: times follow the stamps, which moves samples by "
+            f"up to {clock.moved_seconds:.2f} s",
+        )
     ]
 
 

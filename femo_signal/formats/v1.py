@@ -22,14 +22,14 @@ from femo_signal.errors import RecordingError
 from femo_signal.formats.chunk import (
     LONGEST_RECORDING_SECONDS,
     Chunk,
-    Clock,
     Header,
     plausible_time,
     unix_time,
 )
 from femo_signal.formats.timebase import Timebase, clock_notices
 from femo_signal.intervals import from_mask
-from femo_signal.recording import Gap
+from femo_signal.notices import Notice, NoticeCode
+from femo_signal.recording import Clock, Gap
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["HEADER_BYTES", "V1Reader", "parse_header"]
@@ -389,7 +389,7 @@ class _Timeline:
         self.next_tick = 0  # and its tick
         self.gaps: list[Gap] = []  # counted ticks
         self.steps: list[tuple[int, int]] = []  # counted tick, ticks by which the clock was set
-        self.notices: list[str] = []
+        self.notices: list[Notice] = []
         self.settled: list[tuple[int, float]] = []  # stamps: counted tick, tick that they say
         self.stamps = 0
         self._start_ms = round(start.timestamp() * 1000)
@@ -590,9 +590,12 @@ class _Timeline:
         self._set += jump
         self.steps.append((counted, jump))
         self.notices.append(
-            f"the time stamps jump by {jump / TICKS_PER_SECOND:.1f} s about "
-            f"{counted / TICKS_PER_SECOND:.0f} s after the start, and {reason}: the clock was set; "
-            "the records were counted instead"
+            Notice(
+                NoticeCode.CLOCK_SET,
+                f"the time stamps jump by {jump / TICKS_PER_SECOND:.1f} s about "
+                f"{counted / TICKS_PER_SECOND:.0f} s after the start, and {reason}: "
+                "the clock was set; the records were counted instead",
+            )
         )
 
     def _shift(self, at: int, missing: int, *, repaired: bool) -> list[_Stretch]:
@@ -612,8 +615,11 @@ class _Timeline:
         """Leave out records that the file holds twice; some of them may be still to come."""
         placed = self._take(at)
         self.notices.append(
-            f"{count} records about {self.next_tick / TICKS_PER_SECOND:.0f} s after the start are "
-            "stored again; the repeats were dropped"
+            Notice(
+                NoticeCode.REPEATED,
+                f"{count} records about {self.next_tick / TICKS_PER_SECOND:.0f} s after the start "
+                "are stored again; the repeats were dropped",
+            )
         )
         self.first = at + count
         return placed
@@ -767,7 +773,7 @@ class V1Reader:
         with path.open("rb") as file:
             self.header = parse_header(file.read(HEADER_BYTES))
         self.gaps: list[Gap] = []
-        self.notices: list[str] = []
+        self.notices: list[Notice] = []
         self.clock = Clock(0, False, None, 0.0)
         self.bytes_read = 0
         self._path = path
@@ -821,18 +827,28 @@ class V1Reader:
         if self._damages:
             lost = sum(past - first for first, past in self._damages)
             self.notices.append(
-                f"{lost} bytes in {len(self._damages)} places, the first at byte "
-                f"{self._damages[0][0]}, are not records and were stepped over"
+                Notice(
+                    NoticeCode.DAMAGED,
+                    f"{lost} bytes in {len(self._damages)} places, the first at byte "
+                    f"{self._damages[0][0]}, are not records and were stepped over",
+                )
             )
         length = int(base.ticks(timeline.next_tick)) / TICKS_PER_SECOND
         if timeline.stamps < 2 and length > FEW_STAMPS_SECONDS:
             self.notices.append(
-                "the records carry no usable time stamps: times count the records, 1024 a second"
+                Notice(
+                    NoticeCode.CLOCK_UNUSABLE,
+                    "the records carry no usable time stamps: times count the records, "
+                    "1024 a second",
+                )
             )
         if abs(self._seconds - length) > 1:
             self.notices.append(
-                f"the header says {self._seconds:.1f} s, the records last {length:.1f} s; "
-                "the records were analysed"
+                Notice(
+                    NoticeCode.HEADER,
+                    f"the header says {self._seconds:.1f} s, the records last {length:.1f} s; "
+                    "the records were analysed",
+                )
             )
 
     def _read(self, file: BufferedReader) -> Iterator[Chunk]:
@@ -882,12 +898,18 @@ class V1Reader:
     def _notice_end(self, damage: int | None, end_of_records: int, end_of_file: int) -> None:
         if damage is not None:
             self.notices.append(
-                f"from byte {damage} on the file holds no records; what is before was analysed"
+                Notice(
+                    NoticeCode.DAMAGED,
+                    f"from byte {damage} on the file holds no records; what is before was analysed",
+                )
             )
         elif end_of_records < end_of_file:
             self.notices.append(
-                f"the file ends inside the record at byte {end_of_records}; "
-                "the last whole record before it is the last one used"
+                Notice(
+                    NoticeCode.CUT_OFF,
+                    f"the file ends inside the record at byte {end_of_records}; "
+                    "the last whole record before it is the last one used",
+                )
             )
 
     def _step_over(self, damage: int, resumed: int) -> None:

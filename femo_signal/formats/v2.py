@@ -16,14 +16,14 @@ from femo_signal.errors import RecordingError
 from femo_signal.formats.chunk import (
     LONGEST_RECORDING_SECONDS,
     Chunk,
-    Clock,
     Header,
     plausible_time,
     unix_time,
 )
 from femo_signal.formats.timebase import Timebase, clock_notices
 from femo_signal.intervals import from_mask
-from femo_signal.recording import Gap
+from femo_signal.notices import Notice, NoticeCode
+from femo_signal.recording import Clock, Gap
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["FILE_SIGNATURE", "SYNC_SIGNATURE", "V2Reader", "parse_header"]
@@ -67,7 +67,7 @@ CHUNK_BYTES = 1 << 20
 LOOK_AHEAD_BYTES = 1 << 16  # so far behind a doubtful packet the next one is looked for
 
 
-def parse_header(content: bytes) -> tuple[Header, int, list[str]]:
+def parse_header(content: bytes) -> tuple[Header, int, list[Notice]]:
     """Read the header or headers at the start of a v2 file.
 
     Returns
@@ -75,7 +75,7 @@ def parse_header(content: bytes) -> tuple[Header, int, list[str]]:
     header : Header
     size : int
         Bytes before the first packet.
-    notices : list of str
+    notices : list of Notice
 
     Raises
     ------
@@ -96,11 +96,20 @@ def parse_header(content: bytes) -> tuple[Header, int, list[str]]:
             code="recording_without_data",
         )
     start_s, start_ms, end_s, end_ms = struct.unpack("<IHIH", content[at + 4 : at + 16])
-    notices = []
+    notices: list[Notice] = []
     if content[size - 4 : size] != HEADER_END:
-        notices.append(f"the end mark of the file header at byte {size - 4} is damaged")
+        notices.append(
+            Notice(
+                NoticeCode.HEADER, f"the end mark of the file header at byte {size - 4} is damaged"
+            )
+        )
     if not plausible_time(start_s, start_ms):
-        notices.append("the start time in the header is implausible: times of day are unreliable")
+        notices.append(
+            Notice(
+                NoticeCode.HEADER,
+                "the start time in the header is implausible: times of day are unreliable",
+            )
+        )
     start = unix_time(start_s, start_ms)
     header = Header(
         format="v2",
@@ -537,9 +546,12 @@ class V2Reader:
         self._steps.append(((self._last.index + 1) * PACKET_TICKS, ticks))
         self._now -= jump
         self.notices.append(
-            f"the time stamps jump by {jump / 1000:.1f} s about "
-            f"{(self._last.index + 1) * PACKET_MS / 1000:.0f} s after the start, as if the clock "
-            f"had been set; {reason}"
+            Notice(
+                NoticeCode.CLOCK_SET,
+                f"the time stamps jump by {jump / 1000:.1f} s about "
+                f"{(self._last.index + 1) * PACKET_MS / 1000:.0f} s after the start, as if the "
+                f"clock had been set; {reason}",
+            )
         )
 
     def _take(self, packets: NDArray[Any], steps: int, at: int) -> None:
@@ -625,31 +637,52 @@ class V2Reader:
         self.notices += clock_notices(self.clock) + self._order_notices()
         if self._stepped_over:
             self.notices.append(
-                f"{self._stepped_over} bytes, the first at byte {self._first_stepped_over}, "
-                "belong to no sound packet and were stepped over"
+                Notice(
+                    NoticeCode.DAMAGED,
+                    f"{self._stepped_over} bytes, the first at byte {self._first_stepped_over}, "
+                    "belong to no sound packet and were stepped over",
+                )
             )
         if not self._finished:
             self.notices.append(
-                f"the end mark is missing after byte {size - 1}: the file was cut off"
+                Notice(
+                    NoticeCode.CUT_OFF,
+                    f"the end mark is missing after byte {size - 1}: the file was cut off",
+                )
             )
         length = int(base.ticks((self._last.index + 1) * PACKET_TICKS)) / TICKS_PER_SECOND
         if abs(self._seconds - length) > 1:
             self.notices.append(
-                f"the header says {self._seconds:.1f} s, the packets last {length:.1f} s; "
-                "the packets were analysed"
+                Notice(
+                    NoticeCode.HEADER,
+                    f"the header says {self._seconds:.1f} s, the packets last {length:.1f} s; "
+                    "the packets were analysed",
+                )
             )
 
-    def _order_notices(self) -> list[str]:
+    def _order_notices(self) -> list[Notice]:
         late = PACKET_MS / 1000
         told = (
-            (self._repeats, "packets stored again, dropped: {0} {1}"),
-            (self._swapped, "packets up to {2:.1f} s late, put back in order: {0} {1}"),
-            (self._too_late, "packets up to {2:.0f} s late, dropped: {0} {1}"),
-            (self._same_sequence, "the sequence number stands still, time stamps rule: {0} {1}"),
+            (NoticeCode.REPEATED, self._repeats, "packets stored again, dropped: {0} {1}"),
+            (
+                NoticeCode.OUT_OF_ORDER,
+                self._swapped,
+                "packets up to {2:.1f} s late, put back in order: {0} {1}",
+            ),
+            (
+                NoticeCode.OUT_OF_ORDER,
+                self._too_late,
+                "packets up to {2:.0f} s late, dropped: {0} {1}",
+            ),
+            (
+                NoticeCode.OUT_OF_ORDER,
+                self._same_sequence,
+                "the sequence number stands still, time stamps rule: {0} {1}",
+            ),
         )
         return [
-            text.format(tally.count, tally, tally.latest * late)
-            for tally, text in told
+            Notice(code, text.format(tally.count, tally, tally.latest * late))
+            for code, tally, text in told
             if tally.count
         ]
 

@@ -192,5 +192,5 @@ def label_profile(
         length_ticks=length,
         masked_seconds=total(profile.body_movement) / TICKS_PER_SECOND,
         gap_seconds=total(profile.gaps) / TICKS_PER_SECOND,
-        notices=profile.info.notices,
+        notices=tuple(str(notice) for notice in profile.info.notices),
     )

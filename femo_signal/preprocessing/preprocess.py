@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from femo_signal.errors import RecordingError
 from femo_signal.formats import Chunk, Reader, open_recording
 from femo_signal.intervals import Intervals, as_intervals, clip, difference, empty, union
+from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing.filters import LOW_RATE, TICKS_PER_LOW_SAMPLE
 from femo_signal.preprocessing.mending import OffRun
 from femo_signal.preprocessing.motion import MOTION_NAMES, MotionTrack
@@ -118,6 +119,7 @@ def preprocess(
         trim_ticks=trim,
         length_ticks=length,
         gaps=tuple(reader.gaps),
+        clock=reader.clock,
         notices=(*reader.notices, *_notices(sensors, usage, (trim, trim + length), ticks)),
         sensors_off=tuple(
             off
@@ -187,9 +189,9 @@ def _notices(
     usage: Mapping[str, list[OffRun]],
     judged: tuple[int, int],
     ticks: int,
-) -> list[str]:
+) -> list[Notice]:
     """Say what was off within the time that is judged, and what was mended."""
-    notices = []
+    notices: list[Notice] = []
     duration = ticks / TICKS_PER_SECOND
 
     def judged_off(name: str) -> list[SensorOff]:
@@ -201,8 +203,11 @@ def _notices(
         names = ", ".join(channel.name for channel in track.channels)
         if track.absent:
             notices.append(
-                f"the {track.kind} are absent from this recording: "
-                f"no sensor of that kind is judged ({names})"
+                Notice(
+                    NoticeCode.SENSOR_ABSENT,
+                    f"the {track.kind} are absent from this recording: "
+                    f"no sensor of that kind is judged ({names})",
+                )
             )
             continue
         for channel in track.channels:

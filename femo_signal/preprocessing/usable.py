@@ -17,6 +17,7 @@ from femo_signal.intervals import (
     intersection,
     to_mask,
 )
+from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing.filters import LOW_RATE
 from femo_signal.preprocessing.mending import OffRun
 from femo_signal.recording import SensorOff
@@ -231,20 +232,24 @@ def _off_runs(intervals: Intervals, reason: str) -> list[OffRun]:
     return [OffRun(start, end, reason) for start, end in long.tolist()]
 
 
-def notice_of_sensor_off(name: str, runs: list[SensorOff], duration_seconds: float) -> str:
+def notice_of_sensor_off(name: str, runs: list[SensorOff], duration_seconds: float) -> Notice:
     """Say in a sentence when a sensor was off."""
     total = sum(run.end_seconds - run.start_seconds for run in runs)
     reasons = ", ".join(sorted({run.reason for run in runs}))
     if total >= duration_seconds - 1:
-        return f"{name} was off for the whole recording ({reasons}): nothing is judged on it"
+        return Notice(
+            NoticeCode.SENSOR_OFF,
+            f"{name} was off for the whole recording ({reasons}): nothing is judged on it",
+        )
     first = clock(round(runs[0].start_seconds * TICKS_PER_SECOND))
-    return (
+    return Notice(
+        NoticeCode.SENSOR_OFF,
         f"{name} was off for {_seconds(total)} in all ({reasons}), first from {first} on: "
-        "that time is not judged on it"
+        "that time is not judged on it",
     )
 
 
-def notice_of_motion_off(runs: list[SensorOff], duration_seconds: float) -> str:
+def notice_of_motion_off(runs: list[SensorOff], duration_seconds: float) -> Notice:
     """Say in a sentence when body movement cannot be judged."""
     why = " and ".join(
         {"no blocks": "is absent", "constant": "does not change", "railed": "is at its stop"}[
@@ -255,30 +260,41 @@ def notice_of_motion_off(runs: list[SensorOff], duration_seconds: float) -> str:
     total = sum(run.end_seconds - run.start_seconds for run in runs)
     start = runs[0].start_seconds
     if total >= duration_seconds - 1:
-        return f"body movement cannot be judged: the IMU {why} in this recording"
+        return Notice(
+            NoticeCode.MOTION_UNSEEN,
+            f"body movement cannot be judged: the IMU {why} in this recording",
+        )
     if len(runs) == 1 and runs[0].end_seconds >= duration_seconds - 1:
-        return f"body movement cannot be judged from {_seconds(start)} on: the IMU {why} there"
+        return Notice(
+            NoticeCode.MOTION_UNSEEN,
+            f"body movement cannot be judged from {_seconds(start)} on: the IMU {why} there",
+        )
     first = clock(round(start * TICKS_PER_SECOND))
-    return (
+    return Notice(
+        NoticeCode.MOTION_UNSEEN,
         f"body movement cannot be judged for {_seconds(total)} in all, first from {first} on: "
-        f"the IMU {why} there"
+        f"the IMU {why} there",
     )
 
 
-def notice_of_lost(name: str, runs: list[tuple[int, int]]) -> str:
+def notice_of_lost(name: str, runs: list[tuple[int, int]]) -> Notice:
     """Say in a sentence how many samples of a sensor were interpolated."""
     count = sum(end - start for start, end in runs)
-    return (
+    return Notice(
+        NoticeCode.SAMPLES_MENDED,
         f"{name}: {count} lost or false sample{'s' * (count > 1)} in {len(runs)} "
         f"place{'s' * (len(runs) > 1)}, first at {clock(runs[0][0])}, "
-        f"{'were' if count > 1 else 'was'} interpolated"
+        f"{'were' if count > 1 else 'was'} interpolated",
     )
 
 
-def notice_of_steps(name: str, ticks: list[int]) -> str:
+def notice_of_steps(name: str, ticks: list[int]) -> Notice:
     """Say in a sentence how often the baseline of a sensor was levelled."""
     times = f"{len(ticks)} times" if len(ticks) > 1 else "once"
-    return f"{name}: the baseline stepped {times}, first at {clock(ticks[0])}: it was levelled"
+    return Notice(
+        NoticeCode.BASELINE_LEVELLED,
+        f"{name}: the baseline stepped {times}, first at {clock(ticks[0])}: it was levelled",
+    )
 
 
 def _seconds(seconds: float) -> str:

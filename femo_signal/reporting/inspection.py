@@ -1,17 +1,23 @@
-"""What `femo inspect` tells: the reference profile of a recording, before any classifier."""
+"""What `femo inspect` tells: the profile of a recording, before any classifier."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from datetime import UTC
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from femo_signal.detection.building import build_profile
+from femo_signal.reporting.events import timestamp
+from femo_signal.reporting.result import clock_facts, judged_facts
 from femo_signal.settings import AnalysisSettings
 
 __all__ = ["inspect_recording"]
+
+_MOTION_SEEN = "looked for wherever the IMU shows something"
+_MOTION_UNSEEN = "not looked for: the IMU shows nothing in this recording"
+_DETECTIONS = "in judged time alone; candidates, which no model has accepted or rejected yet"
 
 
 def inspect_recording(
@@ -19,7 +25,7 @@ def inspect_recording(
     settings: AnalysisSettings | None = None,
     progress: Callable[[float], None] | None = None,
 ) -> dict[str, Any]:
-    """Describe a recording and its reference profile, JSON-ready.
+    """Describe a recording and its profile, JSON-ready.
 
     Parameters
     ----------
@@ -32,9 +38,14 @@ def inspect_recording(
     -------
     dict
         ``start`` (ISO 8601, UTC), ``duration_seconds``, ``format``, ``sample_rate`` (Hz),
-        ``trim_seconds``, ``gaps``, ``thresholds`` (V; None for a sensor that cannot detect),
-        ``intervals`` (``body_movement``, ``detections``, ``sensation`` and debounced ``presses``,
-        each a list of [start, end] in seconds from the start of the recording) and ``notices``.
+        ``trim_seconds``; ``judged_seconds`` to ``unjudged``, ``sensors_off``, ``gaps`` and
+        ``clock`` as docs/result.md describes them; ``thresholds`` (V; None for a sensor that
+        cannot detect); ``intervals``: ``body_movement``, ``detections``, ``sensation``, debounced
+        ``presses``, each a list of [start, end] in seconds from the start of the recording;
+        ``end_presses``, the same of the ends that are left out; ``body_movement_status`` and
+        ``detections_status`` in words; ``notices``.
+        Detections are those in judged time, as they would be counted if a model accepted them.
+        ``body_movement`` is None where the IMU shows nothing.
 
     Raises
     ------
@@ -42,32 +53,36 @@ def inspect_recording(
         If the file cannot be analysed.
     """
     profile = build_profile(path, settings=settings, progress=progress)
-    info = profile.info
+    info, judged = profile.info, profile.judge()
+    moving = len(profile.motion_seen) > 0
     maps = {
-        "body_movement": profile.body_movement,
-        "detections": profile.detections,
+        "body_movement": profile.body_movement if moving else None,
+        "detections": profile.counted(profile.detections, judged),
         "sensation": profile.sensation,
         "presses": profile.presses,
     }
-    start = info.start.astimezone(UTC).isoformat(timespec="milliseconds")
+    facts = judged_facts(judged, info)
+    facts["unjudged"] = [row.model_dump(mode="json") for row in facts["unjudged"]]
     return {
-        "start": start.replace("+00:00", "Z"),
+        "start": timestamp(info.start),
         "duration_seconds": info.duration_seconds,
         "format": info.format,
         "sample_rate": info.sample_rate,
         "trim_seconds": info.trim_seconds,
-        "gaps": [
-            {
-                "start_seconds": gap.start_seconds,
-                "end_seconds": gap.end_seconds,
-                "reason": gap.reason,
-            }
-            for gap in info.gaps
-        ],
+        **facts,
+        "sensors_off": [asdict(stretch) for stretch in info.sensors_off],
+        "gaps": [asdict(gap) for gap in info.gaps],
+        "clock": None if info.clock is None else clock_facts(info.clock).model_dump(mode="json"),
         "thresholds": {
             name: level if math.isfinite(level) else None
             for name, level in profile.thresholds.items()
         },
-        "intervals": {name: info.seconds(rows).tolist() for name, rows in maps.items()},
-        "notices": list(info.notices),
+        "intervals": {
+            name: None if rows is None else info.seconds(rows).tolist()
+            for name, rows in maps.items()
+        },
+        "end_presses": info.seconds(profile.end_presses).tolist(),
+        "body_movement_status": _MOTION_SEEN if moving else _MOTION_UNSEEN,
+        "detections_status": _DETECTIONS,
+        "notices": [notice.text for notice in info.notices],
     }

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_result.words import lasting, lasting_of
 from femo_signal.intervals import Intervals, clip, empty, intersection, overlapping, union
 from femo_signal.pictures import RESEARCH_NOTE, blank_figure
 from femo_signal.recording import RecordingInfo
-from femo_signal.reporting.analysis import Analysis, report
+from femo_signal.reporting.judging import Analysis
+from femo_signal.reporting.result import report
 from femo_signal.settings import TICKS_PER_SECOND
 
 if TYPE_CHECKING:
@@ -118,14 +120,6 @@ def draw_analysis(analysis: Analysis) -> Figure:
     return figure
 
 
-def _span(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes:02d} min"
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
-
-
 def _heading(figure: Figure, analysis: Analysis, height: float) -> None:
     # The figures of the result itself: picture and numbers cannot differ.
     result = report(analysis, extract_events=False)["result"]
@@ -133,7 +127,7 @@ def _heading(figure: Figure, analysis: Analysis, height: float) -> None:
     figure.text(
         0.015,
         1 - 0.32 / height,
-        f"{_span(recording['judged_seconds'])} of {_span(info.duration_seconds)} could be judged",
+        f"{lasting_of(recording['judged_seconds'], info.duration_seconds)} could be judged",
         fontsize=15,
         fontweight="bold",
     )
@@ -160,10 +154,12 @@ def _not_judged_words(recording: Mapping[str, Any]) -> str:
         "hiccups": "of hiccup bouts",
     }
     seconds = recording["unjudged_seconds"]
-    told = [f"{_span(seconds[reason])} {name}" for reason, name in names.items() if seconds[reason]]
+    told = [
+        f"{lasting(seconds[reason])} {name}" for reason, name in names.items() if seconds[reason]
+    ]
     unseen = recording["body_movement_unseen_seconds"]
     if unseen:
-        told.append(f"maternal movement cannot be told for {_span(unseen)}")
+        told.append(f"maternal movement cannot be told for {lasting(unseen)}")
     return "Not judged: " + ", ".join(told) if told else "All of it was judged"
 
 
@@ -184,7 +180,7 @@ def _hiccup_words(result: Mapping[str, Any]) -> str:
         return "no hiccup bout found"
     plural = "" if totals["bouts"] == 1 else "s"
     return (
-        f"{totals['bouts']} hiccup bout{plural} ({_span(60 * totals['minutes'])}), "
+        f"{totals['bouts']} hiccup bout{plural} ({lasting(60 * totals['minutes'])}), "
         f"{result['hiccup_bouts_status']}"
     )
 
@@ -260,8 +256,7 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
     axes.broken_barh(
         inside(analysis.movements), (0.72, 0.56), color=_FOUND, zorder=4, gid="movements"
     )
-    presses = union(profile.presses, profile.end_presses)
-    pressed = info.seconds(clip(presses, *bounds)[:, 0])
+    pressed = info.seconds(clip(profile.all_presses, *bounds)[:, 0])
     axes.plot(
         pressed,
         np.full(len(pressed), _LANES["pressed"]),

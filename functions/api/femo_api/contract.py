@@ -162,8 +162,8 @@ class JobView(BaseModel):
     resultLocation: str | None = Field(default=None, description="The result, as an s3:// URI")
     resultUrl: str | None = Field(
         default=None,
-        description="Where the whole response can be fetched without a token; absent where it "
-        "cannot be read",
+        description="Where the whole response (AnalysisResponse) can be fetched without a token; "
+        "absent where it cannot be read",
     )
     resultUrlExpiresAt: str | None = Field(default=None, json_schema_extra={"format": "date-time"})
     error: JobErrorView | None = Field(

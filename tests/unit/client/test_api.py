@@ -12,6 +12,8 @@ import httpx
 import pytest
 
 from femo_client.api import ApiError, Credentials, JobsApi, UnusableInputError
+from femo_result import EventsResult
+from tests.unit.result.examples import events_response, events_result
 
 URL = "https://api.example/dev"
 CREDENTIALS = Credentials("https://auth.example/oauth2/token", "id", "secret")
@@ -362,3 +364,38 @@ def test_waiting_gives_up_at_its_time_and_says_that_the_job_goes_on() -> None:
     service = Service({"GET /dev/jobs/a": answering(200, {"status": "Queued"})})
     with service.client() as api, pytest.raises(ApiError, match="it goes on"):
         api.wait("a", timeout_seconds=0)
+
+
+def test_a_result_is_read_with_its_types() -> None:
+    job = {"status": "Completed", "output_type": "events", "result": events_result()}
+    with Service({}).client() as api:
+        result = api.result(job)
+    assert isinstance(result, EventsResult)
+    assert result.movements is not None
+    assert result.movements[0].probability == 0.9
+
+
+def test_a_result_that_is_too_large_for_the_answer_is_fetched_without_the_token() -> None:
+    service = Service({"GET /result": answering(200, events_response())})
+    job = {"status": "Completed", "output_type": "events", "resultUrl": "https://s3.example/result"}
+    with service.client() as api:
+        assert api.result(job).movement_count == 1
+    assert "Authorization" not in service.asked("/result")[0].headers
+
+
+@pytest.mark.parametrize(
+    ("job", "code"),
+    [
+        ({"status": "Queued"}, "no_result"),
+        ({"status": "Failed", "error": {"code": "not_a_recording", "message": "x"}},
+         "not_a_recording"),
+        ({"status": "Completed", "result": None, "resultUrl": "https://s3.example/result",
+          "error": {"code": "result_unavailable", "message": "x"}}, "result_unavailable"),
+        ({"status": "Completed", "output_type": "events", "result": {}}, "bad_answer"),
+        ({"status": "Completed", "output_type": "other", "result": {"a": 1}}, "bad_answer"),
+    ],
+)  # fmt: skip
+def test_a_job_without_a_readable_result_says_why(job: dict[str, Any], code: str) -> None:
+    with Service({}).client() as api, pytest.raises(ApiError) as error:
+        api.result(job)
+    assert error.value.code == code

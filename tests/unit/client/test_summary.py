@@ -5,30 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from femo_client.summary import RESEARCH_USE, summary_lines
+from tests.unit.result.examples import events_result
 
 
 def job(recording: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-    facts = {
-        "duration_seconds": 1800.0,
-        "judged_seconds": 1200.0,
-        "judged_explanation": "20.0 of 30.0 min could be judged.",
-        "unjudged_seconds": {
-            "ends": 60.0,
-            "gap": 60.0,
-            "sensor_off": 120.0,
-            "body_movement": 300.0,
-            "hiccups": 60.0,
-        },
-        "notices": [],
-    }
-    result = {
-        "recording": facts | (recording or {}),
-        "summary": {"kicks": 1, "kicks_per_analysed_hour": 3.0, "longest_quiet_seconds": 90.0},
-        "hiccup_bouts": [{"start_seconds": 600.0, "end_seconds": 780.0}],
-        "hiccup_bouts_status": "taken out",
-        "movements_in_hiccup_bouts": 2,
-    }
+    result = events_result()
+    result["recording"] |= recording or {}
     return {"status": "Completed", "result": result | changes}
+
+
+def figures(**changes: Any) -> dict[str, Any]:
+    return {"summary": events_result()["summary"] | changes, "movement_count": changes["kicks"]}
 
 
 def line(start: str, told: dict[str, Any]) -> str:
@@ -37,7 +24,14 @@ def line(start: str, told: dict[str, Any]) -> str:
 
 
 def match(**changes: Any) -> dict[str, Any]:
+    shares = ("accuracy", "specificity", "precision", "f1", "false_positive_rate", "pabak")
     return {
+        **dict.fromkeys(shares),
+        "false_negatives": 1,
+        "false_positives": 0,
+        "true_negatives": 9,
+        "chance_f1": None,
+        "chance_f1_upper": None,
         "presses": 7,
         "judged_presses": 4,
         "true_positives": 3,
@@ -71,15 +65,15 @@ def test_presses_of_which_none_could_be_judged_have_no_share() -> None:
 
 
 def test_a_recording_of_which_nothing_could_be_judged_has_no_count() -> None:
-    summary = {"kicks": None, "kicks_per_analysed_hour": None, "longest_quiet_seconds": None}
-    told = job({"judged_explanation": "Nothing could be judged."}, summary=summary)
+    nothing = figures(kicks=None, kicks_per_analysed_hour=None, longest_quiet_seconds=None)
+    told = job({"judged_explanation": "Nothing could be judged."}, movements=None, **nothing)
     assert line("Movements", told).endswith("not counted. Nothing could be judged.")
     assert "unknown" in line("Longest quiet", told)
 
 
 def test_a_short_recording_has_a_count_and_says_why_it_has_no_rate() -> None:
-    summary = {"kicks": 5, "kicks_per_analysed_hour": None, "longest_quiet_seconds": 9.0}
-    told = job({"judged_explanation": "Only 1.0 min: too little."}, summary=summary)
+    few = figures(kicks=5, kicks_per_analysed_hour=None, longest_quiet_seconds=9.0)
+    told = job({"judged_explanation": "Only 1.0 min: too little."}, **few)
     assert line("Movements", told).endswith("5, no rate. Only 1.0 min: too little.")
 
 
@@ -96,7 +90,7 @@ def test_hiccups_that_were_not_looked_for_are_not_none() -> None:
 
 
 def test_notices_and_the_advice_are_never_left_out() -> None:
-    lines = summary_lines(job({"notices": ["the file was cut off"]}))
+    lines = summary_lines(job(notices=[{"code": "cut_off", "text": "the file was cut off"}]))
     assert any("cut off" in line for line in lines)
     assert lines[-1] == RESEARCH_USE
 
@@ -109,3 +103,21 @@ def test_a_failed_job_says_why() -> None:
 def test_a_completed_job_whose_result_is_gone_says_so() -> None:
     gone = {"status": "Completed", "result": None, "error": {"message": "The result is gone."}}
     assert summary_lines(gone) == ["Completed: The result is gone."]
+
+
+def test_a_few_judged_seconds_are_not_told_as_none() -> None:
+    told = job({"judged_seconds": 5.0, "unjudged_seconds": {"gap": 2.5}})
+    assert line("Judged", told).endswith(" 5 s of 30.0 min")
+    assert line("Not judged", told).endswith("no data 2.5 s")
+
+
+def test_a_result_that_is_too_large_for_the_answer_is_told_where_it_is() -> None:
+    large = {"status": "Completed", "resultUrl": "https://s3.example/result"}
+    assert "resultUrl" in summary_lines(large)[0]
+
+
+def test_a_result_of_an_older_service_is_told_as_such_and_not_misread() -> None:
+    older = {"status": "Completed", "result": {"recording": {"judged_seconds": 1.0}}}
+    told = summary_lines(older)
+    assert "older service" in told[0]
+    assert told[-1] == RESEARCH_USE

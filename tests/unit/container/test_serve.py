@@ -15,6 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
+from femo_result import EventsResponse
+from tests.unit.result.examples import events_result
+
 from .harness import PATIENCE, Bucket, Pipe, Server, StartServer, run
 
 FIELDS = {
@@ -385,6 +388,14 @@ def test_a_version_that_is_gone_is_not_replaced_by_the_current_one(
     bucket.client.delete_object(Bucket=bucket.name, Key="night.dat", VersionId=version)
     response = server.invoke(uri, versionId=version)
     assert (response.status_code, error_of(response)["code"]) == (404, "recording_not_found")
+
+
+def test_the_response_is_the_one_that_is_described() -> None:
+    from femo_container.invocation import completed
+
+    source = {"s3Key": "s3://bucket/night.dat", "versionId": None, "etag": "x"}
+    analysis = {"output_type": "events", "result": events_result()}
+    EventsResponse.model_validate(completed("a", analysis, source, seconds=1.0))
 
 
 def test_time_spent_in_waiting_for_a_worker_is_not_held_against_the_recording() -> None:

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from femo_jobs import outcomes
 from femo_jobs.faults import FINAL, PASSING
 from femo_jobs.jobs import JobError
+from tests.unit.result.examples import events_result
 from tests.unit.template.documents import resources
 
 from .conftest import ROOT, Answer
@@ -234,6 +235,37 @@ def test_every_code_with_a_time_to_wait_tells_it() -> None:
     ((_, api),) = resources("AWS::Serverless::Api")
     throttled = api["GatewayResponses"]["THROTTLED"]
     assert throttled["ResponseParameters"]["Headers"]["Retry-After"].strip("'").isdecimal()
+
+
+def test_a_result_is_described_field_by_field(described: dict[str, Any]) -> None:
+    schemas = described["components"]["schemas"]
+    shown = {"$ref": "#/components/schemas/JobView", "components": described["components"]}
+    job = {
+        "jobId": "a",
+        "status": "Completed",
+        "createdAt": "2025-06-04T14:30:00.000Z",
+        "s3Key": "s3://bucket/recording.dat",
+        "source": {"s3Key": "s3://bucket/recording.dat"},
+        "removeHiccups": True,
+        "includeFullIntervals": False,
+        "extractEvents": True,
+        "output_type": "events",
+        "result": events_result(),
+    }
+    Draft202012Validator(shown).validate(job)
+    assert Draft202012Validator(shown).is_valid(job | {"result": None})
+    del job["result"]["recording"]["judged_seconds"]
+    assert not Draft202012Validator(shown).is_valid(job)
+    named = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(described)))
+    assert named <= set(schemas)
+    assert "#/$defs/" not in json.dumps(described)
+
+
+def test_no_name_of_the_api_is_taken_by_a_part_of_the_result() -> None:
+    from femo_api import contract, documentation
+
+    stored = json.loads(Path(documentation.__file__).with_name("result.schema.json").read_text())
+    assert not {name for name in stored["$defs"] if hasattr(contract, name)}
 
 
 def test_the_readme_tells_of_every_status_that_is_described(described: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from femo_result import EventsResponse
 from femo_signal.errors import ManifestError, OutputError
 from femo_signal.learning.extraction import extract_manifest
 from femo_signal.manifest import load_manifest, parse_manifest
@@ -75,7 +76,7 @@ def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
     response = json.loads(done.stdout)
     assert response["status"] == "Completed"
     assert response["output_type"] == "events"
-    assert {"processing_time_seconds", "completedTimeStamp", "result"} <= set(response)
+    EventsResponse.model_validate(response)
     assert (tmp_path / "p.png").read_bytes()[:4] == b"\x89PNG"
     assert "Judged:" in done.stderr
     assert "For research use" in done.stderr

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from femo_signal.formats.chunk import Chunk, Header
 from femo_signal.intervals import from_mask
-from femo_signal.recording import Gap
+from femo_signal.notices import Notice
+from femo_signal.recording import Clock, Gap
 from femo_signal.settings import AnalysisSettings
 
 REFERENCE = AnalysisSettings(method="reference")
@@ -166,7 +167,8 @@ class BeltReader:
     chunk_ticks: int = 30_000
     without: tuple[tuple[str, float, float], ...] = ()
     gaps: list[Gap] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    clock: Clock | None = None
     bytes_read: int = 0
     size: int = 1
 

@@ -376,7 +376,7 @@ def test_one_of_two_sensors_judges_and_says_so():
     told = result_of(analysis_of(profile))["recording"]
     assert told["judged_seconds"] == LENGTH
     assert told["judged_on_fewer_sensors_seconds"] == 600
-    assert any("600 s were judged though" in notice for notice in told["notices"])
+    assert any("10.0 min were judged though" in notice for notice in told["notices"])
 
 
 @pytest.mark.parametrize("fault", ["not live", "no threshold", "off"])
@@ -672,8 +672,8 @@ def test_the_heading_of_the_picture_tells_the_figures_of_the_result(hidden):
     _, analysis = case(hidden)
     words = " ".join(text.get_text() for text in figure(analysis).texts)
     summary = result_of(analysis)["summary"]
-    assert "50 min 00 s of 1 h 01 min could be judged" in words
-    assert "10 min 00 s" in words.split("Not judged:")[1].split("   ")[0]
+    assert "50.0 of 61.0 min could be judged" in words
+    assert "10.0 min" in words.split("Not judged:")[1].split("   ")[0]
     told = f"{summary['kicks']} movements found, {summary['kicks_per_analysed_hour']:.0f} per"
     assert told in words
 

@@ -8,6 +8,7 @@ from scipy import signal
 
 from femo_signal.detection.building import build_profile
 from femo_signal.detection.profile import Profile
+from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing import preprocess as preprocessing
 from femo_signal.preprocessing.mending import Mender
 
@@ -35,7 +36,9 @@ def test_lost_samples_are_no_movements_and_are_counted(analyse, value, count):
         belt.piezo[int(place * RATE) : int(place * RATE) + count, 0] = value
     profile = analyse(belt)
     assert len(profile.detections) == 0
-    assert profile.info.notices == (
+    (notice,) = profile.info.notices
+    assert notice == Notice(
+        NoticeCode.SAMPLES_MENDED,
         f"sensor_3: {4 * count} lost or false samples in 4 places, first at 0:00:12, "
         "were interpolated",
     )
@@ -73,9 +76,9 @@ def test_steps_of_the_baseline_are_no_movements(analyse, millivolts, sign):
     profile = analyse(belt)
     assert len(profile.detections) == 0
     if millivolts > 5:
-        assert "sensor_3: the baseline stepped 4 times, first at 0:00:12: it was levelled" in (
-            profile.info.notices
-        )
+        assert "sensor_3: the baseline stepped 4 times, first at 0:00:12: it was levelled" in [
+            str(notice) for notice in profile.info.notices
+        ]
 
 
 def test_a_step_is_levelled_and_the_kicks_before_and_after_stay(analyse):
@@ -100,7 +103,7 @@ def test_a_jump_that_is_no_clean_step_is_told_and_not_judged(analyse):
     profile = analyse(belt)
     assert len(profile.detections) == 0
     assert {(run.sensor, run.reason) for run in profile.info.sensors_off} == {("sensor_3", "jumps")}
-    assert "sensor_3 was off" in profile.info.notices[0]
+    assert "sensor_3 was off" in profile.info.notices[0].text
 
 
 def test_waves_of_any_strength_below_30_hertz_are_left_as_they_are(analyse):
