@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -28,6 +28,7 @@ from femo_signal.learning.classifiers import (
     rule_scores,
 )
 from femo_signal.learning.dataset import Dataset, RecordingFeatures, prepare_dataset
+from femo_signal.learning.domain import fit_domain
 from femo_signal.learning.evaluation import (
     Evaluation,
     RecordingOutcome,
@@ -35,6 +36,7 @@ from femo_signal.learning.evaluation import (
     choose_classifier,
     summarize_outcomes,
 )
+from femo_signal.learning.expected_count import CountModel, fit_count
 from femo_signal.learning.features import FEATURE_SET, FORMAT_FEATURES, features_of, names_of
 from femo_signal.learning.hyperparameters import DEFAULT_SEED, MANY_DETECTIONS, Hyperparameters
 from femo_signal.learning.labels import extract_recording
@@ -179,6 +181,10 @@ def _card(
     linear = None
     if evaluation.classifier == "linear":
         linear = LinearModel.fit(dataset.features, labels)
+    count = None
+    if evaluation.count_model is not None:
+        count = CountModel.model_validate(evaluation.count_model)
+    domain = fit_domain([one.statistics for one in dataset.recordings], dataset.group_names)
     return ModelCard(
         version=version_of(
             digest,
@@ -188,9 +194,13 @@ def _card(
             decision.threshold,
             evaluation.classifier,
             linear,
+            count,
+            domain,
         ),
         classifier=evaluation.classifier,
         linear=linear,
+        count=count,
+        domain=domain,
         trees_sha256=digest,
         feature_names=names,
         threshold=decision.threshold,
@@ -299,7 +309,8 @@ def evaluate_model(
             "All recordings are of one subject: folds keep recordings apart, not subjects, "
             "and flatter what another subject would get."
         )
-    return summarize_outcomes(
+    count = fit_count(ordered[choice.classifier])
+    evaluation = summarize_outcomes(
         ordered[choice.classifier],
         baseline=ordered["linear"],
         method=f"cross-validation in {len(folds)} folds by {unit}",
@@ -307,6 +318,7 @@ def evaluate_model(
         seed=seed,
         choice=choice,
     )
+    return replace(evaluation, count_model=None if count is None else count.model_dump(mode="json"))
 
 
 def _fitters(
@@ -390,6 +402,7 @@ def _outcome(
         accepted=probability >= decision.threshold,
         reference=recording.reference,
         judged=recording.judged,
+        statistics=recording.statistics,
     )
 
 
