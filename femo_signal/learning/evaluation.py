@@ -112,6 +112,9 @@ class Evaluation:
     count_model: Mapping[str, Any] | None = None
     """What cross-validation tells of how far expected counts are from the true ones; see
     `femo_signal.learning.expected_count.CountModel`."""
+    count_coverage: Mapping[str, Any] | None = None
+    """How often the count's interval holds the true count, in recordings with annotations; see
+    `femo_signal.learning.expected_count.CountCoverage`."""
     schema_version: int = 1
 
     def to_dict(self) -> dict[str, Any]:

@@ -26,12 +26,15 @@ from femo_signal.learning.domain import DomainModel, DomainResult, SignalStatist
 
 __all__ = [
     "LEVEL",
+    "CountCoverage",
     "CountModel",
     "CountedOutcome",
     "ExpectedCount",
     "FormatCount",
     "Withheld",
+    "count_coverage",
     "count_intervals",
+    "expected_count",
     "fit_count",
     "in_judged_time",
     "out_of_fold_intervals",
@@ -335,6 +338,56 @@ def out_of_fold_intervals(outcomes: Sequence[CountedOutcome]) -> list[ExpectedCo
         for number in set(fold.values())
     }
     return [_interval(outcome, models[fold[outcome.group]], None) for outcome in outcomes]
+
+
+@dataclass(frozen=True)
+class CountCoverage:
+    """How the intervals of annotated recordings did."""
+
+    recordings: int
+    withheld: int
+    held: int  # intervals that hold the true count
+    share: float  # of all recordings: what is withheld holds nothing
+    level: float  # what the intervals promise
+    median_count: float  # true
+    median_width: float | None  # of the intervals given; None without any
+
+
+def count_coverage(
+    outcomes: Sequence[CountedOutcome], intervals: Sequence[ExpectedCount | Withheld]
+) -> CountCoverage | None:
+    """Compare intervals with what there was.
+
+    Parameters
+    ----------
+    outcomes : sequence of CountedOutcome
+    intervals : sequence of ExpectedCount or Withheld
+        Of the same recordings.
+
+    Returns
+    -------
+    CountCoverage or None
+        None where no recording has annotations: presses do not tell the true count.
+    """
+    known = [
+        (interval, len(outcome.reference))
+        for interval, outcome in zip(intervals, outcomes, strict=True)
+        if outcome.label_source == "annotations"
+    ]
+    if not known:
+        return None
+    given = [(one, count) for one, count in known if isinstance(one, ExpectedCount)]
+    held = sum(interval.holds(count) for interval, count in given)
+    widths = [interval.high - interval.low for interval, _ in given]
+    return CountCoverage(
+        recordings=len(known),
+        withheld=len(known) - len(given),
+        held=held,
+        share=held / len(known),
+        level=LEVEL,
+        median_count=float(np.median([count for _, count in known])),
+        median_width=float(np.median(widths)) if widths else None,
+    )
 
 
 def _interval(
