@@ -54,7 +54,7 @@ class StatisticKind:
     """One statistic of a recording."""
 
     name: str
-    description: str
+    description: str  # of what it is the natural logarithm of
     least_spread: float
     """So far recordings may differ that the method handles alike.
 
@@ -65,14 +65,14 @@ class StatisticKind:
 
 
 STATISTICS = (
-    StatisticKind("low_over_mid", "ln of the energy in the low band over that in the middle", 0.7),
-    StatisticKind("mid_over_high", "ln of the energy in the middle band over the high one", 0.7),
-    StatisticKind("spread_low", "ln of how much the energy of the low band varies", 0.2),
-    StatisticKind("spread_mid", "ln of how much the energy of the middle band varies", 0.2),
-    StatisticKind("spread_high", "ln of how much the energy of the high band varies", 0.2),
-    StatisticKind("rises", "ln of the share of time in which a sensor rises far above its level",
+    StatisticKind("low_over_mid", "energy in the low band over that in the middle", 0.7),
+    StatisticKind("mid_over_high", "energy in the middle band over the high one", 0.7),
+    StatisticKind("spread_low", "how much the energy of the low band varies", 0.2),
+    StatisticKind("spread_mid", "how much the energy of the middle band varies", 0.2),
+    StatisticKind("spread_high", "how much the energy of the high band varies", 0.2),
+    StatisticKind("rises", "share of time in which a sensor rises far above its level",
                   0.6),
-    StatisticKind("candidates", "ln of the candidate movements per judged hour", 0.8),
+    StatisticKind("candidates", "candidate movements per judged hour", 0.8),
 )  # fmt: skip
 """A sensor's are named ``sensor_3.rises``; those of the whole recording by their name alone."""
 _KIND = {kind.name: kind for kind in STATISTICS}
