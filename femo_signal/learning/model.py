@@ -372,7 +372,9 @@ class MovementModel:
         domain : DomainResult
             What `compare_with_training` says of the recording.
         """
-        return expected_count(self.card.count, probability, judged, domain)
+        return expected_count(
+            self.card.count, probability, judged, domain, method=self.settings.method
+        )
 
     def _raw_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         card = self.card

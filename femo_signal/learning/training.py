@@ -37,6 +37,7 @@ from femo_signal.learning.evaluation import (
     summarize_outcomes,
 )
 from femo_signal.learning.expected_count import (
+    COUNTED,
     CountModel,
     ExpectedCount,
     Withheld,
@@ -319,7 +320,7 @@ def evaluate_model(
             "and flatter what another subject would get."
         )
     chosen_outcomes = ordered[choice.classifier]
-    count = fit_count(chosen_outcomes)
+    count = fit_count(chosen_outcomes) if COUNTED[dataset.settings.method] else None
     evaluation = summarize_outcomes(
         chosen_outcomes,
         baseline=ordered["linear"],
@@ -331,7 +332,9 @@ def evaluate_model(
     return replace(
         evaluation,
         count_model=None if count is None else count.model_dump(mode="json"),
-        count_coverage=_coverage_of(chosen_outcomes, out_of_fold_intervals(chosen_outcomes)),
+        count_coverage=None
+        if count is None
+        else _coverage_of(chosen_outcomes, out_of_fold_intervals(chosen_outcomes)),
     )
 
 
@@ -382,6 +385,8 @@ def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evalua
     evaluation = summarize_outcomes(
         outcomes, method=f"model {model.version} as it is", notices=notices, seed=seed
     )
+    if model.card.count is None:
+        return evaluation
     intervals = count_intervals(outcomes, model.card.count, model.card.domain)
     return replace(evaluation, count_coverage=_coverage_of(outcomes, intervals))
 

@@ -17,6 +17,7 @@ from femo_signal.learning.labels import extract_recording
 from femo_signal.learning.model import MovementModel
 from femo_signal.learning.training import train_model
 from femo_signal.manifest import load_manifest
+from femo_signal.settings import AnalysisSettings
 from femo_signal.synthetic import synthesize_cohort
 
 GOLDEN = Path(__file__).parents[4] / "shared" / "golden"
@@ -46,6 +47,27 @@ def dataset(cohort: Path) -> Dataset:
 @pytest.fixture(scope="session")
 def model(dataset: Dataset) -> MovementModel:
     return train_model(dataset)
+
+
+@pytest.fixture(scope="session")
+def adaptive_dataset(cohort: Path) -> Dataset:
+    return prepare_dataset(
+        [
+            extract_recording(
+                cohort.parent / item.dat_file_key,
+                settings=AnalysisSettings(method="adaptive"),
+                labels_csv=cohort.parent / str(item.csv_file_key),
+                recording_id=item.recording_id,
+                subject_id=item.subject_id,
+            )
+            for item in load_manifest(cohort).items
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def adaptive_model(adaptive_dataset: Dataset) -> MovementModel:
+    return train_model(adaptive_dataset)
 
 
 @pytest.fixture(scope="session")
