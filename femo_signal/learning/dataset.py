@@ -7,7 +7,7 @@ import json
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import connected_components
 
 from femo_signal.errors import ModelError
 from femo_signal.intervals import Intervals, total
+from femo_signal.learning.domain import SignalStatistics
 from femo_signal.learning.features import FEATURE_SET, names_of
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
@@ -44,6 +45,7 @@ class RecordingFeatures:
     gap_seconds: float
     notices: tuple[str, ...] = ()
     content_sha256: str | None = None  # of the recording's file, where whoever extracted it knew
+    statistics: SignalStatistics | None = None  # what tells one kind of recording from another
 
     @property
     def analysed_seconds(self) -> float:
@@ -65,6 +67,7 @@ class RecordingFeatures:
             "gap_seconds": self.gap_seconds,
             "notices": list(self.notices),
             "content_sha256": self.content_sha256,
+            "statistics": None if self.statistics is None else asdict(self.statistics),
         }
         with Path(path).open("wb") as file:
             np.savez(
@@ -92,6 +95,7 @@ class RecordingFeatures:
                 settings = AnalysisSettings.model_validate(facts.pop("settings"))
                 made = (facts.pop("feature_set"), facts.pop("method_version", None))
                 names = tuple(facts.pop("feature_names"))
+                told = facts.pop("statistics")
                 if made != (FEATURE_SET, METHOD_VERSION) or names != names_of(settings):
                     raise ModelError(f"{path}: holds other features; extract them again")
                 loaded = cls(
@@ -102,6 +106,7 @@ class RecordingFeatures:
                     judged=stored["judged"],
                     settings=settings,
                     notices=tuple(facts.pop("notices")),
+                    statistics=None if told is None else SignalStatistics(**told),
                     **facts,
                 )
             loaded.check()
@@ -143,6 +148,7 @@ class RecordingFeatures:
             and all(
                 isinstance(value, str | None) for value in (self.subject_id, self.content_sha256)
             )
+            and (self.statistics is None or self.statistics.is_sound)
         )
         if not sound:
             raise ValueError("the parts do not fit each other")

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from femo_signal.detection.chance import SHIFTS, chance_level, circular_shifts, joined
 from femo_signal.intervals import Intervals, as_intervals, overlapping, total
 from femo_signal.learning.classifiers import ClassifierKind
+from femo_signal.learning.domain import SignalStatistics
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = [
@@ -75,6 +76,7 @@ class RecordingOutcome:
     accepted: NDArray[np.bool_]  # (n,)
     reference: Intervals  # ticks; may overlap each other
     judged: Intervals  # ticks
+    statistics: SignalStatistics | None = None  # of the recording's signals
 
     @property
     def analysed_seconds(self) -> float:
@@ -107,6 +109,12 @@ class Evaluation:
     """Which one the figures are of."""
     comparison: Mapping[str, Any] = field(default_factory=dict)
     """F1 of each that could have decided, and what the trees gain over the others."""
+    count_model: Mapping[str, Any] | None = None
+    """What cross-validation tells of how far expected counts are from the true ones; see
+    `femo_signal.learning.expected_count.CountModel`."""
+    count_coverage: Mapping[str, Any] | None = None
+    """How often the count's interval holds the true count, in recordings with annotations; see
+    `femo_signal.learning.expected_count.CountCoverage`."""
     schema_version: int = 1
 
     def to_dict(self) -> dict[str, Any]:

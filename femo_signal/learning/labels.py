@@ -24,6 +24,7 @@ from femo_signal.intervals import (
     union,
 )
 from femo_signal.learning.dataset import RecordingFeatures
+from femo_signal.learning.domain import collect_statistics
 from femo_signal.learning.features import extract_features, of_no_movement
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
 
@@ -193,4 +194,5 @@ def label_profile(
         masked_seconds=total(profile.body_movement) / TICKS_PER_SECOND,
         gap_seconds=total(profile.gaps) / TICKS_PER_SECOND,
         notices=tuple(str(notice) for notice in profile.info.notices),
+        statistics=collect_statistics(profile),
     )

@@ -22,6 +22,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from femo_signal.errors import ModelError
 from femo_signal.learning.classifiers import ClassifierKind, LinearModel, rule_scores
+from femo_signal.learning.domain import (
+    DomainModel,
+    DomainResult,
+    SignalStatistics,
+    collect_statistics,
+    not_compared,
+)
+from femo_signal.learning.expected_count import (
+    CountModel,
+    ExpectedCount,
+    Withheld,
+    expected_count,
+)
 from femo_signal.learning.features import names_of
 from femo_signal.learning.fingerprint import regular_size
 from femo_signal.learning.hyperparameters import Hyperparameters
@@ -32,6 +45,9 @@ from femo_signal.writing import check_target, whole_files
 
 if TYPE_CHECKING:
     import lightgbm
+
+    from femo_signal.detection.judged import JudgedTime
+    from femo_signal.detection.profile import Profile
 
 __all__ = [
     "MODEL_FILES",
@@ -98,6 +114,10 @@ class ModelCard(BaseModel):
     """What decides: the trees, or what they were not sure to beat."""
     linear: LinearModel | None = None
     """The linear model where that decides."""
+    count: CountModel | None = None
+    """How far expected counts are from true ones; None where training could not tell."""
+    domain: DomainModel | None = None
+    """What the training recordings' signals were like; None where that is not known."""
     hyperparameters: Hyperparameters
     """As training used them, none left open."""
     metrics: dict[str, Any] = Field(default_factory=dict)
@@ -136,7 +156,7 @@ class ModelCard(BaseModel):
         """Return 12 hex digits that differ whenever the model answers differently."""
         return version_of(
             self.trees_sha256, self.settings_digest, self.method_version, self.calibration,
-            self.threshold, self.classifier, self.linear,
+            self.threshold, self.classifier, self.linear, self.count, self.domain,
         )  # fmt: skip
 
 
@@ -148,11 +168,18 @@ def version_of(
     threshold: float,
     classifier: ClassifierKind = "trees",
     linear: LinearModel | None = None,
+    count: CountModel | None = None,
+    domain: DomainModel | None = None,
 ) -> str:
     """Return the short name of the model that these make, 12 hex digits."""
-    parts = [trees_sha256, settings_digest, method_version, calibration.model_dump(), threshold]
+    parts: list[Any] = [
+        trees_sha256, settings_digest, method_version, calibration.model_dump(), threshold,
+    ]  # fmt: skip
     if classifier != "trees":
         parts += [classifier, linear.model_dump() if linear is not None else None]
+    for name, part in (("count", count), ("domain", domain)):
+        if part is not None:
+            parts += [name, part.model_dump()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
@@ -321,6 +348,43 @@ class MovementModel:
         if not len(features):
             return np.zeros(0)
         return self.card.calibration(self._raw_scores(features))
+
+    def compare_with_training(self, recording: Profile | SignalStatistics) -> DomainResult:
+        """Tell how far a recording's signals lie from those that the model was trained on.
+
+        Parameters
+        ----------
+        recording : Profile or SignalStatistics
+        """
+        if isinstance(recording, SignalStatistics):
+            statistics = recording
+        else:
+            statistics = collect_statistics(recording)
+        if self.card.domain is None:
+            return not_compared(statistics.format)
+        return self.card.domain.compare(statistics)
+
+    def expected_count(
+        self, probability: NDArray[np.float64], judged: JudgedTime, domain: DomainResult
+    ) -> ExpectedCount | Withheld:
+        """Return how many movements judged time is likely to hold, or why that is not told.
+
+        The interval need not hold the number of movements that were detected, which is counted with
+        a threshold: where the model misses or invents in the middle, the interval says how
+        many there were.
+
+        Parameters
+        ----------
+        probability : float64, shape (n,)
+            Of the candidates in judged time, accepted or not
+            (`femo_signal.learning.expected_count.in_judged_time`).
+        judged : JudgedTime
+        domain : DomainResult
+            What `compare_with_training` says of the recording.
+        """
+        return expected_count(
+            self.card.count, probability, judged, domain, method=self.settings.method
+        )
 
     def _raw_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         card = self.card

@@ -10,7 +10,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version as installed_version
 from typing import Any
 
@@ -27,12 +27,23 @@ from femo_signal.learning.classifiers import (
     rule_scores,
 )
 from femo_signal.learning.dataset import Dataset, RecordingFeatures, prepare_dataset
+from femo_signal.learning.domain import fit_domain
 from femo_signal.learning.evaluation import (
     Evaluation,
     RecordingOutcome,
     chance_of_meeting,
     choose_classifier,
     summarize_outcomes,
+)
+from femo_signal.learning.expected_count import (
+    COUNTED,
+    CountModel,
+    ExpectedCount,
+    Withheld,
+    count_coverage,
+    count_intervals,
+    fit_count,
+    out_of_fold_intervals,
 )
 from femo_signal.learning.features import FEATURE_SET, FORMAT_FEATURES, features_of, names_of
 from femo_signal.learning.hyperparameters import DEFAULT_SEED, MANY_DETECTIONS, Hyperparameters
@@ -57,6 +68,7 @@ __all__ = [
     "RecordingFeatures",
     "evaluate_model",
     "extract_recording",
+    "model_outcomes",
     "prepare_dataset",
     "train_model",
     "training_record",
@@ -179,6 +191,10 @@ def _card(
     linear = None
     if evaluation.classifier == "linear":
         linear = LinearModel.fit(dataset.features, labels)
+    count = None
+    if evaluation.count_model is not None:
+        count = CountModel.model_validate(evaluation.count_model)
+    domain = fit_domain([one.statistics for one in dataset.recordings], dataset.group_names)
     return ModelCard(
         version=version_of(
             digest,
@@ -188,9 +204,13 @@ def _card(
             decision.threshold,
             evaluation.classifier,
             linear,
+            count,
+            domain,
         ),
         classifier=evaluation.classifier,
         linear=linear,
+        count=count,
+        domain=domain,
         trees_sha256=digest,
         feature_names=names,
         threshold=decision.threshold,
@@ -299,14 +319,31 @@ def evaluate_model(
             "All recordings are of one subject: folds keep recordings apart, not subjects, "
             "and flatter what another subject would get."
         )
-    return summarize_outcomes(
-        ordered[choice.classifier],
+    chosen_outcomes = ordered[choice.classifier]
+    count = fit_count(chosen_outcomes) if COUNTED[dataset.settings.method] else None
+    evaluation = summarize_outcomes(
+        chosen_outcomes,
         baseline=ordered["linear"],
         method=f"cross-validation in {len(folds)} folds by {unit}",
         notices=notices,
         seed=seed,
         choice=choice,
     )
+    return replace(
+        evaluation,
+        count_model=None if count is None else count.model_dump(mode="json"),
+        count_coverage=None
+        if count is None
+        else _coverage_of(chosen_outcomes, out_of_fold_intervals(chosen_outcomes)),
+    )
+
+
+def _coverage_of(
+    outcomes: Sequence[RecordingOutcome], intervals: Sequence[ExpectedCount | Withheld]
+) -> dict[str, Any] | None:
+    """Return how the intervals did, JSON-ready; None where nobody knows the true counts."""
+    coverage = count_coverage(outcomes, intervals)
+    return None if coverage is None else asdict(coverage)
 
 
 def _fitters(
@@ -328,21 +365,30 @@ def _rule_decision(calibration: Calibration) -> _Decision:
     return _Decision(calibration, at)
 
 
+def model_outcomes(dataset: Dataset, model: MovementModel) -> list[RecordingOutcome]:
+    """Return what a model says of each recording, beside what is known of it."""
+    decision = _Decision(Calibration(raw=(0.0, 1.0), probability=(0.0, 1.0)), model.threshold)
+    return [
+        _outcome(dataset, number, model.predict_proba, decision)
+        for number in range(len(dataset.recordings))
+    ]
+
+
 def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evaluation:
     if dataset.settings.digest() != model.card.settings_digest:
         raise ModelError(
             "the recordings were analysed with other settings than the model's; "
             "extract them again with the settings in model.json"
         )
-    decision = _Decision(Calibration(raw=(0.0, 1.0), probability=(0.0, 1.0)), model.threshold)
-    outcomes = [
-        _outcome(dataset, number, model.predict_proba, decision)
-        for number in range(len(dataset.recordings))
-    ]
+    outcomes = model_outcomes(dataset, model)
     notices = [*dataset.notices, *_known_to(model, dataset)]
-    return summarize_outcomes(
+    evaluation = summarize_outcomes(
         outcomes, method=f"model {model.version} as it is", notices=notices, seed=seed
     )
+    if model.card.count is None:
+        return evaluation
+    intervals = count_intervals(outcomes, model.card.count, model.card.domain)
+    return replace(evaluation, count_coverage=_coverage_of(outcomes, intervals))
 
 
 def _known_to(model: MovementModel, dataset: Dataset) -> list[str]:
@@ -390,6 +436,7 @@ def _outcome(
         accepted=probability >= decision.threshold,
         reference=recording.reference,
         judged=recording.judged,
+        statistics=recording.statistics,
     )
 
 

@@ -114,28 +114,6 @@ def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, referen
         MovementModel.load(tmp_path)
 
 
-@pytest.fixture(scope="module")
-def adaptive_model(cohort):
-    from femo_signal.learning.labels import extract_recording
-    from femo_signal.learning.training import prepare_dataset, train_model
-    from femo_signal.manifest import load_manifest
-
-    return train_model(
-        prepare_dataset(
-            [
-                extract_recording(
-                    cohort.parent / item.dat_file_key,
-                    settings=ADAPTIVE,
-                    labels_csv=cohort.parent / str(item.csv_file_key),
-                    recording_id=item.recording_id,
-                    subject_id=item.subject_id,
-                )
-                for item in load_manifest(cohort).items
-            ]
-        )
-    )
-
-
 def test_an_adaptive_model_finds_most_movements_of_subjects_it_has_not_seen(adaptive_model):
     metrics = adaptive_model.card.metrics
     assert metrics["f1"] > 0.8

@@ -1,0 +1,80 @@
+"""How often the interval of the count holds the true count, and how wide it is.
+
+`python -m bench.coverage --train MANIFEST [--train MANIFEST ...] MANIFEST ...` trains on the first
+and prints a line for each of the others: recordings they were trained on say nothing. The folders
+of `femo synthesize` hold such manifests. Scored as a reader would: an interval that is withheld
+holds nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from femo_signal.learning.dataset import RecordingFeatures, prepare_dataset
+from femo_signal.learning.expected_count import count_coverage, count_intervals
+from femo_signal.learning.extraction import extract_manifest
+from femo_signal.learning.training import model_outcomes, train_model
+from femo_signal.manifest import load_manifest
+from femo_signal.settings import AnalysisSettings, Method
+
+
+def recordings_of(manifest: Path, *, method: Method, cache: Path | None) -> list[RecordingFeatures]:
+    """Extract a manifest's recordings; its subjects are none of another manifest's."""
+    found = extract_manifest(
+        load_manifest(manifest),
+        folder=manifest.parent,
+        settings=AnalysisSettings(method=method),
+        cache=cache,
+    )
+    place = str(manifest.resolve())
+    return [
+        replace(
+            one,
+            recording_id=f"{place} {one.recording_id}",
+            subject_id=None if one.subject_id is None else f"{place} {one.subject_id}",
+        )
+        for one in found.recordings
+    ]
+
+
+_Manifest = click.Path(path_type=Path, exists=True, dir_okay=False)
+
+
+@click.command()
+@click.argument("manifests", nargs=-1, type=_Manifest)
+@click.option("--train", "training", multiple=True, required=True, type=_Manifest)
+@click.option("--cache", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--method", type=click.Choice(["adaptive", "reference"]), default="adaptive")
+def main(
+    manifests: tuple[Path, ...], training: tuple[Path, ...], cache: Path | None, method: Method
+) -> None:
+    """Train, and print how often the interval of each set's recordings holds the true count."""
+    learnt = prepare_dataset(
+        [one for path in training for one in recordings_of(path, method=method, cache=cache)]
+    )
+    model = train_model(learnt)
+    card = model.card
+    click.echo(f"{card.classifier}; {card.count}; limit {card.domain and card.domain.limit}")
+    click.echo("| set | recordings | withheld | holds the true count | true, median | width |")
+    click.echo("|---|---|---|---|---|---|")
+    for path in manifests:
+        dataset = prepare_dataset(recordings_of(path, method=method, cache=cache))
+        outcomes = model_outcomes(dataset, model)
+        intervals = count_intervals(outcomes, card.count, card.domain)
+        name = path.parent.name if path.stem == "manifest" else path.stem
+        found = count_coverage(outcomes, intervals)
+        if found is None:
+            click.echo(f"| {name} | {len(outcomes)} | no annotations | | | |")
+            continue
+        width = "" if found.median_width is None else f"{found.median_width:.0f}"
+        click.echo(
+            f"| {name} | {found.recordings} | {found.withheld} | {found.share:.0%} "
+            f"| {found.median_count:.0f} | {width} |"
+        )
+
+
+if __name__ == "__main__":
+    main()
