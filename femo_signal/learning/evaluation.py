@@ -8,7 +8,6 @@ movements, so presses are weak truth). Undefined figures are None, never a crash
 from __future__ import annotations
 
 import csv
-import heapq
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -18,10 +17,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.detection.chance import SHIFTS, chance_level, circular_shifts, joined
-from femo_signal.intervals import Intervals, as_intervals, overlapping, total
+from femo_signal.detection.chance import SHIFTS, chance_level
 from femo_signal.learning.classifiers import ClassifierKind
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.learning.matching import chance_hits, chance_of_meeting, match_one_to_one
+from femo_signal.learning.outcomes import RecordingOutcome
+from femo_signal.learning.scoring import (
+    Counts,
+    count_outcome,
+    figures_of,
+    metrics_of,
+    paired_differences,
+    plain,
+    table_by_group,
+)
 
 __all__ = [
     "Choice",
@@ -38,48 +46,8 @@ __all__ = [
 ]
 
 _BINS = 10
-_BOOTSTRAPS = 1000
-_INTERVAL_PERCENT = (5.0, 95.0)
+_CHOICE_PERCENT = 90.0  # of the interval that decides which classifier does
 _ALIKE = 0.005  # of F1
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How accepted detections and reference events answer for each other."""
-
-    true_positive: int = 0  # reference events that an accepted detection answers for
-    false_positive: int = 0  # accepted detections that answer for none
-    true_negative: int = 0  # rejected detections without a reference event
-    false_negative: int = 0  # reference events that no accepted detection answers for
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.true_negative + other.true_negative,
-            self.false_negative + other.false_negative,
-        )
-
-
-@dataclass(frozen=True)
-class RecordingOutcome:
-    """What was predicted for one recording, and what is known about it."""
-
-    recording_id: str
-    group: str  # the fold's unit: subject or recording
-    subject_id: str | None
-    label_source: str  # "annotations" or "presses"
-    detections: Intervals  # ticks
-    labels: NDArray[np.int8]  # (n,)
-    probability: NDArray[np.float64]  # (n,) calibrated
-    accepted: NDArray[np.bool_]  # (n,)
-    reference: Intervals  # ticks; may overlap each other
-    judged: Intervals  # ticks
-
-    @property
-    def analysed_seconds(self) -> float:
-        """How much of the recording could be judged."""
-        return total(self.judged) / TICKS_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -107,6 +75,9 @@ class Evaluation:
     """Which one the figures are of."""
     comparison: Mapping[str, Any] = field(default_factory=dict)
     """F1 of each that could have decided, and what the trees gain over the others."""
+    gain_over_serving: Mapping[str, Any] | None = None
+    """What is gained over the model in service; None where there is none."""
+    gain_over_serving_status: str = "no_model_in_service"
     schema_version: int = 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -126,148 +97,6 @@ class Evaluation:
             table.writeheader()
             table.writerows(self.per_recording)
         return text.getvalue()
-
-
-def match_one_to_one(detections: Intervals, reference: Intervals) -> NDArray[np.int64]:
-    """Assign to every detection at most one reference event that it overlaps, and vice versa.
-
-    The assignment has the most pairs possible: detections are disjoint, so the graph is convex
-    and taking the reference event that ends first is optimal (Glover, 1967).
-
-    Parameters
-    ----------
-    detections : Intervals, shape (n, 2)
-        Sorted and disjoint.
-    reference : Intervals, shape (m, 2)
-        In any order; they may overlap.
-
-    Returns
-    -------
-    int64, shape (n,)
-        Row of the reference event, or -1.
-    """
-    partner = np.full(len(detections), -1, dtype=np.int64)
-    # Most of what is compared meets nothing: told in one step, the loop is left with the rest.
-    meeting = np.flatnonzero(overlapping(detections, as_intervals(reference)))
-    met = np.flatnonzero(overlapping(reference, detections))
-    order = met[np.argsort(reference[met, 0], kind="stable")]
-    starts, ends = reference[order, 0].tolist(), reference[order, 1].tolist()
-    waiting: list[tuple[int, int]] = []
-    position = 0
-    for row, (start, end) in zip(meeting.tolist(), detections[meeting].tolist(), strict=True):
-        while position < len(starts) and starts[position] < end:
-            heapq.heappush(waiting, (ends[position], int(order[position])))
-            position += 1
-        while waiting and waiting[0][0] <= start:
-            heapq.heappop(waiting)
-        if waiting:
-            partner[row] = heapq.heappop(waiting)[1]
-    return partner
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
-
-
-def metrics_of(counts: Counts, *, analysed_seconds: float) -> dict[str, Any]:
-    """Turn counts into figures.
-
-    Returns
-    -------
-    dict
-        Undefined ratios (0/0) are None. ``count_bias`` is accepted over reference less one.
-    """
-    tp, fp = counts.true_positive, counts.false_positive
-    tn, fn = counts.true_negative, counts.false_negative
-    accuracy = _ratio(tp + tn, tp + fp + tn + fn)
-    bias = _ratio(tp + fp, tp + fn)
-    hours = analysed_seconds / 3600
-    return {
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "precision": _ratio(tp, tp + fp),
-        "sensitivity": _ratio(tp, tp + fn),
-        "specificity": _ratio(tn, tn + fp),
-        "false_detections_per_hour": _ratio(fp, hours),
-        "count_bias": None if bias is None else bias - 1,
-        "accuracy": accuracy,
-        "pabak": None if accuracy is None else 2 * accuracy - 1,
-        "true_positive": tp,
-        "false_positive": fp,
-        "true_negative": tn,
-        "false_negative": fn,
-        "analysed_hours": hours,
-    }
-
-
-def count_outcome(outcome: RecordingOutcome, accepted: NDArray[np.bool_]) -> Counts:
-    """Count one recording for a given acceptance of its detections."""
-    partner = match_one_to_one(outcome.detections[accepted], outcome.reference)
-    matched = int((partner >= 0).sum())
-    rejected = outcome.detections[~accepted]
-    empty_handed = int((~overlapping(rejected, as_intervals(outcome.reference))).sum())
-    return Counts(
-        true_positive=matched,
-        false_positive=int(accepted.sum()) - matched,
-        true_negative=empty_handed,
-        false_negative=len(outcome.reference) - matched,
-    )
-
-
-def chance_hits(
-    movements: Intervals, reference: Intervals, *, judged: Intervals, seed: int
-) -> NDArray[np.int64]:
-    """Count the reference events that movements would answer for by chance, one to one.
-
-    The reference is shifted in a circle against the same movements, on joined judged time.
-
-    Parameters
-    ----------
-    movements : Intervals
-        Accepted, ticks.
-    reference : Intervals
-        Ticks.
-    judged : Intervals
-        Ticks.
-    seed : int
-
-    Returns
-    -------
-    int64, shape (shifts,)
-    """
-    found = joined(movements, judged)
-    shifted = circular_shifts(joined(reference, judged), judged, seed=seed)
-    # All shifts side by side on one long axis, far enough apart not to meet: one matching does.
-    apart = 1 + int(max(found.max(initial=0), shifted.max(initial=0)))
-    place = (np.arange(SHIFTS) * apart)[:, None, None]
-    partner = match_one_to_one(
-        (found[None] + place).reshape(-1, 2), (shifted + place).reshape(-1, 2)
-    )
-    hits: NDArray[np.int64] = (partner >= 0).reshape(SHIFTS, len(found)).sum(axis=1)
-    return hits
-
-
-def chance_of_meeting(
-    movements: Intervals, reference: Intervals, *, judged: Intervals, seed: int
-) -> float | None:
-    """Tell which share of reference events would overlap any movement by chance.
-
-    Parameters
-    ----------
-    movements, reference, judged : Intervals
-        Ticks.
-    seed : int
-
-    Returns
-    -------
-    float or None
-        None without reference events in judged time.
-    """
-    marks, found = joined(reference, judged), joined(movements, judged)
-    if not len(marks):
-        return None
-    again = as_intervals(np.concatenate((found, found + total(judged))))  # for what passes the end
-    shifted = circular_shifts(marks, judged, seed=seed)
-    return float(overlapping(shifted.reshape(-1, 2), again).mean())
 
 
 def reliability(
@@ -319,47 +148,25 @@ def choose_classifier(
         The same recordings in the same order for each.
     seed : int
     """
-    counts = {
-        kind: _counts_by_group(found) for kind, found in outcomes.items()
-    }  # (groups, 3): true positive, false positive, false negative
-    scores = {kind: _f1(table.sum(axis=0)) for kind, table in counts.items()}
-    comparison: dict[str, Any] = {"f1": {kind: _plain(score) for kind, score in scores.items()}}
+    scores = {
+        kind: float(figures_of(table_by_group(found).sum(axis=0))["f1"])
+        for kind, found in outcomes.items()
+    }
+    comparison: dict[str, Any] = {"f1": {kind: plain(score) for kind, score in scores.items()}}
     if "rule" not in outcomes:
         return Choice("trees", comparison)
-    groups = len(counts["trees"])
-    draws = np.random.default_rng(seed).integers(0, groups, (_BOOTSTRAPS, groups))
     gains: dict[str, Any] = {}
     others: tuple[ClassifierKind, ...] = ("linear", "rule")
     for kind in others:
-        resampled = _f1(counts["trees"][draws].sum(axis=1)) - _f1(counts[kind][draws].sum(axis=1))
-        low, high = np.nanpercentile(resampled, _INTERVAL_PERCENT)
-        gains[kind] = {"f1": _plain(scores["trees"] - scores[kind]), "low": _plain(low),
-                       "high": _plain(high)}  # fmt: skip
+        gain = paired_differences(
+            outcomes["trees"], outcomes[kind], seed=seed, percent=_CHOICE_PERCENT
+        )["f1"]
+        gains[kind] = {"f1": gain["difference"], "low": gain["low"], "high": gain["high"]}
     comparison["trees_gain_over"] = gains
     surely = all(gain["low"] is not None and gain["low"] > 0 for gain in gains.values())
     # Between two that are alike, the one that has learnt nothing.
     best: ClassifierKind = "linear" if scores["linear"] > scores["rule"] + _ALIKE else "rule"
     return Choice("trees" if surely else best, comparison)
-
-
-def _counts_by_group(outcomes: Sequence[RecordingOutcome]) -> NDArray[np.float64]:
-    table: dict[str, NDArray[np.float64]] = {}
-    for outcome in outcomes:
-        found = count_outcome(outcome, outcome.accepted)
-        row = np.array([found.true_positive, found.false_positive, found.false_negative], float)
-        table[outcome.group] = table.get(outcome.group, np.zeros(3)) + row
-    return np.array([table[name] for name in sorted(table)])
-
-
-def _f1(counts: NDArray[np.float64]) -> Any:
-    """Return F1 of counts, shape (..., 3); NaN where nothing was to be found, nor was."""
-    whole = 2 * counts[..., 0] + counts[..., 1] + counts[..., 2]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return 2 * counts[..., 0] / whole
-
-
-def _plain(value: Any) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
 
 
 def summarize_outcomes(

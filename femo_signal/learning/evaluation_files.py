@@ -19,12 +19,15 @@ _FIRST, _SECOND, _AXIS = "#0072B2", "#009E73", "#888888"  # Okabe and Ito (2008)
 def write_evaluation(evaluation: Evaluation, folder: str | Path) -> None:
     """Write evaluation.json, metrics.json, per_recording.csv and evaluation.png.
 
-    metrics.json holds the figures in all alone: its size does not grow with the recordings.
+    metrics.json holds the figures in all and the gain over the model in service alone: its size
+    does not grow with the recordings.
     """
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     (target / "evaluation.json").write_text(evaluation.to_json())
-    pooled = json.dumps({"metrics": dict(evaluation.metrics)}, indent=2, allow_nan=False)
+    whole = evaluation.to_dict()
+    kept = ("metrics", "gain_over_serving", "gain_over_serving_status")
+    pooled = json.dumps({name: whole[name] for name in kept}, indent=2, allow_nan=False)
     (target / "metrics.json").write_text(pooled + "\n")
     (target / "per_recording.csv").write_text(evaluation.per_recording_csv())
     plot_evaluation(evaluation, target / "evaluation.png")
