@@ -1,8 +1,10 @@
 """How good a model is, told honestly: one event answers for one reference event, chance beside it.
 
-Detections are compared with reference events in analysed time only: annotated movements, or the
-5 s around each press where a recording has no annotations (mothers feel about half of the
-movements, so presses are weak truth). Undefined figures are None, never a crash.
+Detections are compared with reference events in judged time only: with annotated movements where
+they overlap them, or, where a recording has no annotations, with the 3 s before to 2 s after each
+press (mothers feel about half of the movements, so presses are weak truth). Every figure is also
+given for the other windows, and beside what chance would reach. Undefined figures are None, never a
+crash.
 """
 
 from __future__ import annotations
@@ -15,37 +17,31 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from femo_signal.detection.chance import SHIFTS, chance_level
 from femo_signal.learning.classifiers import ClassifierKind
-from femo_signal.learning.matching import chance_hits, chance_of_meeting, match_one_to_one
+from femo_signal.learning.curves import (
+    agreement_of_counts,
+    precision_recall,
+    reliability,
+)
+from femo_signal.learning.matching import WINDOWS
+from femo_signal.learning.misses import misses_of, misses_together
 from femo_signal.learning.outcomes import RecordingOutcome
 from femo_signal.learning.scoring import (
     Counts,
-    count_outcome,
+    Scored,
+    chance_figures,
     figures_of,
     metrics_of,
     paired_differences,
     plain,
+    pooled,
     table_by_group,
 )
 
-__all__ = [
-    "Choice",
-    "Counts",
-    "Evaluation",
-    "RecordingOutcome",
-    "chance_hits",
-    "chance_of_meeting",
-    "choose_classifier",
-    "match_one_to_one",
-    "metrics_of",
-    "reliability",
-    "summarize_outcomes",
-]
+__all__ = ["Choice", "Evaluation", "choose_classifier", "summarize_outcomes"]
 
-_BINS = 10
+_AGREEING_KINDS = 2
 _CHOICE_PERCENT = 90.0  # of the interval that decides which classifier does
 _ALIKE = 0.005  # of F1
 
@@ -75,6 +71,20 @@ class Evaluation:
     """Which one the figures are of."""
     comparison: Mapping[str, Any] = field(default_factory=dict)
     """F1 of each that could have decided, and what the trees gain over the others."""
+    intervals: Mapping[str, Any] = field(default_factory=dict)
+    """95 % of each of `FIGURES`, by a bootstrap over groups."""
+    windows: Mapping[str, Any] = field(default_factory=dict)
+    """Figures, chance and intervals in each of `WINDOWS`."""
+    misses: Mapping[str, Any] = field(default_factory=dict)
+    """Missed reference events by cause."""
+    ceiling: Mapping[str, Any] = field(default_factory=dict)
+    """What a classifier that is never wrong would reach with these candidates."""
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+    """Figures of what is no model of trees: None where it cannot decide on these recordings."""
+    hiccups_removed: Mapping[str, Any] = field(default_factory=dict)
+    """Figures where hiccup bouts are taken out; in `metrics` their time is judged."""
+    precision_recall: Mapping[str, Any] | None = None
+    agreement_of_counts: Mapping[str, Any] | None = None
     gain_over_serving: Mapping[str, Any] | None = None
     """What is gained over the model in service; None where there is none."""
     gain_over_serving_status: str = "no_model_in_service"
@@ -97,40 +107,6 @@ class Evaluation:
             table.writeheader()
             table.writerows(self.per_recording)
         return text.getvalue()
-
-
-def reliability(
-    probability: NDArray[np.float64], labels: NDArray[np.int8]
-) -> list[dict[str, float | int]]:
-    """Compare predicted with observed shares in bins of a tenth; empty bins are left out."""
-    which = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    rows: list[dict[str, float | int]] = []
-    for number in range(_BINS):
-        inside = which == number
-        if inside.any():
-            rows.append(
-                {
-                    "from": number / _BINS,
-                    "to": (number + 1) / _BINS,
-                    "count": int(inside.sum()),
-                    "mean_predicted": float(probability[inside].mean()),
-                    "observed": float(labels[inside].mean()),
-                }
-            )
-    return rows
-
-
-def average_precision(probability: NDArray[np.float64], labels: NDArray[np.int8]) -> float | None:
-    """Return the area under the precision-recall curve; None without both classes."""
-    positive = int(labels.sum())
-    if positive in (0, len(labels)):
-        return None
-    order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(labels[order])
-    last = np.append(np.diff(probability[order]) != 0, True)  # ties count together
-    precision = hits[last] / (np.flatnonzero(last) + 1)
-    gained = np.diff(np.concatenate(([0], hits[last]))) / positive
-    return float((precision * gained).sum())
 
 
 def choose_classifier(
@@ -174,6 +150,7 @@ def summarize_outcomes(
     *,
     method: str,
     baseline: Sequence[RecordingOutcome] | None = None,
+    rule: Sequence[RecordingOutcome] | None = None,
     notices: Sequence[str] = (),
     seed: int = 0,
     choice: Choice | None = None,
@@ -187,51 +164,29 @@ def summarize_outcomes(
         How train and test were kept apart, for the reader.
     baseline : sequence of RecordingOutcome, optional
         The same recordings by the linear model.
+    rule : sequence of RecordingOutcome, optional
+        The same recordings by the unlearned rule.
     notices : sequence of str
     seed : int
-        Of the chance level's shifts.
+        Of the chance level's shifts and of the bootstrap.
+    choice : Choice, optional
     """
-    hits = _chance_of(outcomes, seed)
-    per_recording = []
-    for number, outcome in enumerate(outcomes):
-        row = _figures([outcome], hits[number])
-        per_recording.append(
-            {
-                "recording": outcome.recording_id,
-                "subject": outcome.subject_id,
-                "labels": outcome.label_source,
-                "detections": len(outcome.detections),
-                "accepted": int(outcome.accepted.sum()),
-                "reference_events": len(outcome.reference),
-                **row,
-            }
-        )
-    groups: dict[str, list[int]] = {}
-    for number, outcome in enumerate(outcomes):
-        groups.setdefault(outcome.group, []).append(number)
-    per_group = [
-        {
-            "group": name,
-            "recordings": len(members),
-            **_figures([outcomes[k] for k in members], hits[members].sum(axis=0)),
-        }
-        for name, members in sorted(groups.items())
-    ]
+    scored = Scored.of(outcomes, seed)
+    misses = [misses_of(outcome) for outcome in outcomes]
     everything = [replace(one, accepted=np.ones_like(one.accepted)) for one in outcomes]
-    accept_all = _figures(everything, _chance_of(everything, seed).sum(axis=0))
-    for name in ("brier", "average_precision", "expected_count"):
-        del accept_all[name]  # of the probabilities, which play no part there
-    linear = None
-    if baseline is not None:
-        linear = _figures(baseline, _chance_of(baseline, seed).sum(axis=0))
-    probability = _joined([outcome.probability for outcome in outcomes])
-    labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
+    all_scored = Scored.of(everything, seed)
+    accept_all = all_scored.decided()
+    linear = None if baseline is None else Scored.of(baseline, seed).figures()
+    per_group = _per_group(scored, misses)
+    probability = pooled([outcome.probability for outcome in outcomes])
+    labels = pooled([outcome.labels for outcome in outcomes]).astype(np.int8)
+    metrics = scored.figures()
     return Evaluation(
         method=method,
-        metrics=_figures(outcomes, hits.sum(axis=0)),
+        metrics=metrics,
         accept_all=accept_all,
         baseline=linear,
-        per_recording=per_recording,
+        per_recording=_per_recording(scored, all_scored, misses),
         per_group=per_group,
         group_spread={
             name: _spread([row[name] for row in per_group])
@@ -241,54 +196,135 @@ def summarize_outcomes(
         notices=tuple(notices),
         classifier=choice.classifier if choice is not None else "trees",
         comparison=choice.comparison if choice is not None else {},
+        intervals=scored.intervals(),
+        windows=_by_window(scored),
+        misses=_missed_in_all(metrics, misses_together(misses)),
+        ceiling=_ceiling(all_scored),
+        baselines={
+            "accept_all": accept_all,
+            "rule": None if rule is None else Scored.of(rule, seed).decided(),
+            "two_kinds": _two_kinds(outcomes, seed),
+            "linear": linear,
+        },
+        hiccups_removed=_hiccups_removed(outcomes, seed),
+        precision_recall=precision_recall(outcomes),
+        agreement_of_counts=agreement_of_counts(outcomes),
     )
 
 
-def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    return np.concatenate([np.zeros(0), *arrays])
-
-
-def _chance_of(outcomes: Sequence[RecordingOutcome], seed: int) -> NDArray[np.int64]:
-    """Return each recording's hits by chance, shape (recordings, shifts)."""
-    rows = [
-        chance_hits(
-            outcome.detections[outcome.accepted],
-            outcome.reference,
-            judged=outcome.judged,
-            seed=seed + number,
+def _per_recording(
+    scored: Scored, all_scored: Scored, misses: Sequence[dict[str, int]]
+) -> list[dict[str, Any]]:
+    rows = []
+    for number, outcome in enumerate(scored.outcomes):
+        low, high = outcome.count_interval or (None, None)
+        rows.append(
+            {
+                "recording": outcome.recording_id,
+                "subject": outcome.subject_id,
+                "labels": outcome.label_source,
+                "window": outcome.window,
+                "detections": len(outcome.detections),
+                "accepted": int(outcome.accepted.sum()),
+                "reference_events": len(outcome.reference),
+                **scored.of_numbers([number]).figures(),
+                **{f"missed_{cause}": count for cause, count in misses[number].items()},
+                "ceiling_sensitivity": _ceiling(all_scored.of_numbers([number]))["sensitivity"],
+                "count_low": low,
+                "count_high": high,
+            }
         )
-        for number, outcome in enumerate(outcomes)
+    return rows
+
+
+def _per_group(scored: Scored, misses: Sequence[dict[str, int]]) -> list[dict[str, Any]]:
+    groups: dict[str, list[int]] = {}
+    for number, outcome in enumerate(scored.outcomes):
+        groups.setdefault(outcome.group, []).append(number)
+    return [
+        {
+            "group": name,
+            "recordings": len(members),
+            **scored.of_numbers(members).figures(),
+            **{
+                f"missed_{cause}": count
+                for cause, count in misses_together([misses[k] for k in members]).items()
+            },
+        }
+        for name, members in sorted(groups.items())
     ]
-    return np.array(rows, dtype=np.int64).reshape(-1, SHIFTS)
 
 
-def _figures(outcomes: Sequence[RecordingOutcome], hits: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the figures of recordings together, given their hits by chance, shape (shifts,)."""
-    counts = Counts()
-    for outcome in outcomes:
-        counts += count_outcome(outcome, outcome.accepted)
-    figures = metrics_of(counts, analysed_seconds=sum(o.analysed_seconds for o in outcomes))
-    figures |= _chance_figures(hits, counts)
-    probability = _joined([outcome.probability for outcome in outcomes])
-    labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
-    figures["brier"] = float(np.mean((probability - labels) ** 2)) if len(labels) else None
-    figures["average_precision"] = average_precision(probability, labels)
-    figures["expected_count"] = float(probability.sum())
-    return figures
+def _by_window(scored: Scored) -> dict[str, dict[str, Any]]:
+    """Return figures and intervals for each of `WINDOWS`."""
+    rows = {}
+    for window in WINDOWS:
+        other = scored
+        if any(outcome.window != window for outcome in scored.outcomes):
+            other = Scored.of([one.within(window) for one in scored.outcomes], scored.seed)
+        figures = other.decided()
+        kept = ("f1", "sensitivity", "precision", "false_detections_per_hour")
+        chance = [name for name in figures if name.startswith("chance_")]
+        rows[window] = {
+            **{name: figures[name] for name in (*kept, *chance)},
+            "intervals": {name: other.intervals()[name] for name in kept},
+        }
+    return rows
 
 
-def _chance_figures(hits: NDArray[np.int64], counts: Counts) -> dict[str, float | None]:
-    """Return what chance gives for sensitivity and F1: mean, and 95 % of the shifts."""
-    events = counts.true_positive + counts.false_negative
-    answers = counts.true_positive + counts.false_positive
-    undefined = np.full(len(hits), np.nan)
-    sensitivity = chance_level(hits / events if events else undefined)
-    f1 = chance_level(2 * hits / (events + answers) if events else undefined)
+def _missed_in_all(metrics: Mapping[str, Any], misses: Mapping[str, int]) -> dict[str, Any]:
+    """Return the misses by cause, and the share found of all events, judged or not."""
+    found = int(metrics["true_positive"])
+    everything = found + sum(misses.values())
     return {
-        "chance_sensitivity": sensitivity.mean,
-        "chance_sensitivity_upper": sensitivity.upper,
-        "chance_f1": f1.mean,
-        "chance_f1_upper": f1.upper,
+        **misses,
+        "reference_events": everything,
+        "sensitivity_of_all_events": found / everything if everything else None,
+    }
+
+
+def _ceiling(accepting_all: Scored) -> dict[str, Any]:
+    """Return what a classifier that is never wrong would reach with these candidates.
+
+    Its chance level is that of the same classifier on shifted reference events.
+    """
+    best = accepting_all.together
+    perfect = Counts(true_positive=best.true_positive, false_negative=best.false_negative)
+    figures = metrics_of(perfect, analysed_seconds=0)
+    hits = accepting_all.hits.sum(axis=0)
+    return {
+        "f1": figures["f1"],
+        "sensitivity": figures["sensitivity"],
+        **chance_figures(hits, perfect, answers=hits),
+    }
+
+
+def _two_kinds(outcomes: Sequence[RecordingOutcome], seed: int) -> dict[str, Any] | None:
+    """Return the figures of accepting what sensors of two kinds see.
+
+    None where no recording has sensors of two kinds that could see a movement. One that has but
+    one kind counts with nothing accepted.
+    """
+    agreed = []
+    for outcome in outcomes:
+        kinds = outcome.kinds()
+        accepted = np.zeros_like(outcome.accepted) if kinds is None else kinds >= _AGREEING_KINDS
+        agreed.append(replace(outcome, accepted=accepted))
+    if all(outcome.kinds() is None for outcome in outcomes):
+        return None
+    return Scored.of(agreed, seed).decided()
+
+
+def _hiccups_removed(outcomes: Sequence[RecordingOutcome], seed: int) -> dict[str, Any]:
+    """Return the figures where hiccup bouts are taken out, and what is then not judged."""
+    removed = [outcome.without_hiccups() for outcome in outcomes]
+    scored = Scored.of(removed, seed)
+    figures = scored.decided()
+    misses = misses_together([misses_of(outcome) for outcome in removed])
+    return {
+        **figures,
+        "intervals": scored.intervals(),
+        "misses": _missed_in_all(figures, misses),
     }
 
 

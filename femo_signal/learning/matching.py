@@ -2,22 +2,59 @@
 
 from __future__ import annotations
 
-import heapq
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from femo_signal.detection.chance import SHIFTS, circular_shifts, joined
 from femo_signal.intervals import Intervals, as_intervals, overlapping, total
+from femo_signal.settings import TICKS_PER_SECOND
 
-__all__ = ["chance_hits", "chance_of_meeting", "match_one_to_one"]
+__all__ = [
+    "DEFAULT_WINDOWS",
+    "WINDOWS",
+    "chance_hits",
+    "chance_of_meeting",
+    "match_one_to_one",
+    "widened",
+]
+
+WINDOWS: Mapping[str, tuple[float, float]] = {
+    "overlap": (0.0, 0.0),
+    "-3/+2 s": (3.0, 2.0),
+    "-5/+2 s": (5.0, 2.0),
+    "-5/+5 s": (5.0, 5.0),
+}
+"""Seconds before and after a reference event in which a detection may answer for it."""
+DEFAULT_WINDOWS: Mapping[str, str] = {"annotations": "overlap", "presses": "-3/+2 s"}
+"""By where the reference comes from. Annotations have edges of their own; a press follows what she
+felt, so more is allowed before it than after."""
+
+
+def widened(events: Intervals, window: str, *, back: bool = False) -> Intervals:
+    """Return the windows around reference events, or, back, the events in such windows.
+
+    Parameters
+    ----------
+    events : Intervals, shape (n, 2)
+        In any order; as many come back.
+    window : str
+        One of `WINDOWS`.
+    back : bool
+    """
+    before, after = WINDOWS[window]
+    margin = np.array([-round(before * TICKS_PER_SECOND), round(after * TICKS_PER_SECOND)])
+    moved: Intervals = events - margin if back else events + margin
+    return moved
 
 
 def match_one_to_one(detections: Intervals, reference: Intervals) -> NDArray[np.int64]:
     """Assign to every detection at most one reference event that it overlaps, and vice versa.
 
-    The assignment has the most pairs possible: detections are disjoint, so the graph is convex
-    and taking the reference event that ends first is optimal (Glover, 1967).
+    The assignment has the most pairs possible (Hopcroft and Karp, 1973).
 
     Parameters
     ----------
@@ -31,23 +68,18 @@ def match_one_to_one(detections: Intervals, reference: Intervals) -> NDArray[np.
     int64, shape (n,)
         Row of the reference event, or -1.
     """
-    partner = np.full(len(detections), -1, dtype=np.int64)
-    # Most of what is compared meets nothing: told in one step, the loop is left with the rest.
-    meeting = np.flatnonzero(overlapping(detections, as_intervals(reference)))
-    met = np.flatnonzero(overlapping(reference, detections))
-    order = met[np.argsort(reference[met, 0], kind="stable")]
-    starts, ends = reference[order, 0].tolist(), reference[order, 1].tolist()
-    waiting: list[tuple[int, int]] = []
-    position = 0
-    for row, (start, end) in zip(meeting.tolist(), detections[meeting].tolist(), strict=True):
-        while position < len(starts) and starts[position] < end:
-            heapq.heappush(waiting, (ends[position], int(order[position])))
-            position += 1
-        while waiting and waiting[0][0] <= start:
-            heapq.heappop(waiting)
-        if waiting:
-            partner[row] = heapq.heappop(waiting)[1]
-    return partner
+    if not len(detections) or not len(reference):
+        return np.full(len(detections), -1, dtype=np.int64)
+    first = np.searchsorted(detections[:, 1], reference[:, 0], side="right")
+    past = np.searchsorted(detections[:, 0], reference[:, 1], side="left")
+    count = np.maximum(past - first, 0)
+    edge = np.concatenate(([0], np.cumsum(count)))
+    meeting = np.arange(edge[-1]) + np.repeat(first - edge[:-1], count)
+    graph = csr_array(
+        (np.ones(len(meeting), dtype=bool), meeting, edge), shape=(len(reference), len(detections))
+    )
+    partner = maximum_bipartite_matching(graph, perm_type="row")
+    return np.asarray(partner, dtype=np.int64)
 
 
 def chance_hits(

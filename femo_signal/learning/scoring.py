@@ -14,19 +14,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_signal.detection.chance import SHIFTS, chance_level
 from femo_signal.intervals import as_intervals, overlapping
-from femo_signal.learning.matching import match_one_to_one
+from femo_signal.learning.curves import average_precision, brier_score
+from femo_signal.learning.matching import chance_hits, match_one_to_one
 from femo_signal.learning.outcomes import RecordingOutcome
 
 __all__ = [
     "FIGURES",
     "Counts",
+    "Scored",
+    "chance_figures",
     "count_outcome",
     "figures_of",
     "interval",
     "metrics_of",
     "paired_differences",
     "plain",
+    "pooled",
     "resampled",
     "table_by_group",
 ]
@@ -177,6 +182,120 @@ def interval(values: NDArray[np.float64], *, percent: float = 95.0) -> tuple[flo
 def plain(value: Any) -> float | None:
     """Return a number as JSON has it: None where it is undefined."""
     return round(float(value), 6) if np.isfinite(value) else None
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Outcomes with what they and chance hit."""
+
+    outcomes: Sequence[RecordingOutcome]
+    counts: Sequence[Counts]  # of each outcome
+    hits: NDArray[np.int64]  # (recordings, shifts) by chance
+    seed: int
+
+    @classmethod
+    def of(cls, outcomes: Sequence[RecordingOutcome], seed: int) -> Scored:
+        """Match every outcome, and its shifts."""
+        counts = [count_outcome(outcome, outcome.accepted) for outcome in outcomes]
+        rows = [
+            chance_hits(
+                outcome.detections[outcome.accepted],
+                outcome.reference,
+                judged=outcome.judged,
+                seed=seed + number,
+            )
+            for number, outcome in enumerate(outcomes)
+        ]
+        hits = np.array(rows, dtype=np.int64).reshape(-1, SHIFTS)
+        return cls(outcomes, counts, hits, seed)
+
+    def of_numbers(self, numbers: Sequence[int]) -> Scored:
+        """Return some of the recordings."""
+        return Scored(
+            [self.outcomes[k] for k in numbers],
+            [self.counts[k] for k in numbers],
+            self.hits[list(numbers)],
+            self.seed,
+        )
+
+    @property
+    def together(self) -> Counts:
+        """All recordings' counts, added up."""
+        return sum(self.counts, Counts())
+
+    def decided(self) -> dict[str, Any]:
+        """Return the figures of what was accepted, chance beside them."""
+        seconds = sum(outcome.analysed_seconds for outcome in self.outcomes)
+        figures = metrics_of(self.together, analysed_seconds=seconds)
+        return figures | chance_figures(self.hits.sum(axis=0), self.together)
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of what was accepted, and of the probabilities."""
+        probability = pooled([outcome.probability for outcome in self.outcomes])
+        labels = pooled([outcome.labels for outcome in self.outcomes]).astype(np.int8)
+        return self.decided() | {
+            "brier": brier_score(probability, labels),
+            "average_precision": average_precision(probability, labels),
+            "expected_count": float(probability.sum()),
+            "count_interval_coverage": _coverage(self.outcomes),
+        }
+
+    def intervals(self) -> dict[str, dict[str, float | None]]:
+        """Return the 95 % interval of each of `FIGURES`; None for one subject alone."""
+        table = table_by_group(self.outcomes, self.counts)
+        if len(table) < 2:
+            return {name: {"low": None, "high": None} for name in FIGURES}
+        drawn = figures_of(resampled(table, seed=self.seed))
+        rows = {}
+        for name in FIGURES:
+            low, high = interval(drawn[name])
+            rows[name] = {"low": plain(low), "high": plain(high)}
+        return rows
+
+
+def chance_figures(
+    hits: NDArray[np.int64], counts: Counts, *, answers: NDArray[np.int64] | None = None
+) -> dict[str, float | None]:
+    """Return what chance gives for sensitivity and F1: mean, and 95 % of the shifts.
+
+    Parameters
+    ----------
+    hits : int64, shape (shifts,)
+    counts : Counts
+    answers : int64, shape (shifts,), optional
+        Detections that are accepted in each shift; by default as many as were.
+    """
+    events = counts.true_positive + counts.false_negative
+    given = counts.true_positive + counts.false_positive if answers is None else answers
+    whole = np.broadcast_to(np.asarray(events + given, dtype=np.float64), hits.shape)
+    undefined = np.full(len(hits), np.nan)
+    sensitivity = chance_level(hits / events if events else undefined)
+    f1 = chance_level(np.divide(2 * hits, whole, out=undefined.copy(), where=whole > 0))
+    return {
+        "chance_sensitivity": sensitivity.mean,
+        "chance_sensitivity_upper": sensitivity.upper,
+        "chance_f1": f1.mean if events else None,
+        "chance_f1_upper": f1.upper if events else None,
+    }
+
+
+def _coverage(outcomes: Sequence[RecordingOutcome]) -> float | None:
+    """Return the share of annotated recordings whose true count lies in the model's interval.
+
+    A recording without an interval is left out: the model says of it that it cannot tell. Presses
+    are no count of movements.
+    """
+    held = [
+        one.count_interval[0] <= len(one.reference) <= one.count_interval[1]
+        for one in outcomes
+        if one.count_interval is not None and one.label_source == "annotations"
+    ]
+    return sum(held) / len(held) if held else None
+
+
+def pooled(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """Return the values of several recordings, end to end."""
+    return np.concatenate([np.zeros(0), *arrays])
 
 
 def paired_differences(

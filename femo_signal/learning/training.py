@@ -52,6 +52,7 @@ from femo_signal.learning.outcomes import (
     familiarity,
     model_outcomes,
     outcome_of,
+    rule_outcomes,
 )
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
@@ -76,7 +77,8 @@ _LEAST_GROUPS = 4  # with fewer, calibration splits by recording: half the data 
 # The parts of an evaluation that name no recording and no subject
 _POOLED = (
     "schema_version", "method", "metrics", "accept_all", "baseline", "group_spread", "reliability",
-    "classifier", "comparison",
+    "classifier", "comparison", "intervals", "windows", "misses", "ceiling", "baselines",
+    "hiccups_removed",
 )  # fmt: skip
 
 Progress = Callable[[float], None]
@@ -302,6 +304,7 @@ class CrossValidation:
         return summarize_outcomes(
             self.outcomes,
             baseline=self.by_classifier["linear"],
+            rule=self.by_classifier.get("rule"),
             method=f"cross-validation in {self.folds} folds by {unit}",
             notices=notices,
             seed=self.seed,
@@ -393,7 +396,11 @@ def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evalua
     outcomes = model_outcomes(dataset, model)
     notices = [*dataset.notices, *_known_to(model, dataset)]
     return summarize_outcomes(
-        outcomes, method=f"model {model.version} as it is", notices=notices, seed=seed
+        outcomes,
+        rule=rule_outcomes(dataset),
+        method=f"model {model.version} as it is",
+        notices=notices,
+        seed=seed,
     )
 
 

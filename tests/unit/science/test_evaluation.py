@@ -9,18 +9,12 @@ import numpy as np
 import pytest
 
 from femo_signal.detection.chance import circular_shifts, joined
-from femo_signal.learning.evaluation import (
-    Counts,
-    RecordingOutcome,
-    average_precision,
-    chance_hits,
-    chance_of_meeting,
-    match_one_to_one,
-    metrics_of,
-    reliability,
-    summarize_outcomes,
-)
+from femo_signal.learning.curves import average_precision, reliability
+from femo_signal.learning.evaluation import summarize_outcomes
 from femo_signal.learning.evaluation_files import write_evaluation
+from femo_signal.learning.matching import chance_hits, chance_of_meeting, match_one_to_one
+from femo_signal.learning.outcomes import RecordingOutcome
+from femo_signal.learning.scoring import Counts, metrics_of
 
 
 def rows(*pairs):
