@@ -7,8 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from femo_cli.compare import comparison_lines
+from femo_signal.errors import ModelError
 from femo_signal.intervals import as_intervals
-from femo_signal.learning.comparison import gain_over
+from femo_signal.learning.comparison import _on_common_time, compare_models, gain_over
 from femo_signal.learning.dataset import Dataset
 from femo_signal.learning.outcomes import RecordingOutcome, model_outcomes
 from femo_signal.learning.scoring import paired_differences
@@ -85,3 +87,63 @@ def test_a_surer_interval_is_a_wider_one(percent):
         return row["high"] - row["low"]
 
     assert width(percent) < width(95.0)
+
+
+def told_of(model, recordings):
+    """The model as if it had been trained on these of its recordings alone."""
+    kept = model.record.model_copy(update={"recordings": tuple(recordings)})
+    return replace(model, record=kept)
+
+
+def test_models_are_compared_on_subjects_that_neither_has_seen_and_the_others_are_told(
+    dataset, model
+):
+    by_subject = {one.subject_id: one for one in model.record.recordings}
+    first, second, third = sorted(by_subject)
+    ours = told_of(model, [by_subject[first]])
+    theirs = told_of(model, [by_subject[second]])
+    comparison = compare_models(dataset, ours, dataset, theirs).to_dict()
+    assert {row["subject"] for row in comparison["recordings"]} == {third}
+    assert len(comparison["recordings"]) + len(comparison["left_out"]) == 6
+    reasons = {row["reason"] for row in comparison["left_out"]}
+    assert reasons == {
+        f"the {name} model was trained on it or on its subject" for name in ("first", "second")
+    }
+    assert comparison["differences"]["f1"]["difference"] == 0
+    assert comparison["first"]["metrics"]["chance_f1"] is not None
+
+
+def test_a_model_trained_on_exactly_these_recordings_is_tested_out_of_fold(dataset, model):
+    without = replace(model, record=None)
+    comparison = compare_models(dataset, model, dataset, without).to_dict()
+    assert comparison["first"]["tested"] == "out of fold"
+    assert comparison["second"]["tested"] == "as it is"
+    assert comparison["first"]["metrics"]["f1"] == pytest.approx(model.card.metrics["f1"])
+    assert not comparison["left_out"]
+    assert any("second model" in notice and "not known" in notice
+               for notice in comparison["notices"])  # fmt: skip
+    text = "\n".join(comparison_lines(comparison))
+    for part in ("out of fold", "by chance", "6 recordings of 3 subjects"):
+        assert part in text
+
+
+def test_nothing_unseen_is_refused_with_what_to_give_instead(dataset, model):
+    part = Dataset(dataset.recordings[:3])
+    with pytest.raises(ModelError, match=r"neither model has seen.*other subjects") as caught:
+        compare_models(part, model, part, model)
+    assert caught.value.code == "nothing_unseen"
+
+
+def test_models_that_trim_or_judge_differently_are_scored_on_the_same_moments():
+    (ours,) = decided(1.0, subjects=1)
+    later = 700  # the second cuts so many more ticks off at each end, and misses some time
+    theirs = replace(
+        ours,
+        detections=ours.detections - later,
+        reference=ours.reference - later,
+        judged=as_intervals([[0, 10_000 - later]]),
+    )
+    first, second = _on_common_time(ours, theirs, 30_000, 30_000 - 2 * later)
+    assert first.judged.tolist() == second.judged.tolist() == [[700, 10_000]]
+    assert first.detections.tolist() == second.detections.tolist()
+    assert len(first.reference) == len(second.reference) == 9
