@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 __all__ = ["evaluation_lines"]
@@ -19,36 +20,108 @@ _COLUMNS = {
     "accuracy": "accuracy",
     "pabak": "PABAK",
 }
+_MISSES = {
+    "no_candidate": "never a candidate",
+    "rejected": "rejected",
+    "merged": "under one detection with another",
+    "taken_for_hiccup": "taken for a hiccup",
+}
+_MOST_ROWS = 40
 
 
 def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     rows = [(str(row["recording"]), row) for row in evaluation["per_recording"]]
-    shown = rows[:40]
-    table = [*shown, ("all", evaluation["metrics"])]
-    if evaluation["baseline"]:
-        table.append(("all, linear model", evaluation["baseline"]))
-    table.append(("all, every detection accepted", evaluation["accept_all"]))
-    width = min(max(len(name) for name, _ in table), 44)
+    shown = rows[:_MOST_ROWS]
+    pooled = _pooled(evaluation)
+    width = min(max(len(name) for name, _ in [*shown, *pooled]), 44)
     lines = [
         f"Evaluation: {evaluation['method']}",
         "  ".join([" " * width, *(f"{heading:>11}" for heading in _COLUMNS.values())]),
     ]
-    for name, row in table:
-        cells = ("-" if row[key] is None else f"{row[key]:.3f}" for key in _COLUMNS)
-        lines.append("  ".join([f"{name[-width:]:<{width}}", *(f"{cell:>11}" for cell in cells)]))
+    lines += [_row(name, row, width) for name, row in shown]
     if len(rows) > len(shown):
-        lines.insert(-2, f"... and {len(rows) - len(shown)} more recordings")
+        lines.append(f"... and {len(rows) - len(shown)} more recordings")
+    lines += [_row(name, row, width) for name, row in pooled]
+    lines += _interval_lines(evaluation)
+    lines += _window_lines(evaluation)
+    lines += _miss_lines(evaluation)
+    lines += _choice_lines(evaluation)
+    metrics = evaluation["metrics"]
+    if metrics["brier"] is not None:
+        lines.append(f"Brier score of the probabilities: {metrics['brier']:.3f}")
+    if (covered := metrics.get("count_interval_coverage")) is not None:
+        lines.append(f"True count in the model's 90 % interval: {covered:.0%} of recordings")
+    lines += [f"Note: {notice}" for notice in evaluation["notices"]]
+    return lines
+
+
+def _pooled(evaluation: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the rows below the recordings: all of them together, and what stands beside."""
+    beside = evaluation["baselines"]
+    named = (
+        ("all", evaluation["metrics"]),
+        ("all, hiccups taken out", evaluation["hiccups_removed"]),
+        ("all, linear model", beside["linear"]),
+        ("all, unlearned rule", beside["rule"]),
+        ("all, two kinds of sensor agree", beside["two_kinds"]),
+        ("all, every detection accepted", beside["accept_all"]),
+    )
+    return [(name, row) for name, row in named if row is not None]
+
+
+def _row(name: str, row: Mapping[str, Any], width: int) -> str:
+    cells = (_shown(row[key]) for key in _COLUMNS)
+    return "  ".join([f"{name[-width:]:<{width}}", *(f"{cell:>11}" for cell in cells)])
+
+
+def _shown(value: float | None, form: str = ".3f") -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _interval_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return how sure the pooled figures are, and how the groups spread."""
+    names = {"f1": "F1", "sensitivity": "sensitivity", "precision": "precision",
+             "count_bias": "count bias", "false_detections_per_hour": "false/h"}  # fmt: skip
+    told = [
+        f"{heading} {row['low']:.3f} to {row['high']:.3f}"
+        for name, heading in names.items()
+        if (row := evaluation["intervals"][name])["low"] is not None
+    ]
+    lines = [f"95 % over subjects: {', '.join(told)}"] if told else []
     spread = evaluation["group_spread"]["f1"]
     if spread["minimum"] is not None:
         lines.append(
             f"F1 over {len(evaluation['per_group'])} subjects or recordings: "
             f"{spread['minimum']:.3f} to {spread['maximum']:.3f}, median {spread['median']:.3f}"
         )
-    lines += _choice_lines(evaluation)
-    brier = evaluation["metrics"]["brier"]
-    if brier is not None:
-        lines.append(f"Brier score of the probabilities: {brier:.3f}")
-    lines += [f"Note: {notice}" for notice in evaluation["notices"]]
+    return lines
+
+
+def _window_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    """Return F1 and sensitivity in each window: mean of chance, and 95 % of it, in brackets."""
+    lines = ["Windows around reference events: F1, sensitivity (by chance: mean / 95 %)"]
+    for window, row in evaluation["windows"].items():
+        cells = [
+            f"{_shown(row[name])} ({_shown(row[f'chance_{name}'], '.2f')} / "
+            f"{_shown(row[f'chance_{name}_upper'], '.2f')})"
+            for name in ("f1", "sensitivity")
+        ]
+        lines.append(f"  {window:<8}  {'  '.join(cells)}")
+    return lines
+
+
+def _miss_lines(evaluation: Mapping[str, Any]) -> list[str]:
+    misses, best = evaluation["misses"], evaluation["ceiling"]
+    told = ", ".join(f"{misses[cause]} {words}" for cause, words in _MISSES.items())
+    lines = [
+        f"Missed: {told}; not judged: {misses['not_judged']} of {misses['reference_events']} events"
+    ]
+    if best["sensitivity"] is not None:
+        lines.append(
+            f"A perfect classifier would reach F1 {best['f1']:.3f}, sensitivity "
+            f"{best['sensitivity']:.3f} (by chance {_shown(best['chance_sensitivity'])}) "
+            "with these candidates"
+        )
     return lines
 
 

@@ -16,7 +16,7 @@ import click
 __all__ = ["main"]
 
 _COMMANDS = (
-    "analyze", "convert", "evaluate", "inspect", "jobs", "status", "submit",
+    "analyze", "compare", "convert", "evaluate", "inspect", "jobs", "status", "submit",
     "synthesize", "train",
 )  # fmt: skip
 

@@ -6,8 +6,8 @@ import hashlib
 import json
 import math
 import zlib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from zipfile import BadZipFile
@@ -18,13 +18,20 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from femo_signal.errors import ModelError
-from femo_signal.intervals import Intervals, total
+from femo_signal.intervals import Intervals, empty, total
 from femo_signal.learning.domain import SignalStatistics
 from femo_signal.learning.features import FEATURE_SET, names_of
 from femo_signal.method_version import METHOD_VERSION
-from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
+from femo_signal.settings import ACCELEROMETERS, TICKS_PER_SECOND, AnalysisSettings
 
-__all__ = ["Dataset", "RecordingFeatures", "prepare_dataset"]
+__all__ = ["SENSOR_KINDS", "Dataset", "RecordingFeatures", "prepare_dataset"]
+
+SENSOR_KINDS: Mapping[str, tuple[str, ...]] = {
+    "piezo": ("sensor_3", "sensor_6"),
+    "acoustic": ("sensor_4", "sensor_5"),
+    "accelerometer": ACCELEROMETERS,
+}
+_MAPS = ("dismissed", "hiccup_bouts", "hiccup_time", "unjudged_reference")
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,16 @@ class RecordingFeatures:
     notices: tuple[str, ...] = ()
     content_sha256: str | None = None  # of the recording's file, where whoever extracted it knew
     statistics: SignalStatistics | None = None  # what tells one kind of recording from another
+    seen_by_kind: Mapping[str, Intervals] = field(default_factory=dict)
+    """When each kind of sensor (`SENSOR_KINDS`) sees a detection; kinds that could see none are
+    left out."""
+    dismissed: Intervals = field(default_factory=empty)
+    """Detections in judged time that no classifier is asked about: regular pulses."""
+    hiccup_bouts: Intervals = field(default_factory=empty)
+    hiccup_time: Intervals = field(default_factory=empty)  # what is taken out with the bouts
+    unjudged_reference: Intervals = field(default_factory=empty)
+    """Annotated movements, or presses, that could not be judged; bare, and perhaps outside the
+    trimmed axis."""
 
     @property
     def analysed_seconds(self) -> float:
@@ -68,16 +85,20 @@ class RecordingFeatures:
             "notices": list(self.notices),
             "content_sha256": self.content_sha256,
             "statistics": None if self.statistics is None else asdict(self.statistics),
+            "kinds": sorted(self.seen_by_kind),
         }
         with Path(path).open("wb") as file:
             np.savez(
                 file,
+                allow_pickle=False,
                 facts=np.array(json.dumps(facts)),
                 features=self.features,
                 detections=self.detections,
                 labels=self.labels,
                 reference=self.reference,
                 judged=self.judged,
+                **{name: getattr(self, name) for name in _MAPS},
+                **{f"seen_by_{kind}": rows for kind, rows in self.seen_by_kind.items()},
             )
 
     @classmethod
@@ -105,6 +126,8 @@ class RecordingFeatures:
                     reference=stored["reference"],
                     judged=stored["judged"],
                     settings=settings,
+                    seen_by_kind={kind: stored[f"seen_by_{kind}"] for kind in facts.pop("kinds")},
+                    **{name: stored[name] for name in _MAPS},
                     notices=tuple(facts.pop("notices")),
                     statistics=None if told is None else SignalStatistics(**told),
                     **facts,
@@ -129,6 +152,7 @@ class RecordingFeatures:
             If they do not.
         """
         count = len(self.labels)
+        maps = [*(getattr(self, name) for name in _MAPS), *self.seen_by_kind.values()]
         seconds = (self.analysed_seconds, self.masked_seconds, self.gap_seconds)
         sound = (
             self.features.shape == (count, len(names_of(self.settings)))
@@ -141,6 +165,8 @@ class RecordingFeatures:
             and self.detections.dtype.kind == self.reference.dtype.kind == "i"
             and bool(np.all(self.detections[:, 0] < self.detections[:, 1]))
             and bool(np.all(self.detections[1:, 0] >= self.detections[:-1, 1]))
+            and all(rows.dtype.kind == "i" and rows.shape == (len(rows), 2) for rows in maps)
+            and set(self.seen_by_kind) <= set(SENSOR_KINDS)
             and isinstance(self.length_ticks, int)
             and all(math.isfinite(value) and value >= 0 for value in seconds)
             and self.label_source in ("annotations", "presses")

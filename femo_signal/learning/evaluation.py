@@ -1,14 +1,15 @@
 """How good a model is, told honestly: one event answers for one reference event, chance beside it.
 
-Detections are compared with reference events in analysed time only: annotated movements, or the
-5 s around each press where a recording has no annotations (mothers feel about half of the
-movements, so presses are weak truth). Undefined figures are None, never a crash.
+Detections are compared with reference events in judged time only: with annotated movements where
+they overlap them, or, where a recording has no annotations, with the 3 s before to 2 s after each
+press (mothers feel about half of the movements, so presses are weak truth). Every figure is also
+given for the other windows, and beside what chance would reach. Undefined figures are None, never a
+crash.
 """
 
 from __future__ import annotations
 
 import csv
-import heapq
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -16,72 +17,33 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from femo_signal.detection.chance import SHIFTS, chance_level, circular_shifts, joined
-from femo_signal.intervals import Intervals, as_intervals, overlapping, total
 from femo_signal.learning.classifiers import ClassifierKind
-from femo_signal.learning.domain import SignalStatistics
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.learning.curves import (
+    agreement_of_counts,
+    precision_recall,
+    reliability,
+)
+from femo_signal.learning.matching import WINDOWS
+from femo_signal.learning.misses import misses_of, misses_together
+from femo_signal.learning.outcomes import RecordingOutcome
+from femo_signal.learning.scoring import (
+    Counts,
+    Scored,
+    chance_figures,
+    figures_of,
+    metrics_of,
+    paired_differences,
+    plain,
+    pooled,
+    table_by_group,
+)
 
-__all__ = [
-    "Choice",
-    "Counts",
-    "Evaluation",
-    "RecordingOutcome",
-    "chance_hits",
-    "chance_of_meeting",
-    "choose_classifier",
-    "match_one_to_one",
-    "metrics_of",
-    "reliability",
-    "summarize_outcomes",
-]
+__all__ = ["Choice", "Evaluation", "choose_classifier", "summarize_outcomes"]
 
-_BINS = 10
-_BOOTSTRAPS = 1000
-_INTERVAL_PERCENT = (5.0, 95.0)
+_AGREEING_KINDS = 2
+_CHOICE_PERCENT = 90.0  # of the interval that decides which classifier does
 _ALIKE = 0.005  # of F1
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How accepted detections and reference events answer for each other."""
-
-    true_positive: int = 0  # reference events that an accepted detection answers for
-    false_positive: int = 0  # accepted detections that answer for none
-    true_negative: int = 0  # rejected detections without a reference event
-    false_negative: int = 0  # reference events that no accepted detection answers for
-
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.true_positive + other.true_positive,
-            self.false_positive + other.false_positive,
-            self.true_negative + other.true_negative,
-            self.false_negative + other.false_negative,
-        )
-
-
-@dataclass(frozen=True)
-class RecordingOutcome:
-    """What was predicted for one recording, and what is known about it."""
-
-    recording_id: str
-    group: str  # the fold's unit: subject or recording
-    subject_id: str | None
-    label_source: str  # "annotations" or "presses"
-    detections: Intervals  # ticks
-    labels: NDArray[np.int8]  # (n,)
-    probability: NDArray[np.float64]  # (n,) calibrated
-    accepted: NDArray[np.bool_]  # (n,)
-    reference: Intervals  # ticks; may overlap each other
-    judged: Intervals  # ticks
-    statistics: SignalStatistics | None = None  # of the recording's signals
-
-    @property
-    def analysed_seconds(self) -> float:
-        """How much of the recording could be judged."""
-        return total(self.judged) / TICKS_PER_SECOND
 
 
 @dataclass(frozen=True)
@@ -115,6 +77,23 @@ class Evaluation:
     count_coverage: Mapping[str, Any] | None = None
     """How often the count's interval holds the true count, in recordings with annotations; see
     `femo_signal.learning.expected_count.CountCoverage`."""
+    intervals: Mapping[str, Any] = field(default_factory=dict)
+    """95 % of each of `FIGURES`, by a bootstrap over groups."""
+    windows: Mapping[str, Any] = field(default_factory=dict)
+    """Figures, chance and intervals in each of `WINDOWS`."""
+    misses: Mapping[str, Any] = field(default_factory=dict)
+    """Missed reference events by cause."""
+    ceiling: Mapping[str, Any] = field(default_factory=dict)
+    """What a classifier that is never wrong would reach with these candidates."""
+    baselines: Mapping[str, Any] = field(default_factory=dict)
+    """Figures of what is no model of trees: None where it cannot decide on these recordings."""
+    hiccups_removed: Mapping[str, Any] = field(default_factory=dict)
+    """Figures where hiccup bouts are taken out; in `metrics` their time is judged."""
+    precision_recall: Mapping[str, Any] | None = None
+    agreement_of_counts: Mapping[str, Any] | None = None
+    gain_over_serving: Mapping[str, Any] | None = None
+    """What is gained over the model in service; None where there is none."""
+    gain_over_serving_status: str = "no_model_in_service"
     schema_version: int = 1
 
     def to_dict(self) -> dict[str, Any]:
@@ -136,182 +115,6 @@ class Evaluation:
         return text.getvalue()
 
 
-def match_one_to_one(detections: Intervals, reference: Intervals) -> NDArray[np.int64]:
-    """Assign to every detection at most one reference event that it overlaps, and vice versa.
-
-    The assignment has the most pairs possible: detections are disjoint, so the graph is convex
-    and taking the reference event that ends first is optimal (Glover, 1967).
-
-    Parameters
-    ----------
-    detections : Intervals, shape (n, 2)
-        Sorted and disjoint.
-    reference : Intervals, shape (m, 2)
-        In any order; they may overlap.
-
-    Returns
-    -------
-    int64, shape (n,)
-        Row of the reference event, or -1.
-    """
-    partner = np.full(len(detections), -1, dtype=np.int64)
-    # Most of what is compared meets nothing: told in one step, the loop is left with the rest.
-    meeting = np.flatnonzero(overlapping(detections, as_intervals(reference)))
-    met = np.flatnonzero(overlapping(reference, detections))
-    order = met[np.argsort(reference[met, 0], kind="stable")]
-    starts, ends = reference[order, 0].tolist(), reference[order, 1].tolist()
-    waiting: list[tuple[int, int]] = []
-    position = 0
-    for row, (start, end) in zip(meeting.tolist(), detections[meeting].tolist(), strict=True):
-        while position < len(starts) and starts[position] < end:
-            heapq.heappush(waiting, (ends[position], int(order[position])))
-            position += 1
-        while waiting and waiting[0][0] <= start:
-            heapq.heappop(waiting)
-        if waiting:
-            partner[row] = heapq.heappop(waiting)[1]
-    return partner
-
-
-def _ratio(part: float, whole: float) -> float | None:
-    return part / whole if whole else None
-
-
-def metrics_of(counts: Counts, *, analysed_seconds: float) -> dict[str, Any]:
-    """Turn counts into figures.
-
-    Returns
-    -------
-    dict
-        Undefined ratios (0/0) are None. ``count_bias`` is accepted over reference less one.
-    """
-    tp, fp = counts.true_positive, counts.false_positive
-    tn, fn = counts.true_negative, counts.false_negative
-    accuracy = _ratio(tp + tn, tp + fp + tn + fn)
-    bias = _ratio(tp + fp, tp + fn)
-    hours = analysed_seconds / 3600
-    return {
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "precision": _ratio(tp, tp + fp),
-        "sensitivity": _ratio(tp, tp + fn),
-        "specificity": _ratio(tn, tn + fp),
-        "false_detections_per_hour": _ratio(fp, hours),
-        "count_bias": None if bias is None else bias - 1,
-        "accuracy": accuracy,
-        "pabak": None if accuracy is None else 2 * accuracy - 1,
-        "true_positive": tp,
-        "false_positive": fp,
-        "true_negative": tn,
-        "false_negative": fn,
-        "analysed_hours": hours,
-    }
-
-
-def count_outcome(outcome: RecordingOutcome, accepted: NDArray[np.bool_]) -> Counts:
-    """Count one recording for a given acceptance of its detections."""
-    partner = match_one_to_one(outcome.detections[accepted], outcome.reference)
-    matched = int((partner >= 0).sum())
-    rejected = outcome.detections[~accepted]
-    empty_handed = int((~overlapping(rejected, as_intervals(outcome.reference))).sum())
-    return Counts(
-        true_positive=matched,
-        false_positive=int(accepted.sum()) - matched,
-        true_negative=empty_handed,
-        false_negative=len(outcome.reference) - matched,
-    )
-
-
-def chance_hits(
-    movements: Intervals, reference: Intervals, *, judged: Intervals, seed: int
-) -> NDArray[np.int64]:
-    """Count the reference events that movements would answer for by chance, one to one.
-
-    The reference is shifted in a circle against the same movements, on joined judged time.
-
-    Parameters
-    ----------
-    movements : Intervals
-        Accepted, ticks.
-    reference : Intervals
-        Ticks.
-    judged : Intervals
-        Ticks.
-    seed : int
-
-    Returns
-    -------
-    int64, shape (shifts,)
-    """
-    found = joined(movements, judged)
-    shifted = circular_shifts(joined(reference, judged), judged, seed=seed)
-    # All shifts side by side on one long axis, far enough apart not to meet: one matching does.
-    apart = 1 + int(max(found.max(initial=0), shifted.max(initial=0)))
-    place = (np.arange(SHIFTS) * apart)[:, None, None]
-    partner = match_one_to_one(
-        (found[None] + place).reshape(-1, 2), (shifted + place).reshape(-1, 2)
-    )
-    hits: NDArray[np.int64] = (partner >= 0).reshape(SHIFTS, len(found)).sum(axis=1)
-    return hits
-
-
-def chance_of_meeting(
-    movements: Intervals, reference: Intervals, *, judged: Intervals, seed: int
-) -> float | None:
-    """Tell which share of reference events would overlap any movement by chance.
-
-    Parameters
-    ----------
-    movements, reference, judged : Intervals
-        Ticks.
-    seed : int
-
-    Returns
-    -------
-    float or None
-        None without reference events in judged time.
-    """
-    marks, found = joined(reference, judged), joined(movements, judged)
-    if not len(marks):
-        return None
-    again = as_intervals(np.concatenate((found, found + total(judged))))  # for what passes the end
-    shifted = circular_shifts(marks, judged, seed=seed)
-    return float(overlapping(shifted.reshape(-1, 2), again).mean())
-
-
-def reliability(
-    probability: NDArray[np.float64], labels: NDArray[np.int8]
-) -> list[dict[str, float | int]]:
-    """Compare predicted with observed shares in bins of a tenth; empty bins are left out."""
-    which = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    rows: list[dict[str, float | int]] = []
-    for number in range(_BINS):
-        inside = which == number
-        if inside.any():
-            rows.append(
-                {
-                    "from": number / _BINS,
-                    "to": (number + 1) / _BINS,
-                    "count": int(inside.sum()),
-                    "mean_predicted": float(probability[inside].mean()),
-                    "observed": float(labels[inside].mean()),
-                }
-            )
-    return rows
-
-
-def average_precision(probability: NDArray[np.float64], labels: NDArray[np.int8]) -> float | None:
-    """Return the area under the precision-recall curve; None without both classes."""
-    positive = int(labels.sum())
-    if positive in (0, len(labels)):
-        return None
-    order = np.argsort(-probability, kind="stable")
-    hits = np.cumsum(labels[order])
-    last = np.append(np.diff(probability[order]) != 0, True)  # ties count together
-    precision = hits[last] / (np.flatnonzero(last) + 1)
-    gained = np.diff(np.concatenate(([0], hits[last]))) / positive
-    return float((precision * gained).sum())
-
-
 def choose_classifier(
     outcomes: Mapping[ClassifierKind, Sequence[RecordingOutcome]], *, seed: int
 ) -> Choice:
@@ -327,22 +130,20 @@ def choose_classifier(
         The same recordings in the same order for each.
     seed : int
     """
-    counts = {
-        kind: _counts_by_group(found) for kind, found in outcomes.items()
-    }  # (groups, 3): true positive, false positive, false negative
-    scores = {kind: _f1(table.sum(axis=0)) for kind, table in counts.items()}
-    comparison: dict[str, Any] = {"f1": {kind: _plain(score) for kind, score in scores.items()}}
+    scores = {
+        kind: float(figures_of(table_by_group(found).sum(axis=0))["f1"])
+        for kind, found in outcomes.items()
+    }
+    comparison: dict[str, Any] = {"f1": {kind: plain(score) for kind, score in scores.items()}}
     if "rule" not in outcomes:
         return Choice("trees", comparison)
-    groups = len(counts["trees"])
-    draws = np.random.default_rng(seed).integers(0, groups, (_BOOTSTRAPS, groups))
     gains: dict[str, Any] = {}
     others: tuple[ClassifierKind, ...] = ("linear", "rule")
     for kind in others:
-        resampled = _f1(counts["trees"][draws].sum(axis=1)) - _f1(counts[kind][draws].sum(axis=1))
-        low, high = np.nanpercentile(resampled, _INTERVAL_PERCENT)
-        gains[kind] = {"f1": _plain(scores["trees"] - scores[kind]), "low": _plain(low),
-                       "high": _plain(high)}  # fmt: skip
+        gain = paired_differences(
+            outcomes["trees"], outcomes[kind], seed=seed, percent=_CHOICE_PERCENT
+        )["f1"]
+        gains[kind] = {"f1": gain["difference"], "low": gain["low"], "high": gain["high"]}
     comparison["trees_gain_over"] = gains
     surely = all(gain["low"] is not None and gain["low"] > 0 for gain in gains.values())
     # Between two that are alike, the one that has learnt nothing.
@@ -350,31 +151,12 @@ def choose_classifier(
     return Choice("trees" if surely else best, comparison)
 
 
-def _counts_by_group(outcomes: Sequence[RecordingOutcome]) -> NDArray[np.float64]:
-    table: dict[str, NDArray[np.float64]] = {}
-    for outcome in outcomes:
-        found = count_outcome(outcome, outcome.accepted)
-        row = np.array([found.true_positive, found.false_positive, found.false_negative], float)
-        table[outcome.group] = table.get(outcome.group, np.zeros(3)) + row
-    return np.array([table[name] for name in sorted(table)])
-
-
-def _f1(counts: NDArray[np.float64]) -> Any:
-    """Return F1 of counts, shape (..., 3); NaN where nothing was to be found, nor was."""
-    whole = 2 * counts[..., 0] + counts[..., 1] + counts[..., 2]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return 2 * counts[..., 0] / whole
-
-
-def _plain(value: Any) -> float | None:
-    return round(float(value), 6) if np.isfinite(value) else None
-
-
 def summarize_outcomes(
     outcomes: Sequence[RecordingOutcome],
     *,
     method: str,
     baseline: Sequence[RecordingOutcome] | None = None,
+    rule: Sequence[RecordingOutcome] | None = None,
     notices: Sequence[str] = (),
     seed: int = 0,
     choice: Choice | None = None,
@@ -388,51 +170,29 @@ def summarize_outcomes(
         How train and test were kept apart, for the reader.
     baseline : sequence of RecordingOutcome, optional
         The same recordings by the linear model.
+    rule : sequence of RecordingOutcome, optional
+        The same recordings by the unlearned rule.
     notices : sequence of str
     seed : int
-        Of the chance level's shifts.
+        Of the chance level's shifts and of the bootstrap.
+    choice : Choice, optional
     """
-    hits = _chance_of(outcomes, seed)
-    per_recording = []
-    for number, outcome in enumerate(outcomes):
-        row = _figures([outcome], hits[number])
-        per_recording.append(
-            {
-                "recording": outcome.recording_id,
-                "subject": outcome.subject_id,
-                "labels": outcome.label_source,
-                "detections": len(outcome.detections),
-                "accepted": int(outcome.accepted.sum()),
-                "reference_events": len(outcome.reference),
-                **row,
-            }
-        )
-    groups: dict[str, list[int]] = {}
-    for number, outcome in enumerate(outcomes):
-        groups.setdefault(outcome.group, []).append(number)
-    per_group = [
-        {
-            "group": name,
-            "recordings": len(members),
-            **_figures([outcomes[k] for k in members], hits[members].sum(axis=0)),
-        }
-        for name, members in sorted(groups.items())
-    ]
+    scored = Scored.of(outcomes, seed)
+    misses = [misses_of(outcome) for outcome in outcomes]
     everything = [replace(one, accepted=np.ones_like(one.accepted)) for one in outcomes]
-    accept_all = _figures(everything, _chance_of(everything, seed).sum(axis=0))
-    for name in ("brier", "average_precision", "expected_count"):
-        del accept_all[name]  # of the probabilities, which play no part there
-    linear = None
-    if baseline is not None:
-        linear = _figures(baseline, _chance_of(baseline, seed).sum(axis=0))
-    probability = _joined([outcome.probability for outcome in outcomes])
-    labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
+    all_scored = Scored.of(everything, seed)
+    accept_all = all_scored.decided()
+    linear = None if baseline is None else Scored.of(baseline, seed).figures()
+    per_group = _per_group(scored, misses)
+    probability = pooled([outcome.probability for outcome in outcomes])
+    labels = pooled([outcome.labels for outcome in outcomes]).astype(np.int8)
+    metrics = scored.figures()
     return Evaluation(
         method=method,
-        metrics=_figures(outcomes, hits.sum(axis=0)),
+        metrics=metrics,
         accept_all=accept_all,
         baseline=linear,
-        per_recording=per_recording,
+        per_recording=_per_recording(scored, all_scored, misses),
         per_group=per_group,
         group_spread={
             name: _spread([row[name] for row in per_group])
@@ -442,54 +202,135 @@ def summarize_outcomes(
         notices=tuple(notices),
         classifier=choice.classifier if choice is not None else "trees",
         comparison=choice.comparison if choice is not None else {},
+        intervals=scored.intervals(),
+        windows=_by_window(scored),
+        misses=_missed_in_all(metrics, misses_together(misses)),
+        ceiling=_ceiling(all_scored),
+        baselines={
+            "accept_all": accept_all,
+            "rule": None if rule is None else Scored.of(rule, seed).decided(),
+            "two_kinds": _two_kinds(outcomes, seed),
+            "linear": linear,
+        },
+        hiccups_removed=_hiccups_removed(outcomes, seed),
+        precision_recall=precision_recall(outcomes),
+        agreement_of_counts=agreement_of_counts(outcomes),
     )
 
 
-def _joined(arrays: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
-    return np.concatenate([np.zeros(0), *arrays])
-
-
-def _chance_of(outcomes: Sequence[RecordingOutcome], seed: int) -> NDArray[np.int64]:
-    """Return each recording's hits by chance, shape (recordings, shifts)."""
-    rows = [
-        chance_hits(
-            outcome.detections[outcome.accepted],
-            outcome.reference,
-            judged=outcome.judged,
-            seed=seed + number,
+def _per_recording(
+    scored: Scored, all_scored: Scored, misses: Sequence[dict[str, int]]
+) -> list[dict[str, Any]]:
+    rows = []
+    for number, outcome in enumerate(scored.outcomes):
+        low, high = outcome.count_interval or (None, None)
+        rows.append(
+            {
+                "recording": outcome.recording_id,
+                "subject": outcome.subject_id,
+                "labels": outcome.label_source,
+                "window": outcome.window,
+                "detections": len(outcome.detections),
+                "accepted": int(outcome.accepted.sum()),
+                "reference_events": len(outcome.reference),
+                **scored.of_numbers([number]).figures(),
+                **{f"missed_{cause}": count for cause, count in misses[number].items()},
+                "ceiling_sensitivity": _ceiling(all_scored.of_numbers([number]))["sensitivity"],
+                "count_low": low,
+                "count_high": high,
+            }
         )
-        for number, outcome in enumerate(outcomes)
+    return rows
+
+
+def _per_group(scored: Scored, misses: Sequence[dict[str, int]]) -> list[dict[str, Any]]:
+    groups: dict[str, list[int]] = {}
+    for number, outcome in enumerate(scored.outcomes):
+        groups.setdefault(outcome.group, []).append(number)
+    return [
+        {
+            "group": name,
+            "recordings": len(members),
+            **scored.of_numbers(members).figures(),
+            **{
+                f"missed_{cause}": count
+                for cause, count in misses_together([misses[k] for k in members]).items()
+            },
+        }
+        for name, members in sorted(groups.items())
     ]
-    return np.array(rows, dtype=np.int64).reshape(-1, SHIFTS)
 
 
-def _figures(outcomes: Sequence[RecordingOutcome], hits: NDArray[np.int64]) -> dict[str, Any]:
-    """Return the figures of recordings together, given their hits by chance, shape (shifts,)."""
-    counts = Counts()
-    for outcome in outcomes:
-        counts += count_outcome(outcome, outcome.accepted)
-    figures = metrics_of(counts, analysed_seconds=sum(o.analysed_seconds for o in outcomes))
-    figures |= _chance_figures(hits, counts)
-    probability = _joined([outcome.probability for outcome in outcomes])
-    labels = _joined([outcome.labels for outcome in outcomes]).astype(np.int8)
-    figures["brier"] = float(np.mean((probability - labels) ** 2)) if len(labels) else None
-    figures["average_precision"] = average_precision(probability, labels)
-    figures["expected_count"] = float(probability.sum())
-    return figures
+def _by_window(scored: Scored) -> dict[str, dict[str, Any]]:
+    """Return figures and intervals for each of `WINDOWS`."""
+    rows = {}
+    for window in WINDOWS:
+        other = scored
+        if any(outcome.window != window for outcome in scored.outcomes):
+            other = Scored.of([one.within(window) for one in scored.outcomes], scored.seed)
+        figures = other.decided()
+        kept = ("f1", "sensitivity", "precision", "false_detections_per_hour")
+        chance = [name for name in figures if name.startswith("chance_")]
+        rows[window] = {
+            **{name: figures[name] for name in (*kept, *chance)},
+            "intervals": {name: other.intervals()[name] for name in kept},
+        }
+    return rows
 
 
-def _chance_figures(hits: NDArray[np.int64], counts: Counts) -> dict[str, float | None]:
-    """Return what chance gives for sensitivity and F1: mean, and 95 % of the shifts."""
-    events = counts.true_positive + counts.false_negative
-    answers = counts.true_positive + counts.false_positive
-    undefined = np.full(len(hits), np.nan)
-    sensitivity = chance_level(hits / events if events else undefined)
-    f1 = chance_level(2 * hits / (events + answers) if events else undefined)
+def _missed_in_all(metrics: Mapping[str, Any], misses: Mapping[str, int]) -> dict[str, Any]:
+    """Return the misses by cause, and the share found of all events, judged or not."""
+    found = int(metrics["true_positive"])
+    everything = found + sum(misses.values())
     return {
-        "chance_sensitivity": sensitivity.mean,
-        "chance_sensitivity_upper": sensitivity.upper,
-        "chance_f1": f1.mean,
-        "chance_f1_upper": f1.upper,
+        **misses,
+        "reference_events": everything,
+        "sensitivity_of_all_events": found / everything if everything else None,
+    }
+
+
+def _ceiling(accepting_all: Scored) -> dict[str, Any]:
+    """Return what a classifier that is never wrong would reach with these candidates.
+
+    Its chance level is that of the same classifier on shifted reference events.
+    """
+    best = accepting_all.together
+    perfect = Counts(true_positive=best.true_positive, false_negative=best.false_negative)
+    figures = metrics_of(perfect, analysed_seconds=0)
+    hits = accepting_all.hits.sum(axis=0)
+    return {
+        "f1": figures["f1"],
+        "sensitivity": figures["sensitivity"],
+        **chance_figures(hits, perfect, answers=hits),
+    }
+
+
+def _two_kinds(outcomes: Sequence[RecordingOutcome], seed: int) -> dict[str, Any] | None:
+    """Return the figures of accepting what sensors of two kinds see.
+
+    None where no recording has sensors of two kinds that could see a movement. One that has but
+    one kind counts with nothing accepted.
+    """
+    agreed = []
+    for outcome in outcomes:
+        kinds = outcome.kinds()
+        accepted = np.zeros_like(outcome.accepted) if kinds is None else kinds >= _AGREEING_KINDS
+        agreed.append(replace(outcome, accepted=accepted))
+    if all(outcome.kinds() is None for outcome in outcomes):
+        return None
+    return Scored.of(agreed, seed).decided()
+
+
+def _hiccups_removed(outcomes: Sequence[RecordingOutcome], seed: int) -> dict[str, Any]:
+    """Return the figures where hiccup bouts are taken out, and what is then not judged."""
+    removed = [outcome.without_hiccups() for outcome in outcomes]
+    scored = Scored.of(removed, seed)
+    figures = scored.decided()
+    misses = misses_together([misses_of(outcome) for outcome in removed])
+    return {
+        **figures,
+        "intervals": scored.intervals(),
+        "misses": _missed_in_all(figures, misses),
     }
 
 

@@ -35,7 +35,7 @@ __all__ = [
     "of_no_movement",
 ]
 
-FEATURE_SET = "3"  # changes whenever a feature does; part of the feature cache's key
+FEATURE_SET = "4"  # changes whenever a feature does; part of the feature cache's key
 
 
 _AGREE = "agreement of sensors (fused modalities beat a single one, docs/method.md)"

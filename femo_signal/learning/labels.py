@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.building import build_profile
-from femo_signal.detection.hiccups import find_hiccups
+from femo_signal.detection.hiccups import find_hiccups, taken_out
 from femo_signal.detection.profile import Profile
 from femo_signal.errors import LabelError
 from femo_signal.intervals import (
+    Intervals,
     as_intervals,
     clip,
     empty,
@@ -23,7 +24,7 @@ from femo_signal.intervals import (
     total,
     union,
 )
-from femo_signal.learning.dataset import RecordingFeatures
+from femo_signal.learning.dataset import SENSOR_KINDS, RecordingFeatures
 from femo_signal.learning.domain import collect_statistics
 from femo_signal.learning.features import extract_features, of_no_movement
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
@@ -159,14 +160,17 @@ def label_profile(
     judged = profile.judge()
     cores = union(*profile.core_detections.values())
     hiccups = find_hiccups(profile)
-    kept = overlapping(profile.detections, intersection(cores, judged.judged))
-    kept &= ~of_no_movement(profile, hiccups)
+    asked = overlapping(profile.detections, intersection(cores, judged.judged))
+    regular = of_no_movement(profile, hiccups)
+    kept = asked & ~regular
     detections = profile.detections[kept]
     if annotated is None:
         source = "presses"
         half = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
         reference = profile.presses + np.array([-half, half])
-        reference = reference[judged.why_not(reference) == ""]
+        seen = judged.why_not(reference) == ""
+        unjudged = np.concatenate((profile.presses[~seen], profile.end_presses))
+        reference = reference[seen]
         labels = overlapping(detections, profile.sensation)
     else:
         source = "annotations"
@@ -176,9 +180,11 @@ def label_profile(
                 np.ceil(annotated[:, 1] * TICKS_PER_SECOND),
             )
         ).astype(np.int64)
-        reference = clip(ticks - profile.info.trim_ticks, 0, length)
+        ticks -= profile.info.trim_ticks
+        reference = clip(ticks, 0, length)
         caused = cores[overlapping(cores, as_intervals(reference))]
         labels = overlapping(detections, caused)
+        unjudged = ticks[~overlapping(ticks, judged.judged)]
         reference = reference[overlapping(reference, judged.judged)]
     return RecordingFeatures(
         recording_id=recording_id,
@@ -195,4 +201,19 @@ def label_profile(
         gap_seconds=total(profile.gaps) / TICKS_PER_SECOND,
         notices=tuple(str(notice) for notice in profile.info.notices),
         statistics=collect_statistics(profile),
+        seen_by_kind=_seen_by_kind(profile),
+        dismissed=profile.detections[asked & regular],
+        hiccup_bouts=hiccups.bouts,
+        hiccup_time=taken_out(hiccups.bouts, length=length, settings=profile.settings.hiccups),
+        unjudged_reference=unjudged if len(unjudged) else empty(),
     )
+
+
+def _seen_by_kind(profile: Profile) -> dict[str, Intervals]:
+    """Return when each kind of sensor sees a detection; kinds that could see none are left out."""
+    able = {name for name, level in profile.thresholds.items() if math.isfinite(level)}
+    return {
+        kind: union(*(profile.core_detections.get(name, empty()) for name in names))
+        for kind, names in SENSOR_KINDS.items()
+        if able.intersection(names)
+    }

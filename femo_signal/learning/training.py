@@ -29,9 +29,8 @@ from femo_signal.learning.classifiers import (
 from femo_signal.learning.dataset import Dataset, RecordingFeatures, prepare_dataset
 from femo_signal.learning.domain import fit_domain
 from femo_signal.learning.evaluation import (
+    Choice,
     Evaluation,
-    RecordingOutcome,
-    chance_of_meeting,
     choose_classifier,
     summarize_outcomes,
 )
@@ -48,6 +47,7 @@ from femo_signal.learning.expected_count import (
 from femo_signal.learning.features import FEATURE_SET, FORMAT_FEATURES, features_of, names_of
 from femo_signal.learning.hyperparameters import DEFAULT_SEED, MANY_DETECTIONS, Hyperparameters
 from femo_signal.learning.labels import extract_recording
+from femo_signal.learning.matching import chance_of_meeting
 from femo_signal.learning.model import (
     Calibration,
     ModelCard,
@@ -57,15 +57,24 @@ from femo_signal.learning.model import (
     trees_digest,
     version_of,
 )
+from femo_signal.learning.outcomes import (
+    RecordingOutcome,
+    familiarity,
+    model_outcomes,
+    outcome_of,
+    rule_outcomes,
+)
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
 from femo_signal.version import __version__
 
 __all__ = [
     "DEFAULT_SEED",
+    "CrossValidation",
     "Dataset",
     "Hyperparameters",
     "RecordingFeatures",
+    "cross_validate",
     "evaluate_model",
     "extract_recording",
     "model_outcomes",
@@ -80,7 +89,8 @@ _LEAST_GROUPS = 4  # with fewer, calibration splits by recording: half the data 
 # The parts of an evaluation that name no recording and no subject
 _POOLED = (
     "schema_version", "method", "metrics", "accept_all", "baseline", "group_spread", "reliability",
-    "classifier", "comparison",
+    "classifier", "comparison", "intervals", "windows", "misses", "ceiling", "baselines",
+    "hiccups_removed",
 )  # fmt: skip
 
 Progress = Callable[[float], None]
@@ -284,6 +294,83 @@ def evaluate_model(
     """
     if model is not None:
         return _evaluate_given(dataset, model, seed)
+    return cross_validate(dataset, hyperparameters, seed=seed, progress=progress).evaluation()
+
+
+@dataclass(frozen=True)
+class CrossValidation:
+    """What each classifier decided on recordings that it was not fitted on."""
+
+    dataset: Dataset
+    by_classifier: Mapping[ClassifierKind, Sequence[RecordingOutcome]]  # in the dataset's order
+    choice: Choice
+    folds: int
+    seed: int
+
+    @property
+    def outcomes(self) -> Sequence[RecordingOutcome]:
+        """Of the classifier that decides."""
+        return self.by_classifier[self.choice.classifier]
+
+    def evaluation(self) -> Evaluation:
+        """Return the figures."""
+        unit = self.dataset.fold_unit
+        notices = list(self.dataset.notices)
+        if unit == "recording" and any(r.subject_id for r in self.dataset.recordings):
+            notices.append(
+                "All recordings are of one subject: folds keep recordings apart, not subjects, "
+                "and flatter what another subject would get."
+            )
+        count = self.count_model()
+        outcomes, coverage = self.outcomes, None
+        if count is not None:
+            intervals = out_of_fold_intervals(outcomes)
+            outcomes = _with_intervals(outcomes, intervals)
+            coverage = _coverage_of(outcomes, intervals)
+        evaluation = summarize_outcomes(
+            outcomes,
+            baseline=self.by_classifier["linear"],
+            rule=self.by_classifier.get("rule"),
+            method=f"cross-validation in {self.folds} folds by {unit}",
+            notices=notices,
+            seed=self.seed,
+            choice=self.choice,
+        )
+        return replace(
+            evaluation,
+            count_model=None if count is None else count.model_dump(mode="json"),
+            count_coverage=coverage,
+        )
+
+    def count_model(self) -> CountModel | None:
+        """Return how far expected counts are from the true ones; None where none can be told."""
+        if not COUNTED[self.dataset.settings.method]:
+            return None
+        return fit_count(self.outcomes)
+
+
+def cross_validate(
+    dataset: Dataset,
+    hyperparameters: Hyperparameters | Mapping[str, Any] | None = None,
+    *,
+    seed: int = DEFAULT_SEED,
+    progress: Progress | None = None,
+) -> CrossValidation:
+    """Let each classifier decide on each recording, fitted on the recordings of other groups.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    hyperparameters : mapping, optional
+    seed : int
+    progress : callable, optional
+        Called with the share that is done, 0..1.
+
+    Raises
+    ------
+    ModelError
+        If the dataset is too small for folds.
+    """
     chosen = Hyperparameters.parse(hyperparameters).resolved(len(dataset.labels))
     _check_trainable(dataset)
     numbers = list(range(len(dataset.recordings)))
@@ -297,7 +384,15 @@ def evaluate_model(
             decision = _rule_decision(decision.calibration)
         rows = dataset.rows_of(train)
         scorer = fitters[kind](dataset.features[rows], dataset.labels[rows])
-        return [_outcome(dataset, number, scorer, decision) for number in test]
+        return [
+            outcome_of(
+                dataset,
+                number,
+                decision.calibration(_score(scorer, dataset.recordings[number])),
+                decision.threshold,
+            )
+            for number in test
+        ]
 
     outcomes: dict[ClassifierKind, dict[int, RecordingOutcome]] = {kind: {} for kind in fitters}
     jobs = [(kind, train, test) for kind in fitters for train, test in folds]
@@ -312,38 +407,7 @@ def evaluate_model(
                 progress(done / len(jobs))
     ordered = {kind: [found[number] for number in numbers] for kind, found in outcomes.items()}
     choice = choose_classifier(ordered, seed=seed)
-    unit = dataset.fold_unit
-    notices = list(dataset.notices)
-    if unit == "recording" and any(r.subject_id for r in dataset.recordings):
-        notices.append(
-            "All recordings are of one subject: folds keep recordings apart, not subjects, "
-            "and flatter what another subject would get."
-        )
-    chosen_outcomes = ordered[choice.classifier]
-    count = fit_count(chosen_outcomes) if COUNTED[dataset.settings.method] else None
-    evaluation = summarize_outcomes(
-        chosen_outcomes,
-        baseline=ordered["linear"],
-        method=f"cross-validation in {len(folds)} folds by {unit}",
-        notices=notices,
-        seed=seed,
-        choice=choice,
-    )
-    return replace(
-        evaluation,
-        count_model=None if count is None else count.model_dump(mode="json"),
-        count_coverage=None
-        if count is None
-        else _coverage_of(chosen_outcomes, out_of_fold_intervals(chosen_outcomes)),
-    )
-
-
-def _coverage_of(
-    outcomes: Sequence[RecordingOutcome], intervals: Sequence[ExpectedCount | Withheld]
-) -> dict[str, Any] | None:
-    """Return how the intervals did, JSON-ready; None where nobody knows the true counts."""
-    coverage = count_coverage(outcomes, intervals)
-    return None if coverage is None else asdict(coverage)
+    return CrossValidation(dataset, ordered, choice, len(folds), seed)
 
 
 def _fitters(
@@ -365,79 +429,65 @@ def _rule_decision(calibration: Calibration) -> _Decision:
     return _Decision(calibration, at)
 
 
-def model_outcomes(dataset: Dataset, model: MovementModel) -> list[RecordingOutcome]:
-    """Return what a model says of each recording, beside what is known of it."""
-    decision = _Decision(Calibration(raw=(0.0, 1.0), probability=(0.0, 1.0)), model.threshold)
+def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evaluation:
+    outcomes = model_outcomes(dataset, model)
+    notices = [*dataset.notices, *_known_to(model, dataset)]
+    intervals = None
+    if model.card.count is not None:
+        intervals = count_intervals(outcomes, model.card.count, model.card.domain)
+        outcomes = _with_intervals(outcomes, intervals)
+    evaluation = summarize_outcomes(
+        outcomes,
+        rule=rule_outcomes(dataset),
+        method=f"model {model.version} as it is",
+        notices=notices,
+        seed=seed,
+    )
+    if intervals is None:
+        return evaluation
+    return replace(evaluation, count_coverage=_coverage_of(outcomes, intervals))
+
+
+def _with_intervals(
+    outcomes: Sequence[RecordingOutcome], intervals: Sequence[ExpectedCount | Withheld]
+) -> list[RecordingOutcome]:
     return [
-        _outcome(dataset, number, model.predict_proba, decision)
-        for number in range(len(dataset.recordings))
+        replace(outcome, count_interval=(found.low, found.high))
+        if isinstance(found, ExpectedCount)
+        else outcome
+        for outcome, found in zip(outcomes, intervals, strict=True)
     ]
 
 
-def _evaluate_given(dataset: Dataset, model: MovementModel, seed: int) -> Evaluation:
-    if dataset.settings.digest() != model.card.settings_digest:
-        raise ModelError(
-            "the recordings were analysed with other settings than the model's; "
-            "extract them again with the settings in model.json"
-        )
-    outcomes = model_outcomes(dataset, model)
-    notices = [*dataset.notices, *_known_to(model, dataset)]
-    evaluation = summarize_outcomes(
-        outcomes, method=f"model {model.version} as it is", notices=notices, seed=seed
-    )
-    if model.card.count is None:
-        return evaluation
-    intervals = count_intervals(outcomes, model.card.count, model.card.domain)
-    return replace(evaluation, count_coverage=_coverage_of(outcomes, intervals))
+def _coverage_of(
+    outcomes: Sequence[RecordingOutcome], intervals: Sequence[ExpectedCount | Withheld]
+) -> dict[str, Any] | None:
+    """Return how the intervals did, JSON-ready; None where nobody knows the true counts."""
+    coverage = count_coverage(outcomes, intervals)
+    return None if coverage is None else asdict(coverage)
 
 
 def _known_to(model: MovementModel, dataset: Dataset) -> list[str]:
     """Tell which of the recordings, or whose others, the model was trained on."""
-    if model.record is None:
+    known = familiarity(dataset, model)
+    if known is None:
         return [
             "Whether the model was trained on any of these recordings is not known: its folder "
             "has no training.json."
         ]
-    known = model.record.recordings
-    marks = {mark for one in known for mark in (one.content_sha256, one.fingerprint) if mark}
-    subjects = {one.subject_id for one in known if one.subject_id}
-    seen = [bool({r.content_sha256, r.fingerprint} & marks) for r in dataset.recordings]
-    related = sum(
-        r.subject_id in subjects and not was_seen
-        for r, was_seen in zip(dataset.recordings, seen, strict=True)
-    )
+    count, seen, related = len(dataset.recordings), int(known.seen.sum()), int(known.related.sum())
     notices = []
-    if any(seen):
+    if seen:
         notices.append(
-            f"The model was trained on {sum(seen)} of these {len(seen)} recordings: "
+            f"The model was trained on {seen} of these {count} recordings: "
             "figures on them flatter it."
         )
     if related:
         notices.append(
             f"The model was trained on other recordings of the subjects of {related} of these "
-            f"{len(seen)} recordings: figures on them flatter what another subject would get."
+            f"{count} recordings: figures on them flatter what another subject would get."
         )
     return notices
-
-
-def _outcome(
-    dataset: Dataset, number: int, scorer: _Scorer, decision: _Decision
-) -> RecordingOutcome:
-    recording = dataset.recordings[number]
-    probability = decision.calibration(_score(scorer, recording))
-    return RecordingOutcome(
-        recording_id=recording.recording_id,
-        group=dataset.group_names[number],
-        subject_id=recording.subject_id,
-        label_source=recording.label_source,
-        detections=recording.detections,
-        labels=recording.labels,
-        probability=probability,
-        accepted=probability >= decision.threshold,
-        reference=recording.reference,
-        judged=recording.judged,
-        statistics=recording.statistics,
-    )
 
 
 def _check_trainable(dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from .training import print_metrics
 
 if TYPE_CHECKING:
     from femo_signal.learning.model import MovementModel
+    from femo_signal.learning.training import CrossValidation
 
 __all__ = ["evaluate", "main", "prepare"]
 
@@ -81,8 +83,10 @@ def evaluate(folder: JobFolder) -> None:
     """Cross-validate by group and write the figures.
 
     Inputs ``dataset`` and, if given, ``model``, whose hyperparameters and seed are then the ones
-    evaluated; outputs ``evaluation``: ``evaluation.json``, ``per_recording.csv``, a plot, and, with
-    a model, ``training.json``: what it was trained on, for ``femo evaluate``.
+    evaluated, and ``serving``, the model in service, which the new method is compared with on the
+    same recordings; outputs ``evaluation``: ``evaluation.json``, ``metrics.json``,
+    ``per_recording.csv``, a plot, and, with a model, ``training.json``: what it was trained on, for
+    ``femo evaluate``.
 
     Raises
     ------
@@ -90,16 +94,22 @@ def evaluate(folder: JobFolder) -> None:
         If the data set is too small for folds, or the model cannot be read.
     """
     from femo_signal.learning.evaluation_files import write_evaluation
-    from femo_signal.learning.training import DEFAULT_SEED, Dataset, evaluate_model, training_record
+    from femo_signal.learning.training import DEFAULT_SEED, Dataset, cross_validate, training_record
 
     dataset = Dataset.load(folder.input("dataset"))
-    model = _model(folder)
-    evaluation = evaluate_model(
+    model = _model(folder, "model")
+    found = cross_validate(
         dataset,
         model.card.hyperparameters if model else None,
         seed=model.card.training.get("seed", DEFAULT_SEED) if model else DEFAULT_SEED,
         progress=progress_log("evaluate"),
     )
+    gain = _gain_over_serving(folder, found)
+    evaluation = found.evaluation()
+    if gain is not None:
+        evaluation = replace(
+            evaluation, gain_over_serving=gain, gain_over_serving_status=gain["status"]
+        )
     output = folder.output("evaluation")
     write_evaluation(evaluation, output)
     if model is not None:
@@ -107,11 +117,33 @@ def evaluate(folder: JobFolder) -> None:
     print_metrics(evaluation.metrics)
 
 
-def _model(folder: JobFolder) -> MovementModel | None:
-    """The trained model, packed by SageMaker as model.tar.gz or not."""
-    from femo_signal.learning.model import MovementModel
+def _gain_over_serving(folder: JobFolder, found: CrossValidation) -> Mapping[str, Any] | None:
+    """What is gained over the model in service; None where there is none.
 
-    place = folder.root / "processing" / "input" / "model"
+    A model in service that this version cannot read - of another version of the method, say - is
+    no reason to fail a training: it is told, and nothing is compared.
+    """
+    from femo_signal.errors import ModelError
+    from femo_signal.learning.comparison import gain_over, no_gain
+
+    place = folder.root / "processing" / "input" / "serving"
+    if not (place.is_dir() and any(place.iterdir())):
+        return None
+    try:
+        serving = _model(folder, "serving")
+    except ModelError as error:
+        log_event("model in service cannot be read", reason=str(error))
+        return no_gain("unreadable")
+    if serving is None:
+        return None
+    return gain_over(found.dataset, found.outcomes, serving, seed=found.seed)
+
+
+def _model(folder: JobFolder, name: str) -> MovementModel | None:
+    """A model given as input, packed by SageMaker as model.tar.gz or not; None without it."""
+    from femo_signal.learning.model import TRAINING_RECORD, MovementModel
+
+    place = folder.root / "processing" / "input" / name
     if not place.is_dir():
         return None
     if (place / "model.json").exists():
@@ -119,11 +151,13 @@ def _model(folder: JobFolder) -> MovementModel | None:
     archives = sorted(place.rglob("model.tar.gz"))
     if len(archives) != 1:
         raise ContractError(
-            f"the input 'model' holds {len(archives)} files model.tar.gz and no model.json; "
+            f"the input '{name}' holds {len(archives)} files model.tar.gz and no model.json; "
             "give it the training job's artefact"
         )
     with tempfile.TemporaryDirectory(prefix="femo-model-") as unpacked:
         _unpack_model(archives[0], Path(unpacked))
+        if (place / TRAINING_RECORD).is_file():  # lies beside the artefact, never in it
+            shutil.copyfile(place / TRAINING_RECORD, Path(unpacked) / TRAINING_RECORD)
         return MovementModel.load(Path(unpacked))
 
 

@@ -182,6 +182,41 @@ def test_evaluation_takes_the_model_packed_or_not_and_writes_figures_and_picture
     assert list(folder.glob("*.png"))
 
 
+def test_evaluation_tells_the_gain_over_the_model_in_service_and_goes_on_without_one(
+    trained: tuple[Run, str], tmp_path: Path
+) -> None:
+    run_, _ = trained
+    given = tmp_path / "processing/input"
+    given.mkdir(parents=True)
+    (given / "dataset").symlink_to(run_.output("prepare", "dataset"))
+    (given / "serving").mkdir()
+    environment = {"FEMO_ML_ROOT": str(tmp_path)}
+
+    def evaluated() -> dict[str, Any]:
+        ended = run("process", "evaluate", environment=environment)
+        assert ended.returncode == 0, ended.stderr
+        figures = tmp_path / "processing/output/evaluation/metrics.json"
+        read: dict[str, Any] = json.loads(figures.read_text())
+        return read
+
+    without = evaluated()
+    assert without["gain_over_serving"] is None
+    assert without["gain_over_serving_status"] == "no_model_in_service"
+    archive = given / "serving/model.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(run_.root("train") / "model", arcname=".")
+    gain = evaluated()["gain_over_serving"]
+    assert gain["status"] == "compared"
+    assert gain["recordings"] == RECORDINGS
+    assert gain["low"] <= gain["f1"] <= gain["high"]
+    assert gain["recordings_seen_by_serving"] is None  # an artefact does not say
+    archive.write_bytes(archive.read_bytes()[:100])
+    unreadable = evaluated()
+    assert unreadable["gain_over_serving_status"] == "unreadable"
+    assert unreadable["gain_over_serving"]["f1"] is None
+    assert unreadable["metrics"] == without["metrics"]
+
+
 def test_the_model_that_an_endpoint_is_given_names_no_recording_and_no_subject(
     trained: tuple[Run, str],
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from femo_signal.detection.building import build_profile
 from femo_signal.errors import RecordingError
 from femo_signal.intervals import complement, contains, overlapping, total, union
-from femo_signal.learning.evaluation import match_one_to_one
+from femo_signal.learning.matching import match_one_to_one
 from femo_signal.reporting.analysis import analyze_profile, analyze_recording, report
 from femo_signal.reporting.events import EVENT_TYPES, list_events, timestamp
 from femo_signal.reporting.plots import RESEARCH_NOTE, plot_analysis

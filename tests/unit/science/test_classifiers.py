@@ -10,9 +10,10 @@ import pytest
 from femo_signal.errors import ModelError
 from femo_signal.intervals import as_intervals
 from femo_signal.learning.classifiers import LinearModel, rule_scores
-from femo_signal.learning.evaluation import RecordingOutcome, choose_classifier
+from femo_signal.learning.evaluation import choose_classifier
 from femo_signal.learning.features import names_of
 from femo_signal.learning.model import MovementModel
+from femo_signal.learning.outcomes import RecordingOutcome
 from femo_signal.settings import AnalysisSettings, CandidateSettings
 
 ADAPTIVE = AnalysisSettings(method="adaptive")

@@ -70,6 +70,13 @@ def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
     assert done.returncode == 0, done.stderr
     assert "by chance" in done.stdout
     assert (tmp_path / "e" / "evaluation.json").exists()
+    done = femo("compare", tmp_path / "m", tmp_path / "m", manifest, "--json",
+                "--output", tmp_path / "d", cache=cache)  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    compared = json.loads(done.stdout)
+    assert compared["first"]["tested"] == compared["second"]["tested"] == "out of fold"
+    assert compared["differences"]["f1"] == {"difference": 0.0, "low": 0.0, "high": 0.0}
+    assert json.loads((tmp_path / "d" / "comparison.json").read_text()) == compared
     done = femo("analyze", tmp_path / "c" / "recording-002.dat", "--model", tmp_path / "m",
                 "--remove-hiccups", "--plot", tmp_path / "p.png")  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -200,11 +207,15 @@ def test_one_unreadable_recording_is_reported_and_left_out(cohort, tmp_path):
     assert "broken.dat" in json.loads(done.stdout)["evaluation"]["notices"][0]
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "compare"])
 def test_an_empty_manifest_does_nothing_and_says_so(tmp_path, command, model_folder):
     (tmp_path / "m.json").write_text('{"version": "1", "items": []}')
-    where = ["--output", tmp_path / "m"] if command == "train" else ["--model", model_folder]
-    done = femo(command, tmp_path / "m.json", *where)
+    given = {
+        "train": [tmp_path / "m.json", "--output", tmp_path / "m"],
+        "evaluate": [tmp_path / "m.json", "--model", model_folder],
+        "compare": [model_folder, model_folder, tmp_path / "m.json"],
+    }
+    done = femo(command, *given[command])
     assert done.returncode == 0
     assert "no items" in done.stdout
     assert not (tmp_path / "m").exists()

@@ -27,11 +27,12 @@ from femo_signal.intervals import (
     union,
 )
 from femo_signal.learning.calibration import fit_calibration
-from femo_signal.learning.evaluation import RecordingOutcome, summarize_outcomes
+from femo_signal.learning.evaluation import summarize_outcomes
 from femo_signal.learning.features import extract_features, feature_names
 from femo_signal.learning.hyperparameters import Hyperparameters
 from femo_signal.learning.labels import label_profile
 from femo_signal.learning.model import ModelCard, MovementModel, trees_digest, version_of
+from femo_signal.learning.outcomes import RecordingOutcome
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.recording import Channel, Gap, RecordingInfo, SensorOff, Signals
 from femo_signal.reporting.analysis import judge_movements, report
