@@ -40,6 +40,7 @@ class Header:
     end: datetime
     piezo_names: tuple[str, ...]  # sensor of each piezo column
     accelerometer_names: tuple[str, ...]  # sensor of each triple of accelerometer columns
+    piezo_rate: int = TICKS_PER_SECOND  # Hz, nominal
 
 
 @dataclass(frozen=True)
