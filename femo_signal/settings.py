@@ -274,6 +274,10 @@ class EvidenceSettings(_Group):
     """What a single sensor adds at most: beyond it strength says nothing more about truth."""
     lag_frames: Annotated[int, Field(ge=0, le=16)] = 1
     """By so much sensors may peak apart."""
+    short_gap_seconds: Seconds = 0.25
+    """Shorter gaps (lost packets) are bridged from level to level and may lie in a frame."""
+    least_present: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a frame, by the energy of its window, that must be samples."""
 
 
 class CandidateSettings(_Group):
@@ -313,7 +317,10 @@ class CandidateSettings(_Group):
 class BodyMovementSettings(_Group):
     """When the mother moves, by the IMU's own spread (the adaptive method)."""
 
-    evidence: EvidenceSettings = EvidenceSettings(bands_hz=((2.0, 4.0), (4.0, 10.0)))
+    evidence: EvidenceSettings = EvidenceSettings(
+        bands_hz=((2.0, 4.0), (4.0, 10.0)), short_gap_seconds=0.0
+    )
+    """The IMU is interpolated by straight lines, whose bends no frame may hold."""
     upper_z: Level = 9.0
     """A movement of hers rises at least so far above the IMU's own level."""
     lower_z: Level = 5.0
