@@ -25,11 +25,15 @@ __all__ = [
     "EdgeSettings",
     "EvidenceSettings",
     "HiccupSettings",
+    "JudgingSettings",
+    "LevellingSettings",
     "MatchSettings",
+    "MendingSettings",
     "Method",
     "MovementSettings",
     "PreprocessingSettings",
     "SensationSettings",
+    "UsableSettings",
 ]
 
 TICKS_PER_SECOND = 1024
@@ -54,8 +58,111 @@ class _Group(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+Counts = Annotated[float, Field(ge=0, le=65_536)]
+Ticks = Annotated[int, Field(ge=0, le=3600 * TICKS_PER_SECOND)]
+
+
+class MendingSettings(_Group):
+    """Lost samples and jumps in a sensor's counts, at 1024 Hz.
+
+    The levels were chosen on synthetic recordings so that waves below 30 Hz of any strength pass
+    unchanged (tests/unit/signal/test_mending.py).
+    """
+
+    off_ticks: Annotated[int, Field(ge=256, le=60 * TICKS_PER_SECOND)] = TICKS_PER_SECOND
+    """How long a sensor may not change, or rest against a rail, and still be on. White noise of
+    0.3 counts keeps its value from one sample to the next with a probability of 0.9, so for a
+    second with one of 1e-46. A body movement that clips does so for a few tenths."""
+    rail_counts: Counts = 64
+    """From 0 or 65535: the top of an ADC of 10 bits is 65472."""
+    longest_lost_ticks: Annotated[int, Field(ge=1, le=100)] = 10
+    """What leaves in one sample and is back within so many is lost or false."""
+    jump_counts: Counts = 200.0
+    """10 mV: no smaller jump is looked at."""
+    jump_scales: Level = 10.0
+    """A jump exceeds so many median changes from sample to sample: 6.7 deviations of white
+    noise."""
+    back_share: Share = 0.1
+    """Of a jump, by which the way back may miss."""
+    sharp_share: Share = 0.5
+    """Of a jump, that the change next to it, outside, stays below."""
+    stay_ticks: Annotated[int, Field(ge=1, le=1024)] = 64
+    """For so long ``stay_share`` of a jump must be there, for it to be one of the baseline."""
+    stay_share: Share = 0.5
+    slope_factor: Level = 1.5
+    """A jump differs by so many times the slope that it interrupts."""
+    near_ticks: Annotated[int, Field(ge=1, le=128)] = 8
+    """On either side, that tell the slope,"""
+    wide_ticks: Annotated[int, Field(ge=1, le=1024)] = 128
+    """and the usual change."""
+
+
+class LevellingSettings(_Group):
+    """Steps of a sensor's baseline, at 256 Hz."""
+
+    step_counts: Counts = 60.0
+    """3 mV: smaller steps are left; the band-pass makes 1 mV of them."""
+    step_scales: Level = 5.5
+    """A step exceeds so many median changes over 1/32 s: 3.7 deviations of white noise."""
+    aside_share: Share = 0.5
+    """Of a step's change, that the changes around it must stay below: a wave goes on."""
+    steady_share: Level = 8.0
+    """How many times the deviation from either level, over a second, a step must be."""
+    local_share: tuple[Share, Share] = (0.6, 1.5)
+    """Of a step, that must happen at its edge: no ramp, no wave."""
+    rough_share: Share = 0.5
+    """Of what a step must satisfy, that tells whether to look closely."""
+
+
+class UsableSettings(_Group):
+    """When a sensor, or the IMU, gives no signal."""
+
+    margin_ticks: Ticks = TICKS_PER_SECOND
+    """Around off time. The band-pass from 1 Hz answers a step with less than 3 % of it after a
+    second, and what lies in off time is bridged, which leaves it far less than a step."""
+    unsure_ticks: Ticks = TICKS_PER_SECOND // 4
+    """Off on either side of a jump that is no clean step."""
+    bridge_ticks: Annotated[int, Field(ge=8, le=4096)] = 256
+    """On either side of a gap, that tell its levels and slopes; behind a gap so long or longer the
+    level tells nothing of a movement."""
+    ease_ticks: Annotated[int, Field(ge=256, le=60 * TICKS_PER_SECOND)] = 10 * TICKS_PER_SECOND
+    """Over which a slope at the edge of a gap gives way: far below the band from 1 Hz."""
+    longest_hole_ticks: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Between blocks of one kind that is interpolated (16 Hz); a longer one is off."""
+    rail_step_ticks: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Every so many ticks an accelerometer's axes are looked at,"""
+    railed_ticks: Ticks = TICKS_PER_SECOND
+    """which are off where they rest against a rail for so long."""
+    silent_counts: Counts = 0.5
+    """Root mean square of a band-passed second. White noise of two counts has 0.5 in 1-30 Hz."""
+    loud_ratio: Level = 10.0
+    """A sensor with silent seconds is against a stop if nearly all its others are so many times
+    louder: one that is quiet by nature has seconds of every loudness."""
+    loud_quantile: Annotated[float, Field(ge=0, le=1)] = 0.05
+    """Of the seconds that are not silent, that may be less loud."""
+    loud_share: Annotated[float, Field(ge=0, le=1)] = 0.25
+    """Of the usable seconds, that must not be silent."""
+    shortest_silent_seconds: Annotated[int, Field(ge=1, le=3600)] = 2
+    longest_motion_hole_ticks: Ticks = TICKS_PER_SECOND
+    """Between samples of the IMU; the band of motion begins at 1 Hz."""
+    still_seconds: PositiveSeconds = 30.0
+    """How long an IMU may repeat itself. Its values come in steps of 1/1000 and 1/10000 and may
+    stand still while she does; breathing alone turns a belt several times within half a
+    minute."""
+    least_share: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Of the time that a file of more than ``least_share_from_seconds`` claims, for which it must
+    hold samples: else its time stamps are damaged."""
+    least_share_from_seconds: LongSeconds = 3600.0
+    shortest_analysed_seconds: PositiveSeconds = 1.0
+    """Of a recording, less its ends."""
+
+
 class PreprocessingSettings(_Group):
     """Filters, trimming and debouncing."""
+
+    mending: MendingSettings = MendingSettings()
+    levelling: LevellingSettings = LevellingSettings()
+    usable: UsableSettings = UsableSettings()
 
     sensor_band_hz: BandHz = (1.0, 30.0)
     motion_band_hz: BandHz = (1.0, 10.0)
@@ -135,6 +242,15 @@ class MatchSettings(_Group):
         if self.minimum_movement_seconds > self.window_seconds:
             raise ValueError("minimum_movement_seconds exceeds window_seconds: no window could")
         return self
+
+
+class JudgingSettings(_Group):
+    """From how much judged time on there is a rate; below either of these there is none: a few
+    movements more or less would turn it upside down."""
+
+    least_seconds: LongSeconds = 300.0
+    least_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Of the recording, ends included."""
 
 
 class HiccupSettings(_Group):
@@ -274,6 +390,10 @@ class EvidenceSettings(_Group):
     """What a single sensor adds at most: beyond it strength says nothing more about truth."""
     lag_frames: Annotated[int, Field(ge=0, le=16)] = 1
     """By so much sensors may peak apart."""
+    short_gap_seconds: Seconds = 0.25
+    """Shorter gaps (lost packets) are bridged from level to level and may lie in a frame."""
+    least_present: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a frame, by the energy of its window, that must be samples."""
 
 
 class CandidateSettings(_Group):
@@ -314,7 +434,10 @@ class CandidateSettings(_Group):
 class BodyMovementSettings(_Group):
     """When the mother moves, by the IMU's own spread (the adaptive method)."""
 
-    evidence: EvidenceSettings = EvidenceSettings(bands_hz=((2.0, 4.0), (4.0, 10.0)))
+    evidence: EvidenceSettings = EvidenceSettings(
+        bands_hz=((2.0, 4.0), (4.0, 10.0)), short_gap_seconds=0.0
+    )
+    """The IMU is interpolated by straight lines, whose bends no frame may hold."""
     upper_z: Level = 9.0
     """A movement of hers rises at least so far above the IMU's own level."""
     lower_z: Level = 5.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from femo_signal.detection.found import Found
 from femo_signal.detection.presses import debounce, sensation_map
 from femo_signal.detection.profile import Profile
 from femo_signal.detection.reference import find_by_thresholds
+from femo_signal.detection.sight import sights
 from femo_signal.intervals import (
     Intervals,
     clip,
@@ -24,12 +25,17 @@ from femo_signal.preprocessing.preprocess import Preprocessed, preprocess, unusa
 from femo_signal.settings import (
     TICKS_PER_SECOND,
     AnalysisSettings,
-    Method,
 )
 
 __all__ = ["READING_SHARE", "build_profile"]
 
 READING_SHARE = 0.9  # of the time
+UNDETECTING = {
+    "quiet": "the noise of {} is too small to tell a movement by",
+    "gap": "lost samples leave {} no stretch long enough to tell its level by",
+    "body_movement": "{} is never on without body movement for long enough to tell its level",
+    "sensor_off": "{} is never on for long enough to tell its level",
+}
 
 
 def build_profile(
@@ -89,7 +95,7 @@ def build_profile(
     return Profile(
         info=replace(
             read.info,
-            notices=(*read.info.notices, *_too_quiet(read, found.thresholds, settings.method)),
+            notices=(*read.info.notices, *_undetecting(read, found)),
         ),
         settings=settings,
         signals=read.signals,
@@ -133,17 +139,22 @@ def _outside(presses: Intervals, length: int) -> Intervals:
     return presses[~overlapping(presses, np.array([[0, length]], dtype=np.int64))]
 
 
-def _too_quiet(read: Preprocessed, thresholds: Mapping[str, float], method: Method) -> list[Notice]:
-    """Say which sensors detect nothing although they give a signal."""
+def _undetecting(read: Preprocessed, found: Found) -> list[Notice]:
+    """Say which sensors detect nothing although they give a signal, and why."""
     length = read.info.length_ticks
-    why = {
-        "adaptive": "{} shows no unbroken stretch that is long enough to tell its level by",
-        "reference": "the noise of {} is too small to tell a movement by",
-    }[method]
+    blind = dict.fromkeys(found.thresholds, "quiet")
+    if found.findings is not None:
+        evidence = found.findings.evidence
+        seen = sights(evidence, read.signals, gaps=read.gaps, length=length)
+        blind = {name: sight.blind for name, sight in seen.items() if sight.blind}
     return [
-        Notice(NoticeCode.SENSOR_SILENT, f"{why.format(name)}: nothing is detected on it")
-        for name, level in thresholds.items()
+        Notice(
+            NoticeCode.SENSOR_SILENT,
+            f"{UNDETECTING[blind[name]].format(name)}: nothing is detected on it",
+        )
+        for name, level in found.thresholds.items()
         if name in read.signals.live
+        and name in blind
         and not np.isfinite(level)
         and total(clip(unusable(read, name), 0, length)) < length
     ]

@@ -90,6 +90,29 @@ def frames_of(samples: int, settings: EvidenceSettings, *, step_ticks: int) -> F
     )
 
 
+def present_share(frames: Frames, gaps: Intervals, *, step_ticks: int) -> NDArray[np.float64]:
+    """Return which share of each frame is samples, by the energy of its window; shape (count,).
+
+    Parameters
+    ----------
+    frames : Frames
+    gaps : Intervals
+        Ticks.
+    step_ticks : int
+        Of a sample.
+    """
+    if not len(gaps) or not frames.count:
+        return np.ones(frames.count)
+    window, hop = frames.window_ticks // step_ticks, frames.step_ticks // step_ticks
+    samples = (frames.count - 1) * hop + window
+    known = ~contains(gaps, np.arange(samples, dtype=np.int64) * step_ticks)
+    weight = np.hanning(window + 1)[:window] ** 2
+    share: NDArray[np.float64] = (
+        np.lib.stride_tricks.sliding_window_view(known, window)[::hop] @ weight / weight.sum()
+    )
+    return share
+
+
 def band_log_energy(
     samples: Floats,
     bands_hz: tuple[tuple[float, float], ...],
@@ -243,7 +266,8 @@ def gather(
     off : mapping of str to Intervals
         Where each cannot be judged, ticks.
     gaps, body_movement : Intervals
-        Ticks; neither takes part in a level, and in a gap no channel is on.
+        Ticks; body movement takes no part in a level. No channel is on next to a gap, unless it is
+        so short that a frame holds enough samples all the same.
     settings : EvidenceSettings
     """
     if not channels:
@@ -252,10 +276,13 @@ def gather(
     frames = frames_of(len(first.samples), settings, step_ticks=first.step_ticks)
     margin = frames.window_ticks // 2
     quiet = ~frames.inside(body_movement, margin_ticks=margin)
+    short = gaps[:, 1] - gaps[:, 0] < settings.short_gap_seconds * TICKS_PER_SECOND
+    held = present_share(frames, gaps[short], step_ticks=first.step_ticks)
+    enough = held >= settings.least_present
     found = []
     for name, channel in channels.items():
-        hidden = union(off[name], gaps) if name in off else gaps
-        on = ~frames.inside(hidden, margin_ticks=margin)
+        hidden = union(off[name], gaps[~short]) if name in off else gaps[~short]
+        on = enough & ~frames.inside(hidden, margin_ticks=margin)
         found.append(
             channel_evidence(channel, on=on, quiet=quiet, frames=frames, settings=settings)
         )

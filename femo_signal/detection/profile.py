@@ -9,7 +9,16 @@ import numpy as np
 
 from femo_signal.detection.adaptive import Findings
 from femo_signal.detection.judged import JudgedTime, judge_time
-from femo_signal.intervals import Intervals, at_least, complement, empty, intersection, union
+from femo_signal.detection.sight import Sight, sights
+from femo_signal.intervals import (
+    Intervals,
+    at_least,
+    complement,
+    difference,
+    empty,
+    intersection,
+    union,
+)
 from femo_signal.recording import RecordingInfo, Signals
 from femo_signal.settings import ACCELEROMETERS, TICKS_PER_SECOND, AnalysisSettings
 
@@ -62,18 +71,17 @@ class Profile:
             What is taken out with the hiccup bouts; without them their time is judged.
         """
         info = self.info
-        sensors_on = {
-            name: self._on(name) if np.isfinite(level) else empty()
-            for name, level in self.thresholds.items()
-        }
+        sensors_on = self._sensors_on()
+        enough_on = self._enough_on(sensors_on)
+        lost = self._lost(sensors_on, enough_on)
         return judge_time(
             length=info.length_ticks,
             lead=info.trim_ticks,
             duration=round(info.duration_seconds * TICKS_PER_SECOND),
-            gaps=self.gaps,
-            body_movement=self.body_movement,
+            gaps=union(self.gaps, lost["gap"]),
+            body_movement=union(self.body_movement, lost["body_movement"]),
             sensors_on=sensors_on,
-            enough_on=self._enough_on(sensors_on),
+            enough_on=union(enough_on, *lost.values()),
             motion_on=self.motion_seen,
             hiccups=empty() if hiccups is None else hiccups,
         )
@@ -87,6 +95,40 @@ class Profile:
     def hidden(self, channel: str) -> Intervals:
         """Return where a channel shows nothing but body movement, or nothing at all."""
         return union(self.body_movement, self.gaps, self.signals.off.get(channel, empty()))
+
+    def sights(self) -> dict[str, Sight]:
+        """Tell where each sensor that gives a signal could see; none by the reference method."""
+        if self.findings is None:
+            return {}
+        return sights(
+            self.findings.evidence,
+            self.signals,
+            gaps=self.gaps,
+            length=self.info.length_ticks,
+        )
+
+    def _sensors_on(self) -> dict[str, Intervals]:
+        if self.findings is None:
+            return {
+                name: self._on(name) if np.isfinite(level) else empty()
+                for name, level in self.thresholds.items()
+            }
+        seeing = {name: sight.seeing for name, sight in self.sights().items()}
+        return dict.fromkeys(self.thresholds, empty()) | seeing
+
+    def _lost(
+        self, sensors_on: Mapping[str, Intervals], enough_on: Intervals
+    ) -> dict[str, Intervals]:
+        """Return by reason the time in which enough sensors are on, though too few could see."""
+        seeing, enough = dict(sensors_on), enough_on
+        lost = {}
+        for reason in ("gap", "body_movement"):
+            for name, sight in self.sights().items():
+                seeing[name] = union(seeing[name], sight.lost[reason])
+            wider = self._enough_on(seeing)
+            lost[reason] = difference(wider, enough)
+            enough = wider
+        return lost
 
     def _enough_on(self, sensors_on: Mapping[str, Intervals]) -> Intervals:
         """Return where enough sensors are on for a movement to be told.

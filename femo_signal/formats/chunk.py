@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from femo_signal.intervals import Intervals
 from femo_signal.notices import Notice
 from femo_signal.recording import Clock, Gap
+from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = [
     "LONGEST_RECORDING_SECONDS",
@@ -39,6 +40,7 @@ class Header:
     end: datetime
     piezo_names: tuple[str, ...]  # sensor of each piezo column
     accelerometer_names: tuple[str, ...]  # sensor of each triple of accelerometer columns
+    piezo_rate: int = TICKS_PER_SECOND  # Hz, nominal
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from femo_signal.formats.chunk import Chunk
-from femo_signal.intervals import clip, union
+from femo_signal.intervals import clip, from_mask, union
 from femo_signal.notices import Notice, NoticeCode
 from femo_signal.recording import Clock, ClockStep, Gap
 from femo_signal.settings import TICKS_PER_SECOND
@@ -29,6 +29,9 @@ SURE = 4.0  # standard errors by which a deviation must exceed the jitter of the
 STEEPEST = 0.25  # of a tick a tick: no clock is worse
 LINK_TICKS = 128  # samples of a kind further apart than this have nothing between them
 IMU_STEP = 8  # ticks
+FALSE_COUNTS = 4096  # by which a signal must leap to a stop of its converter to be false there,
+FALSE_FACTOR = 3  # and so many times its change just before: a wave meets a stop by its own slope
+HEADER_TOLERANCE = 0.005  # 50 times what a poor crystal is off by
 
 
 @dataclass(frozen=True)
@@ -331,8 +334,15 @@ class Timebase:
         )
 
 
-def clock_notices(clock: Clock) -> list[Notice]:
-    """Tell where samples were moved because the time stamps said so, or where stamps are none."""
+def clock_notices(clock: Clock, header_rate: int) -> list[Notice]:
+    """Tell where samples were moved because the time stamps said so, or where stamps are none.
+
+    Parameters
+    ----------
+    clock : Clock
+    header_rate : int
+        Hz: what the file's header names.
+    """
     if clock.unusable:
         return [
             Notice(
@@ -341,14 +351,34 @@ def clock_notices(clock: Clock) -> list[Notice]:
                 f"{TICKS_PER_SECOND} a second",
             )
         ]
+    notices: list[Notice] = []
+    if clock.sample_rate is not None and header_rate != TICKS_PER_SECOND:
+        notices += _header_notices(clock.sample_rate, header_rate)
     if not clock.moved_seconds or clock.sample_rate is None:
-        return []
+        return notices
     return [
+        *notices,
         Notice(
             NoticeCode.CLOCK_RATE,
             f"the time stamps tell of {clock.sample_rate:.2f} samples a second where "
             f"{TICKS_PER_SECOND} were expected: times follow the stamps, which moves samples by "
             f"up to {clock.moved_seconds:.2f} s",
+        ),
+    ]
+
+
+def _header_notices(rate: float, header_rate: int) -> list[Notice]:
+    """Tell where a header names another rate than the time stamps.
+
+    A header that names 1024 Hz names what is expected, which `clock_notices` compares already.
+    """
+    if abs(rate / header_rate - 1) <= HEADER_TOLERANCE:
+        return []
+    return [
+        Notice(
+            NoticeCode.CLOCK_RATE,
+            f"the header names {header_rate} samples a second, the time stamps tell of "
+            f"{rate:.2f}: times follow the stamps",
         )
     ]
 
@@ -427,8 +457,8 @@ def _interpolate(
 
     By the cubic through the four samples around where samples follow each other tick by tick: at
     1000 Hz that is off by less than 1e-4 of the amplitude up to 30 Hz. Else by a line, up to
-    `LINK_TICKS`. A sample at a stop of its converter (0 or 65535) is no measurement and spreads
-    into nothing beside it: the nearest sample is taken there.
+    `LINK_TICKS`. A sample that leapt to a stop of its converter is no measurement and spreads into
+    nothing beside it: the nearest sample is taken there.
 
     Returns
     -------
@@ -464,11 +494,43 @@ def _interpolate(
         taps = [counts[tap] for tap in around]
         mixed = sum(w * tap for w, tap in zip(weights, taps, strict=True))
         exact = ~linked[kept]
-        if limits.min == 0:
-            exact = exact | np.any([(tap == 0) | (tap == limits.max) for tap in taps], axis=0)
+        false = _leapt_to_stop(counts) if limits.min == 0 else None
+        if false is not None:
+            exact = exact | np.any([false[tap] for tap in around], axis=0)
         mixed = np.where(exact, counts[nearest[kept]], np.rint(mixed))
         result[:, column] = np.clip(mixed, limits.min, limits.max)
     return kept, result
+
+
+def _leapt_to_stop(counts: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Tell which samples lie at a stop of the converter next to a leap to it, or from it.
+
+    What a wave leaves at a stop that it meets is measured as well as it can be, and taking the
+    nearest sample there would make stairs of its flanks.
+
+    Parameters
+    ----------
+    counts : ndarray of uint16, shape (n,)
+
+    Returns
+    -------
+    ndarray of bool, shape (n,), or None
+        None where no sample is.
+    """
+    stopped = (counts == 0) | (counts == np.iinfo(counts.dtype).max)
+    if not stopped.any():
+        return None
+    runs = from_mask(stopped)
+    false = np.zeros(len(counts), dtype=bool)
+    last = len(counts) - 1
+    for edge, outward in ((runs[:, 0], -1), (runs[:, 1] - 1, 1)):
+        near, far = (np.clip(edge + k * outward, 0, last) for k in (1, 2))
+        leap = np.abs(counts[edge].astype(np.int64) - counts[near])
+        usual = np.abs(counts[near].astype(np.int64) - counts[far])
+        leapt = edge[leap > np.maximum(FALSE_COUNTS, FALSE_FACTOR * usual)]
+        for k in (0, 1):  # four samples tell one between them: two of them beyond an edge
+            false[np.clip(leapt - k * outward, 0, last)] = True
+    return false & stopped if false.any() else None
 
 
 def _lagrange(share: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -93,6 +93,7 @@ def parse_header(content: bytes) -> Header:
         end=unix_time(end_s, end_ms) if plausible_time(end_s, end_ms) else start,
         piezo_names=("sensor_3", "sensor_4", "sensor_5", "sensor_6"),
         accelerometer_names=("sensor_1", "sensor_2"),
+        piezo_rate=rates[0],
     )
 
 
@@ -823,7 +824,7 @@ class V1Reader:
         timeline, base = self._timeline, self._timebase
         self.gaps += base.moved(g for g in timeline.gaps if g.end_seconds > g.start_seconds)
         self.clock = base.clock(timeline.steps)
-        self.notices += timeline.notices + clock_notices(self.clock)
+        self.notices += timeline.notices + clock_notices(self.clock, self.header.piezo_rate)
         if self._damages:
             lost = sum(past - first for first, past in self._damages)
             self.notices.append(

@@ -95,7 +95,9 @@ def parse_header(content: bytes) -> tuple[Header, int, list[Notice]]:
             "transfer the recording again",
             code="recording_without_data",
         )
-    start_s, start_ms, end_s, end_ms = struct.unpack("<IHIH", content[at + 4 : at + 16])
+    start_s, start_ms, end_s, end_ms, piezo_rate = struct.unpack(
+        "<IHIHH", content[at + 4 : at + 18]
+    )
     notices: list[Notice] = []
     if content[size - 4 : size] != HEADER_END:
         notices.append(
@@ -117,6 +119,7 @@ def parse_header(content: bytes) -> tuple[Header, int, list[Notice]]:
         end=unix_time(end_s, end_ms) if plausible_time(end_s, end_ms) else start,
         piezo_names=("sensor_3", "sensor_6"),
         accelerometer_names=(),
+        piezo_rate=piezo_rate or TICKS_PER_SECOND,
     )
     return header, size, notices
 
@@ -634,7 +637,7 @@ class V2Reader:
         base = self._timebase
         self.gaps += base.moved(self._order.gaps)
         self.clock = base.clock(self._steps)
-        self.notices += clock_notices(self.clock) + self._order_notices()
+        self.notices += clock_notices(self.clock, self.header.piezo_rate) + self._order_notices()
         if self._stepped_over:
             self.notices.append(
                 Notice(

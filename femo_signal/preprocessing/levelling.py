@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from femo_signal.preprocessing.filters import QUARTER_RATE
 from femo_signal.preprocessing.mending import usual_size
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, LevellingSettings
 
 __all__ = ["Leveller", "Step"]
 
@@ -26,12 +26,6 @@ CONTEXT = STEADY + 2 * EDGE
 COARSE = 4  # every so many samples are searched
 LAG = 2  # coarse samples over which a step is over
 OUTSIDE = (-LAG - 2, -LAG - 1, LAG + 1, LAG + 2)
-ASIDE_SHARE = 0.5  # of a step's change, that the changes around it must stay below
-STEP_COUNTS = 60.0  # 3 mV: smaller steps are left
-STEP_SCALES = 5.5  # median changes over the lag: 3.7 standard deviations of white noise
-STEADY_SHARE = 8.0  # how many times the deviation from either level a step must be
-LOCAL_SHARE = (0.6, 1.5)  # of a step, that must happen at its edge: no ramp, no wave
-ROUGH_SHARE = 0.5  # of what a step must satisfy, that tells whether to look closely
 NEXT = [EDGE, EDGE + 21, EDGE + 42, EDGE + 63]  # samples that show a wave: over 1/4 s
 SCALE_STRIDE = 3
 EDGE_LEVEL = 4  # samples that tell the level next to a jump
@@ -59,6 +53,7 @@ class Leveller:
         Is told how many samples follow that all equal the last one.
     unit : float
         Of the samples, per count.
+    settings : LevellingSettings
     """
 
     def __init__(
@@ -67,7 +62,9 @@ class Leveller:
         skip: Callable[[int], None],
         *,
         unit: float,
+        settings: LevellingSettings,
     ) -> None:
+        self._settings, self._least = settings, settings.step_counts * unit
         self.steps: list[Step] = []
         self.jumps: list[int] = []
         """Ticks of jumps that are known already, in order; may be extended up to what was taken."""
@@ -128,7 +125,7 @@ class Leveller:
         coarse = known[low : last + LAG * COARSE : COARSE]
         change = coarse[LAG:] - coarse[:-LAG]
         rise = np.abs(change)
-        level = max(STEP_COUNTS * self._unit, STEP_SCALES * usual_size(rise[::SCALE_STRIDE]))
+        level = max(self._least, self._settings.step_scales * usual_size(rise[::SCALE_STRIDE]))
         places: list[tuple[int, bool]] = []
         if rise.size and rise.max() > level:
             tops = np.flatnonzero(rise > level)
@@ -136,16 +133,19 @@ class Leveller:
             padded[OUTSIDE[-1] : -OUTSIDE[-1]] = rise
             for offset in OUTSIDE:  # a wave goes on where a step is over
                 aside = padded[tops + (OUTSIDE[-1] + offset)]
-                tops = tops[aside < ASIDE_SHARE * rise[tops]]
+                tops = tops[aside < self._settings.aside_share * rise[tops]]
             for offset in (-LAG, 1 - LAG, LAG - 1, LAG):
                 beside = padded[tops + (OUTSIDE[-1] + offset)]
                 tops = tops[(beside < rise[tops]) | ((beside == rise[tops]) & (offset > 0))]
             middles = low + COARSE * (tops + LAG // 2)
             soon = _levels(known, middles, NEXT) - _levels(known, middles, [-n for n in NEXT])
-            stays = soon / change[tops] >= ROUGH_SHARE
+            stays = soon / change[tops] >= self._settings.rough_share
             middles, tops = middles[stays], tops[stays]
             if len(tops):
-                middles = middles[_may_be_steps(known[::COARSE], middles // COARSE, change[tops])]
+                may_be = _may_be_steps(
+                    known[::COARSE], middles // COARSE, change[tops], settings=self._settings
+                )
+                middles = middles[may_be]
             places = [(place, False) for place in middles.tolist()]
         forced = []
         while self._next_jump < len(self.jumps):
@@ -169,7 +169,7 @@ class Leveller:
         if size is None:
             level_before = known[max(start - EDGE_LEVEL, 0) : start + 1].mean()
             size = float(known[end - 1 : end + EDGE_LEVEL].mean() - level_before)
-        if abs(size) < STEP_COUNTS * self._unit:
+        if abs(size) < self._least:
             return  # what jumped is back
         known[end:] -= np.float32(size)
         if start and end < len(known):
@@ -189,10 +189,11 @@ class Leveller:
         change = float(after[:EDGE].mean() - before[-EDGE:].mean())
         least = min(abs(size), abs(change))  # curves through what is no level reach far
         deviation = max(left.deviation, right.deviation)
-        if least < STEP_COUNTS * self._unit or least < STEADY_SHARE * deviation:
+        if least < self._least or least < self._settings.steady_share * deviation:
             return None
         local = change - 3 * EDGE * (left.slope + right.slope) / 2
-        return size if LOCAL_SHARE[0] <= local / size <= LOCAL_SHARE[1] else None
+        low, high = self._settings.local_share
+        return size if low <= local / size <= high else None
 
 
 def _levels(
@@ -207,7 +208,11 @@ def _levels(
 
 
 def _may_be_steps(
-    coarse: NDArray[np.float32], middles: NDArray[np.int64], changes: NDArray[np.float32]
+    coarse: NDArray[np.float32],
+    middles: NDArray[np.int64],
+    changes: NDArray[np.float32],
+    *,
+    settings: LevellingSettings,
 ) -> NDArray[np.bool_]:
     """Tell roughly which changes are between two levels that last and are steady.
 
@@ -216,6 +221,7 @@ def _may_be_steps(
     coarse : ndarray of float32, shape (n,)
     middles : ndarray of int64, shape (k,)
     changes : ndarray of float32, shape (k,)
+    settings : LevellingSettings
     """
     offsets = np.arange(EDGE // COARSE, (EDGE + STEADY) // COARSE)
     sides = [
@@ -232,8 +238,10 @@ def _may_be_steps(
         left = centred - slope[:, None] * time
         deviation = np.maximum(deviation, np.sqrt((left * left).mean(axis=1)))
     size = levels[1] - levels[0]
-    steady: NDArray[np.bool_] = np.abs(size) >= ROUGH_SHARE * STEADY_SHARE * deviation
-    steady &= size / changes >= ROUGH_SHARE
+    steady: NDArray[np.bool_] = (
+        np.abs(size) >= settings.rough_share * settings.steady_share * deviation
+    )
+    steady &= size / changes >= settings.rough_share
     return steady
 
 

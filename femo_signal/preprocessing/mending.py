@@ -15,30 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.intervals import Intervals, difference, from_mask
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import MendingSettings
 
-__all__ = ["LONGEST_LOST_TICKS", "Mender", "OffRun", "at_rail", "usual_size"]
+__all__ = ["Mender", "OffRun", "at_rail", "usual_size"]
 
 BLOCK_TICKS = 1 << 15
-OFF_TICKS = TICKS_PER_SECOND
-"""How long a sensor may not change, or rest against a rail, and still be on.
-
-White noise of 0.3 counts keeps its value from one sample to the next with a probability of 0.9,
-so for a second with one of 1e-46. A body movement that clips does so for a few tenths.
-"""
-RAIL_COUNTS = 64  # from 0 or 65535: the top of an ADC of 10 bits is 65472
-LONGEST_LOST_TICKS = 10
-JUMP_COUNTS = 200.0  # 10 mV: no smaller jump is looked at
-JUMP_SCALES = 10.0  # median changes from sample to sample: 6.7 deviations of white noise
-BACK_SHARE = 0.1  # of a jump, by which the way back may miss
-SHARP_SHARE = 0.5  # of a jump, that the change next to it, outside, stays below
-STAY_TICKS, STAY_SHARE = 64, 0.5  # how long how much of a jump must be there, to be one
-SLOPE_FACTOR = 1.5  # a jump differs by so much from the slope that it interrupts
-NEAR_TICKS, WIDE_TICKS = 8, 128  # on either side, that tell the slope and the usual change
-BEHIND_TICKS = WIDE_TICKS + NEAR_TICKS
-AHEAD_TICKS = OFF_TICKS + BEHIND_TICKS
-COARSE_TICKS = 64  # no run of OFF_TICKS is missed when every so many ticks are compared
-COARSE_RUN = OFF_TICKS // COARSE_TICKS - 1
+COARSE_TICKS = 64  # no run of ``off_ticks`` is missed when every so many ticks are compared
 SCALE_STRIDE = 61  # of the changes that tell the usual one; prime, as v2 packets have 64 samples
 BATCH_JUMPS = 2048
 
@@ -64,15 +46,20 @@ class Mender:
     ----------
     rails : bool
         Whether counts near 0 and 65535 are the ends of the scale.
+    settings : MendingSettings
     """
 
-    def __init__(self, *, rails: bool) -> None:
+    def __init__(self, *, rails: bool, settings: MendingSettings) -> None:
+        self._settings = settings
+        self._behind = settings.wide_ticks + settings.near_ticks
+        self._ahead = settings.off_ticks + self._behind
+        self._coarse_run = settings.off_ticks // COARSE_TICKS - 1
         self.off: list[OffRun] = []
         self.stretches: list[tuple[int, int]] = []  # ticks for which there were samples
         self.lost: list[tuple[int, int]] = []  # ticks that were interpolated
         self.jumps: list[int] = []  # last ticks before a jump from which there is no way back
         self._rails = rails
-        self._buffer = np.empty(BEHIND_TICKS + BLOCK_TICKS + AHEAD_TICKS, dtype=np.float32)
+        self._buffer = np.empty(self._behind + BLOCK_TICKS + self._ahead, dtype=np.float32)
         self._filled = 0
         self._start = 0  # tick of the buffer's first sample
         self._done = 0  # ticks before are given back
@@ -92,7 +79,7 @@ class Mender:
         taken = 0
         while taken < len(samples):
             block_end = self._block_end()
-            wanted = min(block_end + AHEAD_TICKS - self._start, len(self._buffer))
+            wanted = min(block_end + self._ahead - self._start, len(self._buffer))
             count = min(wanted - self._filled, len(samples) - taken)
             self._buffer[self._filled : self._filled + count] = samples[taken : taken + count]
             self._filled += count
@@ -128,7 +115,7 @@ class Mender:
             yield position + start, known[position:last]
         self._open = runs[-1][2] if runs and runs[-1][1] > last else ""
         self._done = end
-        kept = max(last - BEHIND_TICKS, 0)
+        kept = max(last - self._behind, 0)
         self._buffer[: len(known) - kept] = known[kept:].copy()
         self._start, self._filled = start + kept, len(known) - kept
 
@@ -143,7 +130,7 @@ class Mender:
         """Return the off runs that reach into the block, as far as they are known."""
         runs = []
         if self._open:
-            stays = at_rail(known[first:])
+            stays = self._at_rail(known[first:])
             if self._open == "constant":
                 stays = known[first:] == known[first - 1]
             end = len(known) if stays.all() else first + int(stays.argmin())
@@ -151,14 +138,14 @@ class Mender:
                 runs.append((first, end, self._open))
         position = runs[-1][1] if runs else first
         coarse = known[position::COARSE_TICKS]
-        if self._rails and _longest(at_rail(coarse)) >= COARSE_RUN:
-            long = _long_runs(at_rail(known[position:])) + position
+        if self._rails and self._holds_long_run(self._at_rail(coarse)):
+            long = self._long_runs(self._at_rail(known[position:])) + position
             runs += [(a, b, "railed") for a, b in long.tolist() if a < last]
-        if _longest(coarse[1:] == coarse[:-1]) >= COARSE_RUN:
-            long = _long_runs(known[position + 1 :] == known[position:-1], extra=1) + position
+        if self._holds_long_run(coarse[1:] == coarse[:-1]):
+            long = self._long_runs(known[position + 1 :] == known[position:-1], extra=1) + position
             covered = np.array([(a, b) for a, b, _ in runs], dtype=np.int64).reshape(-1, 2)
             left = difference(long, covered)
-            left = left[left[:, 1] - left[:, 0] >= OFF_TICKS]
+            left = left[left[:, 1] - left[:, 0] >= self._settings.off_ticks]
             runs += [(a, b, "constant") for a, b in left.tolist() if a < last]
         return sorted(runs)
 
@@ -171,16 +158,19 @@ class Mender:
     ) -> list[tuple[int, int, str]]:
         """Interpolate lost samples in place, note jumps, and return short drop-outs."""
         changes = known[1:] - known[:-1]
-        block = changes[first : last + LONGEST_LOST_TICKS]  # what is lost may begin in the next
+        block = changes[
+            first : last + self._settings.longest_lost_ticks
+        ]  # what is lost may begin in the next
         if not len(block):
             return []
-        level = max(JUMP_COUNTS, JUMP_SCALES * usual_size(block[:: _stride(len(block))]))
+        usual = usual_size(block[:: _stride(len(block))])
+        level = max(self._settings.jump_counts, self._settings.jump_scales * usual)
         if block.max() <= level and block.min() >= -level:
             return []
         candidates = np.flatnonzero(np.abs(block) > level) + first
         for start, end, _ in runs:  # into an off run and out of it
             candidates = candidates[(candidates < start - 1) | (candidates >= end)]
-        where, slopes, levels = _abrupt(changes, candidates)
+        where, slopes, levels = _abrupt(changes, candidates, self._settings)
         return self._follow(known, last, where.tolist(), slopes.tolist(), levels.tolist())
 
     def _follow(
@@ -200,7 +190,7 @@ class Mender:
         for jump, slope, level in zip(jumps, slopes, levels, strict=True):
             if jump < free:
                 continue
-            lost = _lost(known, jump, slope, level)
+            lost = _lost(known, jump, slope, level, self._settings)
             if lost:
                 start, end = lost
                 ends = known[start - 1], known[end]
@@ -211,22 +201,39 @@ class Mender:
             if jump >= last:
                 break
             end, reason = self._drop_out(known, jump + 1)
-            if end - jump - 1 > LONGEST_LOST_TICKS:
+            if end - jump - 1 > self._settings.longest_lost_ticks:
                 dropped.append((jump + 1, end, reason))
                 free = end
-            elif _stays(known, jump):
+            elif _stays(known, jump, self._settings):
                 self.jumps.append(jump + self._start)
                 free = jump + 2
         return dropped
 
     def _drop_out(self, known: NDArray[np.float32], start: int) -> tuple[int, str]:
         """Return where the samples from ``start`` on leave the value, or the rail, they are at."""
-        after = known[start : start + OFF_TICKS]
-        if self._rails and at_rail(after[:1])[0]:
-            stays, reason = at_rail(after), "railed"
+        after = known[start : start + self._settings.off_ticks]
+        if self._rails and self._at_rail(after[:1])[0]:
+            stays, reason = self._at_rail(after), "railed"
         else:
             stays, reason = after == after[0], "constant"
         return start + (len(after) if stays.all() else int(stays.argmin())), reason
+
+    def _at_rail(self, samples: NDArray[np.float32]) -> NDArray[np.bool_]:
+        return at_rail(samples, self._settings.rail_counts)
+
+    def _holds_long_run(self, flags: NDArray[np.bool_]) -> bool:
+        """Tell whether a run of set flags, one every `COARSE_TICKS`, may last ``off_ticks``."""
+        if np.count_nonzero(flags) < self._coarse_run:
+            return False
+        unset = np.flatnonzero(~flags)
+        longest = int(np.diff(unset, prepend=-1, append=len(flags)).max()) - 1
+        return longest >= self._coarse_run
+
+    def _long_runs(self, flags: NDArray[np.bool_], *, extra: int = 0) -> Intervals:
+        """Return the runs of set flags that last, with ``extra`` samples each, ``off_ticks``."""
+        runs = from_mask(flags)
+        runs[:, 1] += extra
+        return runs[runs[:, 1] - runs[:, 0] >= self._settings.off_ticks]
 
 
 def usual_size(values: NDArray[np.float32]) -> float:
@@ -240,29 +247,14 @@ def usual_size(values: NDArray[np.float32]) -> float:
     return float(sizes[middle])
 
 
-def at_rail(samples: NDArray[Any]) -> NDArray[np.bool_]:
-    """Tell which counts are at, or next to, an end of the scale."""
-    near: NDArray[np.bool_] = (samples < RAIL_COUNTS) | (samples >= 65536 - RAIL_COUNTS)
+def at_rail(samples: NDArray[Any], within: float) -> NDArray[np.bool_]:
+    """Tell which counts are at an end of the scale, or as near as ``within`` counts."""
+    near: NDArray[np.bool_] = (samples < within) | (samples >= 65536 - within)
     return near
 
 
-def _longest(flags: NDArray[np.bool_]) -> int:
-    """Return the length of the longest run of set flags."""
-    if np.count_nonzero(flags) < COARSE_RUN:
-        return 0
-    unset = np.flatnonzero(~flags)
-    return int(np.diff(unset, prepend=-1, append=len(flags)).max()) - 1
-
-
-def _long_runs(flags: NDArray[np.bool_], *, extra: int = 0) -> Intervals:
-    """Return the runs of set flags that last, with ``extra`` samples each, OFF_TICKS or more."""
-    runs = from_mask(flags)
-    runs[:, 1] += extra
-    return runs[runs[:, 1] - runs[:, 0] >= OFF_TICKS]
-
-
 def _abrupt(
-    changes: NDArray[np.float32], candidates: NDArray[np.int64]
+    changes: NDArray[np.float32], candidates: NDArray[np.int64], settings: MendingSettings
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.float32]]:
     """Keep the changes that stand out from the slope and from the usual change around them.
 
@@ -271,6 +263,7 @@ def _abrupt(
     changes : ndarray of float32, shape (n,)
         From each sample to the next, counts.
     candidates : ndarray of int64, shape (k,)
+    settings : MendingSettings
 
     Returns
     -------
@@ -283,18 +276,18 @@ def _abrupt(
         near: NDArray[np.float32] = changes[np.clip(at[:, None] + offsets, 0, last)]
         return near
 
-    close, wide = np.arange(1, NEAR_TICKS + 1), np.arange(1, WIDE_TICKS + 1)
+    close, wide = (np.arange(1, ticks + 1) for ticks in (settings.near_ticks, settings.wide_ticks))
     where, slopes, levels = [candidates[:0]], [changes[:0]], [changes[:0]]
     for start in range(0, len(candidates), BATCH_JUMPS):
         at = candidates[start : start + BATCH_JUMPS]
         sides = np.array([np.median(around(at, side), axis=1) for side in (-close, close)])
         # A signal that meets a rail has a slope on one side alone.
         rest = np.abs(changes[at] - sides).min(axis=0)
-        steep = SLOPE_FACTOR * np.abs(sides).max(axis=0)
-        sure = rest > np.maximum(steep, JUMP_COUNTS)
+        steep = settings.slope_factor * np.abs(sides).max(axis=0)
+        sure = rest > np.maximum(steep, settings.jump_counts)
         at, rest, slope = at[sure], rest[sure], sides[:, sure].mean(axis=0)
         usual = [np.median(np.abs(around(at, side)), axis=1) for side in (-wide, wide)]
-        level = np.maximum(JUMP_COUNTS, JUMP_SCALES * np.maximum(*usual))
+        level = np.maximum(settings.jump_counts, settings.jump_scales * np.maximum(*usual))
         sure = rest > level
         where.append(at[sure])
         slopes.append(slope[sure])
@@ -303,7 +296,7 @@ def _abrupt(
 
 
 def _lost(
-    known: NDArray[np.float32], jump: int, slope: float, level: float
+    known: NDArray[np.float32], jump: int, slope: float, level: float, settings: MendingSettings
 ) -> tuple[int, int] | None:
     """Return the samples that are not where the signal is before and after them.
 
@@ -311,9 +304,9 @@ def _lost(
     rises over several samples is none.
     """
     gone = abs(float(known[jump + 1] - known[jump]))
-    tolerance = max(level / 2, BACK_SHARE * gone)
-    sharp_start, sharp_end = _sharp(known, jump)
-    for count in range(1, LONGEST_LOST_TICKS + 1):
+    tolerance = max(level / 2, settings.back_share * gone)
+    sharp_start, sharp_end = _sharp(known, jump, settings.sharp_share)
+    for count in range(1, settings.longest_lost_ticks + 1):
         for before, after, sharp in (
             (jump, jump + count + 1, sharp_start),
             (jump - count, jump + 1, sharp_end),
@@ -326,22 +319,22 @@ def _lost(
     return None
 
 
-def _sharp(known: NDArray[np.float32], jump: int) -> tuple[bool, bool]:
+def _sharp(known: NDArray[np.float32], jump: int, share: float) -> tuple[bool, bool]:
     """Tell whether a change is far larger than the one before it, and than the one after it."""
     changes = np.abs(np.diff(known[max(jump - 1, 0) : jump + 3]))
     here = min(jump, 1)
-    before = changes[:here].max(initial=0) < SHARP_SHARE * changes[here]
-    after = changes[here + 1 :].max(initial=0) < SHARP_SHARE * changes[here]
+    before = changes[:here].max(initial=0) < share * changes[here]
+    after = changes[here + 1 :].max(initial=0) < share * changes[here]
     return bool(before), bool(after)
 
 
-def _stays(known: NDArray[np.float32], jump: int) -> bool:
+def _stays(known: NDArray[np.float32], jump: int, settings: MendingSettings) -> bool:
     """Tell whether a sharp change parts two levels, and is not the front of a click."""
-    if not all(_sharp(known, jump)):
+    if not all(_sharp(known, jump, settings.sharp_share)):
         return False
-    before = known[max(jump + 1 - STAY_TICKS, 0) : jump + 1].mean()
-    after = known[jump + 1 : jump + 1 + STAY_TICKS].mean()
-    return bool((after - before) / (known[jump + 1] - known[jump]) >= STAY_SHARE)
+    before = known[max(jump + 1 - settings.stay_ticks, 0) : jump + 1].mean()
+    after = known[jump + 1 : jump + 1 + settings.stay_ticks].mean()
+    return bool((after - before) / (known[jump + 1] - known[jump]) >= settings.stay_share)
 
 
 def _stride(changes: int) -> int:

@@ -49,7 +49,7 @@ class MotionTrack:
         self._last = np.zeros((0, 10), dtype=np.int16)
         self._unwrapper = _Unwrapper()
         self._waiting: list[NDArray[np.float32]] = []  # accelerations before the first angle
-        self.watch = MotionWatch()
+        self.watch = MotionWatch(settings.usable)
 
     def push(self, chunk: Chunk) -> None:
         """Take a chunk's IMU samples."""

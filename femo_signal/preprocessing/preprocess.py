@@ -25,20 +25,20 @@ from femo_signal.preprocessing.sensors import (
 )
 from femo_signal.preprocessing.slow import SlowTrack
 from femo_signal.preprocessing.usable import (
-    MARGIN_TICKS,
     notice_of_lost,
     notice_of_motion_off,
     notice_of_sensor_off,
     notice_of_steps,
 )
 from femo_signal.recording import Channel, Gap, RecordingInfo, SensorOff, Signals
-from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, PreprocessingSettings
+from femo_signal.settings import (
+    TICKS_PER_SECOND,
+    AnalysisSettings,
+    PreprocessingSettings,
+    UsableSettings,
+)
 
 __all__ = ["Preprocessed", "preprocess", "unusable"]
-
-SHORTEST_ANALYSED_SECONDS = 1
-LEAST_SHARE = 0.01  # of the time that a file claims, for which it must hold samples
-LEAST_SHARE_FROM_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def preprocess(
         sensors.append(AccelerometerTrack(names, options, rails=False))
     slow = SlowTrack(reader.header.piezo_names)
     try:
-        ticks, presses = _run(reader, [*sensors, motion, slow], progress)
+        ticks, presses = _run(reader, [*sensors, motion, slow], progress, options.usable)
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}", code=error.code) from error
     except OSError as error:
@@ -108,7 +108,10 @@ def preprocess(
     }
     gaps = _as_ticks(reader.gaps)
     usage = _usage(sensors, motion, untrimmed, gaps, ticks)
-    off = {name: _off_with_margin(runs, gaps, trim, length) for name, runs in usage.items()}
+    off = {
+        name: _off_with_margin(runs, gaps, trim, length, margin=options.usable.margin_ticks)
+        for name, runs in usage.items()
+    }
     info = RecordingInfo(
         path_name=path.name,
         format=reader.header.format,
@@ -171,9 +174,11 @@ def _usage(
     return usage | dict.fromkeys(MOTION_NAMES, motion.watch.off(gaps, ticks))
 
 
-def _off_with_margin(runs: list[OffRun], gaps: Intervals, trim: int, length: int) -> Intervals:
+def _off_with_margin(
+    runs: list[OffRun], gaps: Intervals, trim: int, length: int, *, margin: int
+) -> Intervals:
     """Return where a channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
-    rows = [(run.start - MARGIN_TICKS, run.end + MARGIN_TICKS) for run in runs]
+    rows = [(run.start - margin, run.end + margin) for run in runs]
     return clip(difference(as_intervals(rows), gaps) - trim, 0, length)
 
 
@@ -227,6 +232,7 @@ def _run(
     reader: Reader,
     tracks: Sequence[_Sink],
     progress: Callable[[float], None] | None,
+    settings: UsableSettings,
 ) -> tuple[int, Intervals]:
     """Feed the chunks to the tracks; return the recording's ticks and its presses."""
     ticks = held = 0
@@ -240,7 +246,7 @@ def _run(
         if progress is not None:
             progress(min(reader.bytes_read / reader.size, 1.0))
     seconds = ticks / TICKS_PER_SECOND
-    if seconds > LEAST_SHARE_FROM_SECONDS and held < LEAST_SHARE * ticks:
+    if seconds > settings.least_share_from_seconds and held < settings.least_share * ticks:
         raise RecordingError(
             f"by its time stamps the recording lasts {seconds / 3600:.1f} hours, but it holds "
             f"samples for {held / TICKS_PER_SECOND:.1f} s only; transfer the recording again, "
@@ -261,10 +267,11 @@ def _trimming(name: str, ticks: int, settings: PreprocessingSettings) -> tuple[i
     seconds = settings.trim_seconds if long else settings.short_trim_seconds
     trim = round(seconds * TICKS_PER_SECOND)
     length = ticks - 2 * trim
-    if length < SHORTEST_ANALYSED_SECONDS * TICKS_PER_SECOND:
+    shortest = settings.usable.shortest_analysed_seconds
+    if length < shortest * TICKS_PER_SECOND:
         raise RecordingError(
             f"{name} lasts {ticks / TICKS_PER_SECOND:.1f} s; {seconds:g} s are cut at each end, so "
-            f"it must last at least {2 * seconds + SHORTEST_ANALYSED_SECONDS:g} s: "
+            f"it must last at least {2 * seconds + shortest:g} s: "
             "give a longer recording",
             code="recording_too_short",
         )

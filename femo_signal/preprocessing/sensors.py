@@ -25,19 +25,13 @@ from femo_signal.preprocessing.filters import (
 from femo_signal.preprocessing.levelling import Leveller
 from femo_signal.preprocessing.mending import Mender, OffRun, at_rail
 from femo_signal.preprocessing.usable import axes_at_rail, exclusive, missing, silent
-from femo_signal.settings import TICKS_PER_SECOND, PreprocessingSettings
+from femo_signal.settings import PreprocessingSettings
 
 __all__ = ["AccelerometerTrack", "FinishedChannel", "PiezoTrack", "SensorTrack"]
 
 FILL_TICKS = 1 << 16  # of a gap at a time
 LONG_HOLD_TICKS = 4 * FILL_TICKS  # from here on most of a gap is not computed
-BRIDGE_TICKS = 256  # on either side of a gap, that tell its levels and slopes
-LEVEL_TICKS = BRIDGE_TICKS  # a gap from which on the level behind it tells nothing of a movement
-EASE_TICKS = 10 * TICKS_PER_SECOND
 QUARTER_GAIN = float(quarter_response(np.zeros(1))[0])
-LONGEST_HOLE_TICKS = 64  # between blocks of one kind that is interpolated: 16 Hz
-RAIL_STEP_TICKS = 64
-UNSURE_TICKS = TICKS_PER_SECOND // 4  # on either side of a jump that is no clean step
 NOTHING = np.zeros(0, dtype=np.float32)
 
 
@@ -54,19 +48,29 @@ class _Channel:
     """One sensor with a count at each tick: mended, thinned to 256 Hz, levelled, band-passed."""
 
     def __init__(
-        self, name: str, response: NDArray[np.float32], overlap_seconds: int, *, rails: bool
+        self,
+        name: str,
+        response: NDArray[np.float32],
+        overlap_seconds: int,
+        *,
+        rails: bool,
+        settings: PreprocessingSettings,
     ) -> None:
         self.name = name
-        self.mender = Mender(rails=rails)
+        self._usable = settings.usable
+        self.mender = Mender(rails=rails, settings=settings.mending)
         band_pass = OverlapSave(1, QUARTER_RATE, response, overlap_seconds=overlap_seconds)
         self._filter = band_pass
         self.leveller = Leveller(
-            lambda samples: band_pass.push(samples[None]), band_pass.hold, unit=QUARTER_GAIN
+            lambda samples: band_pass.push(samples[None]),
+            band_pass.hold,
+            unit=QUARTER_GAIN,
+            settings=settings.levelling,
         )
         self.leveller.jumps = self.mender.jumps
         self.railed: list[int] = []  # ticks at which an axis is at a rail
         self._context = NOTHING  # not yet thinned
-        self._recent = NOTHING  # the last BRIDGE_TICKS
+        self._recent = NOTHING  # the last ``bridge_ticks``
         self._next_tick = 0
         self._held = NOTHING  # what follows a gap, until there is enough of it to bridge the gap
         self._held_tick = 0
@@ -92,14 +96,19 @@ class _Channel:
 
     def off(self, samples: NDArray[np.float32], gaps: Intervals, ticks: int) -> list[OffRun]:
         """Return where the sensor was off in a recording of ``ticks``."""
-        runs = self.mender.off + missing(self.mender.stretches, gaps, ticks)
-        runs += axes_at_rail(self.railed, RAIL_STEP_TICKS)
+        runs = self.mender.off + missing(
+            self.mender.stretches, gaps, ticks, longer_than=self._usable.longest_hole_ticks
+        )
+        runs += axes_at_rail(
+            self.railed, self._usable.rail_step_ticks, least_ticks=self._usable.railed_ticks
+        )
+        unsure = self._usable.unsure_ticks
         for step in self.leveller.steps:
             if not step.sure:
-                start, end = max(step.tick - UNSURE_TICKS, 0), step.tick + UNSURE_TICKS
+                start, end = max(step.tick - unsure, 0), step.tick + unsure
                 runs.append(OffRun(start, min(end, ticks), "jumps"))
         known = union(gaps, np.array([(run.start, run.end) for run in runs]).reshape(-1, 2))
-        return exclusive(runs + silent(samples, known), gaps)
+        return exclusive(runs + silent(samples, known, settings=self._usable), gaps)
 
     @property
     def _fed_ticks(self) -> int:
@@ -118,7 +127,7 @@ class _Channel:
             self._held = np.concatenate((self._held, samples))
         else:
             self._thin(samples - self._offset if self._offset else samples)
-        if len(self._held) >= BRIDGE_TICKS:
+        if len(self._held) >= self._usable.bridge_ticks:
             self._bridge()
 
     def _hold_until(self, tick: int) -> None:
@@ -141,15 +150,17 @@ class _Channel:
         start, end = self._next_tick, self._held_tick
         held, self._held = self._held - self._offset, NOTHING
         before = _straight_line(self._recent, side=1)
-        after = _straight_line(held[:BRIDGE_TICKS], side=-1)
-        if end - start >= LEVEL_TICKS:
+        after = _straight_line(held[: self._usable.bridge_ticks], side=-1)
+        if end - start >= self._usable.bridge_ticks:
             change = np.float32(after.level - before.level)
             self._offset += change
             held -= change
             after = Line(before.level, after.slope)
-        for first, past in _eased(end - start):
+        ease = self._usable.ease_ticks
+        for first, past in _eased(end - start, ease):
             self._hold_until(start + first)
-            self._thin(bridge(np.arange(first, past) + 0.5, end - start, before, after))
+            ticks = np.arange(first, past) + 0.5
+            self._thin(bridge(ticks, end - start, before, after, ease_ticks=ease))
         self._thin(held)
 
     def _thin(self, samples: NDArray[np.float32]) -> None:
@@ -158,7 +169,8 @@ class _Channel:
         if outputs:
             self.leveller.push(quarter(known[None, : 2 * QUARTER_CONTEXT + 4 * outputs - 3])[0])
         self._context = known[4 * outputs :].copy()
-        self._recent = np.concatenate((self._recent, samples[-BRIDGE_TICKS:]))[-BRIDGE_TICKS:]
+        reach = self._usable.bridge_ticks
+        self._recent = np.concatenate((self._recent, samples[-reach:]))[-reach:]
         self._next_tick += len(samples)
 
 
@@ -170,11 +182,11 @@ class Line:
     slope: float  # per tick
 
 
-def _eased(length: int) -> list[tuple[int, int]]:
+def _eased(length: int, ease_ticks: int) -> list[tuple[int, int]]:
     """Return the parts of a gap in which its bridge is not level, as ticks from its start."""
-    if length <= 2 * EASE_TICKS:
+    if length <= 2 * ease_ticks:
         return [(0, length)]
-    return [(0, EASE_TICKS), (length - EASE_TICKS, length)]
+    return [(0, ease_ticks), (length - ease_ticks, length)]
 
 
 def _straight_line(samples: NDArray[np.float32], *, side: int) -> Line:
@@ -197,11 +209,11 @@ def _straight_line(samples: NDArray[np.float32], *, side: int) -> Line:
 
 
 def bridge(
-    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line
+    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line, *, ease_ticks: int
 ) -> NDArray[np.float32]:
     """Join two straight lines over a gap, without a step and without a bend.
 
-    Over the first and the last ten seconds each slope gives way to that of the line from edge to
+    Over the first and the last ``ease_ticks`` each slope gives way to that of the line from edge to
     edge; in a shorter gap that is the cubic through both levels and slopes.
 
     Parameters
@@ -212,13 +224,14 @@ def bridge(
         Ticks of the gap.
     before, after : Line
         At either edge.
+    ease_ticks : int
 
     Returns
     -------
     ndarray of float32, shape (n,)
     """
     mean_slope = (after.level - before.level) / length
-    reach = min(length, EASE_TICKS)
+    reach = min(length, ease_ticks)
     leaving = np.minimum(ticks / reach, 1)
     coming = np.minimum((length - ticks) / reach, 1)
     joined = before.level + mean_slope * ticks
@@ -240,9 +253,16 @@ class SensorTrack:
         response = bandpass_response(frequencies, (low, high), order=settings.filter_order)
         response *= VOLTS_PER_COUNT / quarter_response(frequencies)
         self.channels = [
-            _Channel(name, response.astype(np.float32), ringing_seconds(low), rails=rails)
+            _Channel(
+                name,
+                response.astype(np.float32),
+                ringing_seconds(low),
+                rails=rails,
+                settings=settings,
+            )
             for name in names
         ]
+        self._settings = settings
         self._end_tick = 0  # of the last chunk
         self._last_tick = -1
         self._last: NDArray[np.uint16] | None = None  # the last block, (1, columns)
@@ -281,7 +301,7 @@ class SensorTrack:
             rows = np.concatenate((self._last, rows))
             known = 1
         self._last, self._last_tick = rows[-1:], int(ticks[-1])
-        holes = np.flatnonzero(np.diff(ticks) > LONGEST_HOLE_TICKS) + 1
+        holes = np.flatnonzero(np.diff(ticks) > self._settings.usable.longest_hole_ticks) + 1
         for first, past in pairwise((0, *holes.tolist(), len(ticks))):
             start, values = _dense(ticks[first:past], rows[first:past])
             if len(values) > known:
@@ -318,13 +338,14 @@ class AccelerometerTrack(SensorTrack):
         self._push(chunk, chunk.accelerometer, chunk.accelerometer_ticks)
 
     def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
-        looked_at = slice(-start_tick % RAIL_STEP_TICKS, None, RAIL_STEP_TICKS)
+        step = self._settings.usable.rail_step_ticks
+        looked_at = slice(-start_tick % step, None, step)
         first_tick = start_tick + looked_at.start
         for number, length in enumerate(_lengths(rows)):
             channel = self.channels[number]
             axes = rows[looked_at, 3 * number : 3 * number + 3]
-            railed = np.flatnonzero(at_rail(axes).any(axis=1))
-            channel.railed += (first_tick + railed * RAIL_STEP_TICKS).tolist()
+            railed = np.flatnonzero(at_rail(axes, self._settings.mending.rail_counts).any(axis=1))
+            channel.railed += (first_tick + railed * step).tolist()
             channel.push(start_tick, length)
 
 

@@ -21,10 +21,9 @@ from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing.filters import LOW_RATE
 from femo_signal.preprocessing.mending import OffRun
 from femo_signal.recording import SensorOff
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, UsableSettings
 
 __all__ = [
-    "MARGIN_TICKS",
     "MotionWatch",
     "axes_at_rail",
     "clock",
@@ -37,23 +36,7 @@ __all__ = [
     "silent",
 ]
 
-MARGIN_TICKS = TICKS_PER_SECOND
-"""Around off time. The band-pass from 1 Hz answers a step with less than 3 % of it after a second,
-and what lies in off time is bridged, which leaves it far less than a step."""
-
-SHORTEST_MISSING_TICKS = 65  # shorter holes between blocks are interpolated
-
-SILENT_COUNTS = 0.5
-"""Root mean square of a band-passed second. White noise of two counts has 0.5 in 1-30 Hz."""
-LOUD_RATIO = 10.0  # quantile of the seconds that are not silent over SILENT_COUNTS
-LOUD_QUANTILE, LOUD_SHARE = 0.05, 0.25
-SHORTEST_SILENT_SECONDS = 2
-
 MOTION_COLUMNS = (0, 1, 2, 3, 7, 8, 9)  # quaternion and acceleration
-LONGEST_MOTION_HOLE_TICKS = TICKS_PER_SECOND  # the band of motion begins at 1 Hz
-STILL_SECONDS = 30
-"""How long an IMU may repeat itself. Its values come in steps of 1/1000 and 1/10000 and may stand
-still while she does; breathing alone turns a belt several times within half a minute."""
 
 
 def clock(tick: int) -> str:
@@ -62,7 +45,9 @@ def clock(tick: int) -> str:
     return f"{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
 
 
-def missing(stretches: Iterable[tuple[int, int]], gaps: Intervals, ticks: int) -> list[OffRun]:
+def missing(
+    stretches: Iterable[tuple[int, int]], gaps: Intervals, ticks: int, *, longer_than: int
+) -> list[OffRun]:
     """Return where a sensor had no blocks although the recording went on.
 
     Parameters
@@ -73,14 +58,18 @@ def missing(stretches: Iterable[tuple[int, int]], gaps: Intervals, ticks: int) -
         Ticks for which the file has nothing at all.
     ticks : int
         Length of the recording.
+    longer_than : int
+        Ticks; shorter holes between blocks are interpolated.
     """
     whole = np.array([[0, ticks]], dtype=np.int64)
     without = difference(difference(whole, as_intervals(list(stretches))), gaps)
-    long = without[without[:, 1] - without[:, 0] >= SHORTEST_MISSING_TICKS]
+    long = without[without[:, 1] - without[:, 0] > longer_than]
     return [OffRun(start, end, "no blocks") for start, end in long.tolist()]
 
 
-def silent(samples: NDArray[np.float32], known: Intervals) -> list[OffRun]:
+def silent(
+    samples: NDArray[np.float32], known: Intervals, *, settings: UsableSettings
+) -> list[OffRun]:
     """Return where a band-passed sensor shows next to nothing, though elsewhere it never does.
 
     That is a sensor that rests against a stop of its own, with the noise of the converter alone.
@@ -92,6 +81,7 @@ def silent(samples: NDArray[np.float32], known: Intervals) -> list[OffRun]:
         V, at 128 Hz.
     known : Intervals
         Ticks that are off or missing for another reason; they take no part.
+    settings : UsableSettings
     """
     count = len(samples) // LOW_RATE
     seconds = samples[: count * LOW_RATE].reshape(count, LOW_RATE)
@@ -100,19 +90,20 @@ def silent(samples: NDArray[np.float32], known: Intervals) -> list[OffRun]:
         (known[:, 0] // TICKS_PER_SECOND, -(-known[:, 1] // TICKS_PER_SECOND))
     ).astype(np.int64)
     usable = ~to_mask(as_intervals(touched), count)
-    loud = level[usable & (level >= SILENT_COUNTS)]
-    if len(loud) < LOUD_SHARE * np.count_nonzero(usable) or not len(loud):
+    loud = level[usable & (level >= settings.silent_counts)]
+    if len(loud) < settings.loud_share * np.count_nonzero(usable) or not len(loud):
         return []
-    if np.quantile(loud, LOUD_QUANTILE) < LOUD_RATIO * SILENT_COUNTS:
+    if np.quantile(loud, settings.loud_quantile) < settings.loud_ratio * settings.silent_counts:
         return []
-    quiet = np.flatnonzero(usable & (level < SILENT_COUNTS))
+    quiet = np.flatnonzero(usable & (level < settings.silent_counts))
     runs = as_intervals(np.column_stack((quiet, quiet + 1)))
-    runs = runs[runs[:, 1] - runs[:, 0] >= SHORTEST_SILENT_SECONDS] * TICKS_PER_SECOND
+    lasting = runs[:, 1] - runs[:, 0] >= settings.shortest_silent_seconds
+    runs = runs[lasting] * TICKS_PER_SECOND
     return [OffRun(start, end, "constant") for start, end in runs.tolist()]
 
 
-def axes_at_rail(ticks: list[int], step: int) -> list[OffRun]:
-    """Return where an axis of an accelerometer rests against a rail for a second.
+def axes_at_rail(ticks: list[int], step: int, *, least_ticks: int) -> list[OffRun]:
+    """Return where an axis of an accelerometer rests against a rail for long.
 
     Parameters
     ----------
@@ -120,10 +111,11 @@ def axes_at_rail(ticks: list[int], step: int) -> list[OffRun]:
         At which that was so, of those looked at.
     step : int
         Ticks between two looks.
+    least_ticks : int
     """
     at = np.array(ticks, dtype=np.int64)
     runs = as_intervals(np.column_stack((at, at + step)))
-    long = runs[runs[:, 1] - runs[:, 0] >= TICKS_PER_SECOND]
+    long = runs[runs[:, 1] - runs[:, 0] >= least_ticks]
     return [OffRun(start, end, "railed") for start, end in long.tolist()]
 
 
@@ -141,7 +133,9 @@ def exclusive(runs: Iterable[OffRun], gaps: Intervals) -> list[OffRun]:
 class MotionWatch:
     """Leaves out the IMU's lost samples, and remembers where it was off."""
 
-    def __init__(self) -> None:
+    def __init__(self, settings: UsableSettings) -> None:
+        self._still_ticks = settings.still_seconds * TICKS_PER_SECOND
+        self._hole = settings.longest_motion_hole_ticks
         self._seen: list[Intervals] = []  # ticks with samples, holes that are too long apart
         self._seconds: list[NDArray[np.int64]] = []  # ticks of the first sample in each second
         self._values: list[NDArray[np.int16]] = []  # and its values
@@ -163,12 +157,12 @@ class MotionWatch:
         railed, zero = _lost(values)
         for reason, lost in (("constant", zero), ("railed", railed)):
             if len(lost):
-                self._lost[reason].append(_stretches(ticks[lost]))
+                self._lost[reason].append(_stretches(ticks[lost], self._hole))
         if len(railed) or len(zero):
             kept = np.delete(np.arange(len(ticks)), np.concatenate((railed, zero)))
             ticks, values = ticks[kept], values[kept]
         if len(ticks):
-            self._seen.append(_stretches(ticks))
+            self._seen.append(_stretches(ticks, self._hole))
             seconds = ticks // TICKS_PER_SECOND
             first = np.flatnonzero(np.diff(seconds, prepend=self._last_second))
             self._seconds.append(ticks[first])
@@ -179,15 +173,15 @@ class MotionWatch:
     def off(self, gaps: Intervals, ticks: int) -> list[OffRun]:
         """Return where a recording of ``ticks`` has no IMU, or one that stands still."""
         whole = np.array([[0, ticks]], dtype=np.int64)
-        without = difference(difference(whole, _joined(self._seen)), gaps)
+        without = difference(difference(whole, _joined(self._seen, self._hole)), gaps)
         runs = []
         for reason, lost in self._lost.items():
-            stuck = intersection(without, _joined(lost))
-            runs += _off_runs(stuck, reason)
+            stuck = intersection(without, _joined(lost, self._hole))
+            runs += _off_runs(stuck, reason, self._hole)
         rest = without
         for run in runs:
             rest = difference(rest, np.array([[run.start, run.end]], dtype=np.int64))
-        runs += _off_runs(rest, "no blocks")
+        runs += _off_runs(rest, "no blocks", self._hole)
         if not self._seen:
             return exclusive(runs, gaps)
         at = np.concatenate(self._seconds)
@@ -196,7 +190,7 @@ class MotionWatch:
         first = np.concatenate(([0], changes))
         last = np.concatenate((changes, [len(at)])) - 1
         still = np.column_stack((at[first], at[last]))
-        still = still[still[:, 1] - still[:, 0] >= STILL_SECONDS * TICKS_PER_SECOND]
+        still = still[still[:, 1] - still[:, 0] >= self._still_ticks]
         runs += [OffRun(start, end, "constant") for start, end in still.tolist()]
         return exclusive(runs, gaps)
 
@@ -213,22 +207,20 @@ def _lost(values: NDArray[np.int16]) -> tuple[NDArray[np.int64], NDArray[np.int6
     return railed, zero[~values[zero].any(axis=1)]
 
 
-def _stretches(ticks: NDArray[np.int64]) -> Intervals:
+def _stretches(ticks: NDArray[np.int64], longest_hole: int) -> Intervals:
     """Return the stretches of samples without long holes between them."""
-    holes = np.flatnonzero(np.diff(ticks) > LONGEST_MOTION_HOLE_TICKS)
+    holes = np.flatnonzero(np.diff(ticks) > longest_hole)
     starts = np.concatenate((ticks[:1], ticks[holes + 1]))
     ends = np.concatenate((ticks[holes], ticks[-1:])) + 1
     return np.column_stack((starts, ends))
 
 
-def _joined(stretches: list[Intervals]) -> Intervals:
-    return close_gaps(
-        as_intervals(np.concatenate((empty(), *stretches))), LONGEST_MOTION_HOLE_TICKS
-    )
+def _joined(stretches: list[Intervals], longest_hole: int) -> Intervals:
+    return close_gaps(as_intervals(np.concatenate((empty(), *stretches))), longest_hole)
 
 
-def _off_runs(intervals: Intervals, reason: str) -> list[OffRun]:
-    long = intervals[intervals[:, 1] - intervals[:, 0] >= LONGEST_MOTION_HOLE_TICKS]
+def _off_runs(intervals: Intervals, reason: str, least_ticks: int) -> list[OffRun]:
+    long = intervals[intervals[:, 1] - intervals[:, 0] >= least_ticks]
     return [OffRun(start, end, reason) for start, end in long.tolist()]
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from femo_signal.detection.building import build_profile
+from femo_signal.detection.profile import Profile
 from femo_signal.settings import AnalysisSettings
 
-from .recordings import RATE, make_calm_belt, write_v1
+from .recordings import RATE, V2_END, make_calm_belt, v2_header, v2_packets, write_v1
 
 SETTINGS = AnalysisSettings(method="adaptive")
 WHOLE = 110.0  # s of a recording of 120 s, less its ends
@@ -41,3 +44,59 @@ def test_time_that_accelerometers_alone_see_is_not_called_quiet(tmp_path):
     judged = build_profile(path, settings=SETTINGS).judge()
     assert judged.unjudged_seconds["sensor_off"] == pytest.approx(22, abs=1)
     assert judged.seconds == pytest.approx(WHOLE - 22, abs=1)
+
+
+KICKS = tuple(range(20, 105, 12))
+
+
+def without_packets(tmp_path: Path, lost, *, seconds: int = 120) -> Profile:
+    """Analyse a v2 recording that lacks the packets (1/16 s each) that ``lost`` picks."""
+    belt = make_calm_belt(seconds, kicks=KICKS)
+    kept = [packet for number, packet in enumerate(v2_packets(belt)) if not lost(number)]
+    path = tmp_path / "r.bin"
+    path.write_bytes(v2_header(belt.ticks) + b"".join(kept) + V2_END)
+    return build_profile(path, settings=SETTINGS)
+
+
+@pytest.mark.parametrize(("every", "lost"), [(4, 1), (5, 1), (8, 2), (16, 1), (100, 5)])
+def test_lost_packets_are_a_gap_and_what_is_between_them_is_judged(tmp_path, every, lost):
+    profile = without_packets(tmp_path, lambda number: number % every >= every - lost)
+    judged = profile.judge()
+    assert judged.unjudged_seconds["sensor_off"] == 0
+    assert judged.unjudged_seconds["gap"] == pytest.approx(WHOLE * lost / every, abs=0.2)
+    assert profile.info.notices == ()
+    found = profile.info.seconds(profile.detections)
+    inside = [kick for kick in KICKS if ((found[:, 0] < kick + 0.2) & (found[:, 1] > kick)).any()]
+    assert len(inside) >= len(KICKS) - 1
+
+
+def test_what_lost_packets_leave_too_little_of_is_no_quiet_and_no_sensor_off(tmp_path):
+    profile = without_packets(tmp_path, lambda number: number % 4 > 0)
+    judged = profile.judge()
+    assert judged.seconds == 0
+    assert judged.unjudged_seconds["sensor_off"] == pytest.approx(0, abs=0.3)
+    assert judged.unjudged_seconds["gap"] == pytest.approx(WHOLE, abs=0.3)
+    assert (
+        "lost samples leave sensor_3 no stretch long enough to tell its level by: "
+        "nothing is detected on it" in profile.info.notices
+    )
+
+
+def test_a_minute_of_scattered_samples_is_not_called_quiet(tmp_path):
+    profile = without_packets(tmp_path, lambda number: number > 960 and number % 10 > 1)
+    judged = profile.judge()
+    assert judged.seconds == pytest.approx(55, abs=1)
+    assert judged.unjudged_seconds["sensor_off"] == 0
+
+
+def test_time_with_no_moment_of_rest_is_body_movement_and_no_sensor_off(tmp_path):
+    belt = make_calm_belt(40)
+    profile = build_profile(write_v1(tmp_path / "r.dat", belt), settings=SETTINGS)
+    moving = np.array([[0, profile.info.length_ticks]])
+    evidence = profile.findings.evidence
+    unlevelled = replace(evidence, seen_levels=np.full(6, np.nan))
+    judged = replace(
+        profile, body_movement=moving, findings=replace(profile.findings, evidence=unlevelled)
+    ).judge()
+    assert judged.unjudged_seconds["body_movement"] == pytest.approx(30, abs=0.1)
+    assert judged.unjudged_seconds["sensor_off"] == 0

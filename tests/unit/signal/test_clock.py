@@ -12,6 +12,8 @@ from femo_signal.formats import open_recording
 from femo_signal.formats.chunk import Chunk
 from femo_signal.formats.timebase import Timebase, robust_line
 from femo_signal.intervals import empty
+from femo_signal.preprocessing.preprocess import preprocess
+from femo_signal.settings import AnalysisSettings
 
 from .recordings import RATE, START, START_MS, V2_END, Belt, v2_header
 
@@ -39,12 +41,16 @@ def belt_at(rate: float) -> Belt:
     )
 
 
-def write_v1(path, belt, stamp, *, end=None, every=1024, missing=(0, 0)):
+def write_v1(
+    path, belt, stamp, *, end=None, every=1024, missing=(0, 0), accelerometer_every=1, nominal=1024
+):
     """Write a v1 file whose stamps are what ``stamp`` makes of the record's number; s."""
     piezo, accelerometer = belt.piezo.astype("<u2"), belt.accelerometer.astype("<u2")
     imu, records = belt.imu.astype("<i2"), []
     for number in range(belt.ticks):
-        kind, body = 0xC0, piezo[number].tobytes() + accelerometer[number].tobytes()
+        kind, body = 0x80, piezo[number].tobytes()
+        if number % accelerometer_every == 0:
+            kind, body = kind | 0x40, body + accelerometer[number].tobytes()
         if number % 8 == 0:
             kind, body = kind | 0x20, body + imu[number // 8].tobytes()
         if number % every == 0:
@@ -53,7 +59,9 @@ def write_v1(path, belt, stamp, *, end=None, every=1024, missing=(0, 0)):
         records.append(bytes([kind]) + body)
     del records[slice(*missing)]
     last = START * 1000 + START_MS + round(1000 * (end or stamp(belt.ticks)))
-    header = struct.pack("<IHIH4H", START, START_MS, last // 1000, last % 1000, 1024, 1024, 128, 0)
+    header = struct.pack(
+        "<IHIH4H", START, START_MS, last // 1000, last % 1000, *(nominal,) * 2, 128, 0
+    )
     path.write_bytes(header + b"".join(records))
     return path
 
@@ -248,6 +256,58 @@ def test_moving_samples_in_time_keeps_the_band_of_movements(frequency):
     fitted, *_ = np.linalg.lstsq(table, found[near], rcond=None)
     assert np.abs(table @ fitted - found[near]).max() < 6
     assert np.hypot(*fitted[:2]) == pytest.approx(20000, rel=1e-3)
+
+
+def steps_told(path, **options) -> list[str]:
+    notices = preprocess(path, AnalysisSettings(), **options).info.notices
+    return [notice for notice in notices if "stepped" in notice or "interpolated" in notice]
+
+
+@pytest.mark.parametrize("every", [1, 2, 8])
+@pytest.mark.parametrize("centre", [33000, 250])
+@pytest.mark.parametrize("rate", [1000, 1010, 1016, 1030, 1024])
+def test_no_step_of_the_baseline_is_told_where_samples_were_moved_in_time(
+    tmp_path, rate, centre, every
+):
+    belt = belt_at(rate)
+    wave = (belt.piezo - 32768).mean(axis=1, keepdims=True) / 2  # kicks of 1250 counts
+    noise = np.random.default_rng(rate + every).normal(0, 8, belt.accelerometer.shape)
+    belt.accelerometer = np.clip(centre + wave + noise, 0, 65535).round().astype(np.int64)
+    path = write_v1(
+        tmp_path / "a.dat", belt, lambda n: n / rate, accelerometer_every=every, nominal=1024
+    )
+    assert steps_told(path) == []
+
+
+@pytest.mark.parametrize("rate", [1000, 1030, 1024])
+def test_steps_of_40_millivolts_are_levelled_at_any_rate_of_the_belt(tmp_path, rate):
+    belt = belt_at(rate)
+    for place in (25.5, 44.0):
+        belt.piezo[round(place * rate) :] += round(0.04 / 3.3 * 65535)
+        belt.accelerometer[round(place * rate) :, :3] += round(0.04 / 3.3 * 65535)
+    path = write_v1(tmp_path / "a.dat", belt, lambda n: n / rate)
+    told = [notice for notice in steps_told(path) if "stepped" in notice]
+    assert [notice.split(":")[0] for notice in told] == [f"sensor_{k}" for k in (3, 4, 5, 6, 1)]
+    assert all("stepped 2 times, first at 0:00:25" in notice for notice in told)
+    assert kick_times(path) == pytest.approx(KICKS, abs=0.05)
+    assert set(told) <= set(steps_told(path, chunk_bytes=20_011))
+
+
+@pytest.mark.parametrize(("header", "stamps"), [(1000, 1024), (512, 1000), (1000, 1010)])
+def test_a_header_whose_rate_the_time_stamps_contradict_is_told(tmp_path, header, stamps):
+    belt = belt_at(stamps)
+    path = write_v1(tmp_path / "a.dat", belt, lambda n: n / stamps, nominal=header)
+    reader, _ = read(path)
+    (told,) = [notice for notice in reader.notices if "the header names" in notice]
+    assert f"{header} samples a second" in told
+    assert f"{stamps}.00" in told
+
+
+@pytest.mark.parametrize(("header", "stamps"), [(1000, 1000), (1000, 1001), (1024, 1023.9)])
+def test_a_header_whose_rate_the_time_stamps_bear_out_is_not(tmp_path, header, stamps):
+    path = write_v1(tmp_path / "a.dat", belt_at(stamps), lambda n: n / stamps, nominal=header)
+    reader, _ = read(path)
+    assert not any("the header names" in notice for notice in reader.notices)
 
 
 def test_a_lost_sample_stays_one_and_spreads_into_nothing():

@@ -11,6 +11,7 @@ from femo_signal.detection.profile import Profile
 from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing import preprocess as preprocessing
 from femo_signal.preprocessing.mending import Mender
+from femo_signal.settings import MendingSettings
 
 from .recordings import RATE, REFERENCE, Belt, BeltReader, make_calm_belt
 
@@ -133,7 +134,7 @@ def test_samples_come_back_whole_and_in_order_from_any_pieces():
     rng = np.random.default_rng(4)
     samples = (30000 + rng.normal(0, 50, 120_000)).astype(np.float32)
     for size in (1_000, 32_768, 120_000):
-        mender = Mender(rails=True)
+        mender = Mender(rails=True, settings=MendingSettings())
         pieces = [
             (tick, piece.copy())
             for first in range(0, len(samples), size)
