@@ -13,6 +13,8 @@ from femo_result.found import (
     PressMatch,
     RegularPulses,
     Summary,
+    TrainingDistance,
+    UnlikeTraining,
 )
 from femo_result.recording import (
     ClockFacts,
@@ -64,8 +66,10 @@ __all__ = [
     "SensorOff",
     "Source",
     "Summary",
+    "TrainingDistance",
     "UnjudgedReason",
     "UnjudgedTime",
+    "UnlikeTraining",
     "read_common",
     "read_response",
     "read_result",

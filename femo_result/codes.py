@@ -89,6 +89,7 @@ class NoticeCode(StrEnum):
     FEWER_SENSORS = "fewer_sensors"
     HICCUPS_UNSEEN = "hiccups_unseen"
     REGULAR_PULSES = "regular_pulses"
+    UNLIKE_TRAINING = "unlike_training"
 
 
 NOTICE_MEANINGS = {
@@ -109,6 +110,7 @@ NOTICE_MEANINGS = {
     NoticeCode.FEWER_SENSORS: "Time was judged though a detecting sensor was off.",
     NoticeCode.HICCUPS_UNSEEN: "Time was judged in which hiccups could not be told.",
     NoticeCode.REGULAR_PULSES: "Regular pulses were found that are no bout of hiccups.",
+    NoticeCode.UNLIKE_TRAINING: "The recording is unlike those that the model was trained on.",
 }
 
 JudgedStatusCode = Annotated[str, *one_of(JudgedStatus)]

@@ -26,6 +26,8 @@ __all__ = [
     "RegularPulses",
     "Stretch",
     "Summary",
+    "TrainingDistance",
+    "UnlikeTraining",
 ]
 
 
@@ -201,7 +203,39 @@ class ExpectedKicks(Part):
 
     low: float = Field(ge=0, description="Lower end", json_schema_extra={"x-unit": "count"})
     high: float = Field(ge=0, description="Upper end", json_schema_extra={"x-unit": "count"})
+    expected: float = Field(
+        ge=0, description="What lies in the middle", json_schema_extra={"x-unit": "count"}
+    )
     level: Share = Field(description="How often such an interval holds the true count")
+
+
+class UnlikeTraining(Part):
+    """One of the numbers in which a recording differs from those that the model was trained on."""
+
+    statistic: str = Field(description="Name of the number")
+    description: str = Field(description="What it is of")
+    deviation: float = Field(
+        description="From the median training recording, in robust standard deviations",
+        json_schema_extra={"x-unit": "z"},
+    )
+
+
+class TrainingDistance(Part):
+    """How far the recording's signals lie from those that the model was trained on."""
+
+    distance: float | None = Field(
+        description="Largest deviation of a number; null where it could not be told",
+        json_schema_extra={"x-unit": "z"},
+    )
+    limit: float | None = Field(
+        description="From here on a recording is unlike the training; null where the model does "
+        "not say",
+        json_schema_extra={"x-unit": "z"},
+    )
+    strange: bool | None = Field(
+        description="Whether it is unlike: then figures may be far off, and there is no interval"
+    )
+    most_unlike: list[UnlikeTraining] = Field(description="What is most unlike, the worst first")
 
 
 class ModelFacts(Part):

@@ -18,6 +18,7 @@ from femo_result.found import (
     PressMatch,
     RegularPulses,
     Summary,
+    TrainingDistance,
 )
 from femo_result.recording import Notice, Recording
 
@@ -52,6 +53,9 @@ class Result(Part):
     )
     expected_kicks_status: str = Field(
         description="How `expected_kicks` was reached, or why it is null, for people"
+    )
+    training_distance: TrainingDistance = Field(
+        description="How far the recording lies from those that the model was trained on"
     )
     movements: list[Movement] | None = Field(
         description="The movements one by one, in order of time; null where nothing could be judged"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups, taken_out
 from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.profile import Profile
-from femo_signal.intervals import Intervals
+from femo_signal.intervals import Intervals, union
+from femo_signal.learning.domain import DomainResult
+from femo_signal.learning.expected_count import ExpectedCount, Withheld, in_judged_time
 from femo_signal.learning.features import extract_features, names_of, of_no_movement
 from femo_signal.learning.model import MovementModel
 
@@ -30,6 +33,20 @@ class Analysis:
     accepted: Intervals  # what the model accepts of the detections, counted in visible time
     movements: Intervals  # the same, counted in judged time
     hiccups_removed: bool
+
+    @cached_property
+    def domain(self) -> DomainResult:
+        """How far the recording lies from those that the model was trained on."""
+        return self.model.compare_with_training(self.profile)
+
+    @cached_property
+    def expected_count(self) -> ExpectedCount | Withheld:
+        """How many movements judged time is likely to hold, or why that is not told."""
+        cores = union(*self.profile.core_detections.values())
+        candidates = in_judged_time(
+            self.probability, self.profile.detections, cores, self.judged.judged
+        )
+        return self.model.expected_count(candidates, self.judged, self.domain)
 
 
 def analyze_profile(

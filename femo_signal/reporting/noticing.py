@@ -28,7 +28,16 @@ def notices_of(analysis: Analysis) -> list[Notice]:
         *_of_judging(analysis),
         *_of_unseen_hiccups(analysis),
         *_of_regular_pulses(analysis),
+        *_of_training(analysis),
     ]
+
+
+def _of_training(analysis: Analysis) -> list[Notice]:
+    """Say where the recording is unlike those that the model was trained on."""
+    domain = analysis.domain
+    if not domain.strange or domain.notice is None:
+        return []
+    return [Notice(NoticeCode.UNLIKE_TRAINING, domain.notice)]
 
 
 def _of_judging(analysis: Analysis) -> list[Notice]:

@@ -29,7 +29,9 @@ from femo_result import (
     RegularPulses,
     SensorOff,
     Summary,
+    TrainingDistance,
     UnjudgedTime,
+    UnlikeTraining,
 )
 from femo_result import Notice as ToldNotice
 from femo_result import PressMatch as ToldMatch
@@ -39,6 +41,8 @@ from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.presses import PressMatch, match_presses
 from femo_signal.detection.profile import Profile
 from femo_signal.intervals import Intervals, overlapping, total
+from femo_signal.learning.domain import DomainResult
+from femo_signal.learning.expected_count import Withheld
 from femo_signal.notices import Notice
 from femo_signal.recording import Clock, RecordingInfo
 from femo_signal.reporting.events import list_events, timestamp
@@ -49,10 +53,6 @@ from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["build_result", "report"]
 
-_NO_INTERVAL = (
-    "left out: candidates that were never seen and hiccups are not in a sum of probabilities, "
-    "so no interval of it can be vouched for"
-)
 _NO_HICCUPS_SEEN = "not looked for: too few sensors showed enough time together for a bout"
 
 
@@ -130,6 +130,7 @@ def _common(analysis: Analysis, package: str | None) -> dict[str, Any]:
         "summary": _summary(analysis, analysis.movements, analysis.judged, full=False),
         "expected_kicks": expected,
         "expected_kicks_status": expected_status,
+        "training_distance": _training_distance(analysis.domain),
         "movements": movements,
         **_hiccups(analysis),
         "press_match": None if match is None else _match(match),
@@ -139,9 +140,24 @@ def _common(analysis: Analysis, package: str | None) -> dict[str, Any]:
     }
 
 
-def _expected_kicks(analysis: Analysis) -> tuple[ExpectedKicks | None, str]:  # noqa: ARG001
+def _expected_kicks(analysis: Analysis) -> tuple[ExpectedKicks | None, str]:
     """Return the interval of the true count, and how it was reached or why there is none."""
-    return None, _NO_INTERVAL
+    found = analysis.expected_count
+    if isinstance(found, Withheld):
+        return None, found.reason
+    kicks = ExpectedKicks(
+        low=found.low, high=found.high, expected=found.expected, level=found.level
+    )
+    return kicks, "by the probabilities, and what training learnt of counts on unseen recordings"
+
+
+def _training_distance(domain: DomainResult) -> TrainingDistance:
+    return TrainingDistance(
+        distance=domain.distance,
+        limit=domain.limit,
+        strange=domain.strange,
+        most_unlike=[UnlikeTraining(**asdict(one)) for one in domain.most_unlike],
+    )
 
 
 def _event_maps(analysis: Analysis) -> dict[str, Intervals]:
