@@ -66,6 +66,7 @@ class Profile:
             enough_on=union(enough_on, *lost.values()),
             motion_on=union(*(self._on(name) for name in ("acceleration", "roll", "yaw"))),
             hiccups=empty() if hiccups is None else hiccups,
+            settings=self.settings.judging,
         )
 
     def hidden(self, channel: str) -> Intervals:
