@@ -348,6 +348,25 @@ class HiccupSettings(_Group):
     """From its summit to its end."""
     margin_seconds: Seconds = 2.0
     """What a bout takes along at each end when it is removed."""
+    template_pulses: Annotated[int, Field(ge=3, le=10_000)] = 60
+    """Of a chain, at most about so many fix its template."""
+    shortest_step_seconds: PositiveSeconds = 0.1
+    """Bridged pulses may lie closer in visible time: that is no interval."""
+    least_piece_seconds: PositiveSeconds = 1.0
+    """Visible time that holds a pulse with its surroundings,"""
+    longest_hole_seconds: Seconds = 10.0
+    """and unseen time over which a chain reaches, where it is told whether any could be seen."""
+    breath_margin_seconds: Seconds = 30.0
+    """Looked at before and after the pulses for the breath."""
+    breath_shortest_seconds: PositiveSeconds = 10.0
+    """A visible stretch that holds two breaths."""
+    breath_largest: Level = 3.0
+    """Times the median size, to which slow signals are limited; a sine has 1.4."""
+    breath_pulse_seconds: tuple[Seconds, Seconds] = (0.25, 0.75)
+    """Before and after its tick, what a pulse itself may bend of a slow signal."""
+    breath_strong_share: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Of the breath's median size, below which its phase tells nothing."""
+    breath_fewest_phases: Annotated[int, Field(ge=3, le=1000)] = 5
 
     @model_validator(mode="after")
     def _check(self) -> HiccupSettings:
@@ -382,6 +401,8 @@ class EvidenceSettings(_Group):
     level_step_seconds: PositiveSeconds = 20.0
     level_least_seconds: PositiveSeconds = 30.0
     """Of quiet, usable time that a level needs."""
+    level_rate_hz: Annotated[float, Field(gt=0, le=128)] = 2.0
+    """Frames of half a second overlap, and two a second hold all that is known of a level."""
     least_spread: Level = 0.25
     """Of the logarithm of the energy, natural; a smaller spread is one of quantisation."""
     seen_z: Level = 3.0
@@ -479,6 +500,7 @@ class AnalysisSettings(_Group):
     detection: DetectionSettings = DetectionSettings()
     sensation: SensationSettings = SensationSettings()
     match: MatchSettings = MatchSettings()
+    judging: JudgingSettings = JudgingSettings()
     hiccups: HiccupSettings = HiccupSettings()
     evidence: EvidenceSettings = EvidenceSettings()
     candidates: CandidateSettings = CandidateSettings()

@@ -22,7 +22,6 @@ from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
 __all__ = ["Bout", "RegularPulses", "Rhythm", "Rhythms", "bout_intervals", "find_rhythms"]
 
-SHORTEST_STEP_SECONDS = 0.1  # bridged pulses may lie closer in visible time: no interval
 
 Reason = Literal["one_sensor", "breath", "breath_unknown", "rate"]
 
@@ -160,8 +159,9 @@ def _describe(
     tick = pulses.tick[chain.index]
     unseen = total_before(hidden, tick)
     steps = np.diff(tick - unseen) / TICKS_PER_SECOND
-    direct = (np.diff(unseen) == 0) & (steps > SHORTEST_STEP_SECONDS)
-    steps = steps[direct] if direct.any() else np.maximum(steps, SHORTEST_STEP_SECONDS)
+    shortest = settings.shortest_step_seconds
+    direct = (np.diff(unseen) == 0) & (steps > shortest)
+    steps = steps[direct] if direct.any() else np.maximum(steps, shortest)
     # A pulse missed doubles an interval: fold it back before measuring how regular they are.
     interval = float(np.median(steps))
     for _ in range(2):

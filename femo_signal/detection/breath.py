@@ -21,12 +21,6 @@ from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
 __all__ = ["Breath", "PhaseLock", "find_breath", "phase_lock"]
 
-MARGIN_SECONDS = 30.0  # looked at before and after the pulses
-SHORTEST_SECONDS = 10.0  # a visible stretch that holds two breaths
-LARGEST = 3.0  # times the median size; a sine has 1.4
-PULSE_TICKS = (-TICKS_PER_SECOND // 4, TICKS_PER_SECOND * 3 // 4)  # what a pulse itself may bend
-FEWEST_PHASES = 5
-
 
 @dataclass(frozen=True)
 class Breath:
@@ -64,7 +58,8 @@ def find_breath(
     """
     piezos = [name for name in sorted(slow) if name.startswith("sensor_")]
     motion = [name for name in sorted(slow) if name not in piezos]
-    pulses = np.column_stack((ticks + PULSE_TICKS[0], ticks + PULSE_TICKS[1]))
+    before, after = (round(s * TICKS_PER_SECOND) for s in settings.breath_pulse_seconds)
+    pulses = np.column_stack((ticks - before, ticks + after))
     for names, bent in ((motion, None), (piezos, pulses)):
         found = [
             breath
@@ -86,14 +81,17 @@ def _in_channel(
 ) -> Breath | None:
     """Look for the breath in one slow channel."""
     rate = channel.sample_rate
-    margin = round(MARGIN_SECONDS * rate)
+    margin = round(settings.breath_margin_seconds * rate)
     place = (ticks - channel.start_tick) / channel.step_ticks
     first = max(int(place[0]) - margin, 0)
     past = min(int(place[-1]) + margin + 2, len(channel.samples))
     values = channel.samples[first:past].astype(np.float64)
     times = channel.start_tick + np.arange(first, past) * channel.step_ticks
-    values = _level(values, times, hidden, bent, round(SHORTEST_SECONDS * rate))
-    if len(values) < SHORTEST_SECONDS * rate or not values.any():
+    shortest = settings.breath_shortest_seconds * rate
+    values = _level(
+        values, times, hidden, bent, shortest=round(shortest), largest=settings.breath_largest
+    )
+    if len(values) < shortest or not values.any():
         return None
     size = fft.next_fast_len(2 * len(values), real=True)
     spectrum = fft.rfft(values, size)
@@ -111,7 +109,7 @@ def _in_channel(
     analytic[: len(spectrum)] = np.where(around, spectrum, 0)
     wave = fft.ifft(analytic)[: len(values)]
     size_there = np.abs(wave)
-    strong = size_there >= 0.3 * np.median(size_there[values != 0])
+    strong = size_there >= settings.breath_strong_share * np.median(size_there[values != 0])
     nearest = np.clip(np.rint(place).astype(np.int64) - first, 0, len(wave) - 1)
     turned = wave[nearest] * np.exp(2j * np.pi * main * (place - first - nearest) / rate)
     phase = np.where(strong[nearest], np.angle(turned), np.nan)
@@ -123,7 +121,9 @@ def _level(
     times: NDArray[np.int64],
     hidden: Intervals,
     bent: Intervals | None,
+    *,
     shortest: int,
+    largest: float,
 ) -> NDArray[np.float64]:
     """Take the trend off each visible stretch, and limit its size; all else becomes 0."""
     seen = np.isfinite(values) & ~contains(hidden, times)
@@ -140,7 +140,7 @@ def _level(
         slope = (part * clock).sum() / (clock * clock).sum()
         result[start:end] = part - part.mean() - slope * clock
     # A movement that is not hidden would drown the breath, and pass for it.
-    limit = LARGEST * float(np.median(np.abs(result[result != 0]))) if result.any() else 0.0
+    limit = largest * float(np.median(np.abs(result[result != 0]))) if result.any() else 0.0
     return np.clip(result, -limit, limit)
 
 
@@ -181,10 +181,10 @@ def phase_lock(phase: NDArray[np.float64], settings: HiccupSettings) -> PhaseLoc
     Returns
     -------
     PhaseLock or None
-        None if fewer than five phases count.
+        None if too few phases count.
     """
     known = phase[np.isfinite(phase)]
-    if len(known) < FEWEST_PHASES:
+    if len(known) < settings.breath_fewest_phases:
         return None
     multiples = np.arange(1, settings.pulses_per_breath + 1)
     points = np.exp(1j * multiples[:, None] * known)

@@ -20,7 +20,6 @@ from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 __all__ = ["PulseChain", "align", "find_chains"]
 
 BATCH = 2048  # pairs of pulses compared at a time
-TEMPLATE_PULSES = 60  # enough to fix a template
 
 
 @dataclass(frozen=True)
@@ -233,7 +232,7 @@ def _compare(pulses: Pulses, index: NDArray[np.int64], settings: HiccupSettings)
     snippets = pulses.snippet[index]
     start = int(np.argmax(pulses.strength[index]))
     template = snippets[start][:, ALIGN:-ALIGN].astype(np.float64)
-    some = snippets[:: max(1, len(snippets) // TEMPLATE_PULSES)]
+    some = snippets[:: max(1, len(snippets) // settings.template_pulses)]
     for _ in range(2):
         shift, _ = align(some, template)
         template = np.median(shifted(some, shift), axis=0).astype(np.float64)

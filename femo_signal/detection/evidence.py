@@ -33,7 +33,6 @@ __all__ = [
 ]
 
 MAD_TO_SIGMA = 1.4826  # of a normal distribution
-LEVEL_RATE = 2.0  # Hz: frames of half a second overlap, and two a second hold all that is known
 BATCH_FRAMES = 8192
 LEAST_ENERGY = 1e-14  # V^2, below any quantisation: keeps the logarithm finite
 
@@ -174,7 +173,7 @@ def rolling_level(
     median, spread : ndarray of float32, shape (rows, frames)
         The spread is 1.4826 times the median absolute deviation, at least the settings' least.
     """
-    stride = max(1, round(frame_rate / LEVEL_RATE))
+    stride = max(1, round(frame_rate / settings.level_rate_hz))
     thinned, part = values[:, ::stride], quiet[::stride]
     count = thinned.shape[1]
     if not part.any():

@@ -45,9 +45,6 @@ __all__ = [
     "taken_out",
 ]
 
-LEAST_PIECE_SECONDS = 1.0  # a pulse with its surroundings
-LONGEST_HOLE_SECONDS = 10.0  # a chain reaches over so much unseen time
-
 
 @dataclass(frozen=True)
 class PulseTrain:
@@ -259,7 +256,7 @@ def _could_be_seen(profile: Profile) -> bool:
     """
     settings = profile.settings.hiccups
     pieces = shown_together(profile)
-    pieces = pieces[pieces[:, 1] - pieces[:, 0] >= LEAST_PIECE_SECONDS * TICKS_PER_SECOND]
-    stretches = close_gaps(pieces, round(LONGEST_HOLE_SECONDS * TICKS_PER_SECOND))
+    pieces = pieces[pieces[:, 1] - pieces[:, 0] >= settings.least_piece_seconds * TICKS_PER_SECOND]
+    stretches = close_gaps(pieces, round(settings.longest_hole_seconds * TICKS_PER_SECOND))
     lengths = stretches[:, 1] - stretches[:, 0]
     return bool((lengths >= settings.minimum_seconds * TICKS_PER_SECOND).any())

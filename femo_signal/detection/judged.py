@@ -28,16 +28,12 @@ from femo_signal.intervals import (
     total,
     union,
 )
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, JudgingSettings
 
-__all__ = ["LEAST_JUDGED_SECONDS", "LEAST_JUDGED_SHARE", "REASONS", "JudgedTime", "judge_time"]
+__all__ = ["REASONS", "JudgedTime", "judge_time"]
 
 REASONS = ("ends", "gap", "sensor_off", "body_movement", "hiccups")
 """Why time is not judged; where several hold, the first one is told."""
-
-# Below either there is no rate: a few movements more or less would turn it upside down.
-LEAST_JUDGED_SECONDS = 300.0
-LEAST_JUDGED_SHARE = 0.1  # of the recording, ends included
 
 
 @dataclass(frozen=True)
@@ -50,6 +46,7 @@ class JudgedTime:
     unjudged: Mapping[str, Intervals]  # by reason, all of `REASONS`, disjoint; ends lie outside
     fewer_sensors: Intervals  # judged, though not every detecting sensor is on
     motion_unseen: Intervals  # judged, though without an IMU body movement cannot be told
+    settings: JudgingSettings
 
     @property
     def seconds(self) -> float:
@@ -66,7 +63,8 @@ class JudgedTime:
         """``ok``; ``too_little`` for a rate; or ``none``: nothing can be said."""
         if not len(self.judged):
             return "none"
-        enough = max(LEAST_JUDGED_SECONDS, LEAST_JUDGED_SHARE * self.duration / TICKS_PER_SECOND)
+        least = self.settings
+        enough = max(least.least_seconds, least.least_share * self.duration / TICKS_PER_SECOND)
         return "ok" if self.seconds >= enough else "too_little"
 
     @property
@@ -79,8 +77,9 @@ class JudgedTime:
         if self.status == "ok":
             return f"{told}."
         return (
-            f"Only {told}: too little for a rate, which needs {LEAST_JUDGED_SECONDS / 60:g} min "
-            f"and {LEAST_JUDGED_SHARE:.0%} of the recording."
+            f"Only {told}: too little for a rate, which needs "
+            f"{self.settings.least_seconds / 60:g} min and {self.settings.least_share:.0%} of the "
+            "recording."
         )
 
     def rate_per_hour(self, count: int) -> float | None:
@@ -154,6 +153,7 @@ def judge_time(
     enough_on: Intervals,
     motion_on: Intervals,
     hiccups: Intervals,
+    settings: JudgingSettings | None = None,
 ) -> JudgedTime:
     """Put together what could be judged.
 
@@ -174,6 +174,7 @@ def judge_time(
         Where the IMU can see.
     hiccups : Intervals
         What is taken out with the bouts; empty where they stay.
+    settings : JudgingSettings, optional
     """
     axis = np.array([[0, length]], dtype=np.int64)
     rows = {
@@ -198,4 +199,5 @@ def judge_time(
         unjudged=unjudged,
         fewer_sensors=difference(judged, at_least(len(sensors_on), *sensors_on.values())),
         motion_unseen=difference(judged, motion_on),
+        settings=settings or JudgingSettings(),
     )

@@ -84,6 +84,7 @@ class Profile:
             enough_on=union(enough_on, *lost.values()),
             motion_on=self.motion_seen,
             hiccups=empty() if hiccups is None else hiccups,
+            settings=self.settings.judging,
         )
 
     def counted(self, detections: Intervals, judged: JudgedTime) -> Intervals:
