@@ -358,10 +358,7 @@ class Saboteur:
                 patiently(lambda: stack.client("sns").publish(TopicArn=topic, Message="not JSON"))
                 self.unreadable += 1
             case IncidentKind.SAGEMAKER_KILLED:
-                stack.kill("SageMaker")
-                stack.start()
-            case IncidentKind.MINISTACK_KILLED:
-                stack.kill("MiniStack")
+                stack.kill_sagemaker()
                 stack.start()
 
     def _wait_for_a_running_job(self) -> None:
