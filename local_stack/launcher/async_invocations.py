@@ -40,7 +40,7 @@ PRIVATE_NAMES = (
 DEFAULT_RETRIES = 2
 DEFAULT_MAXIMUM_AGE_SECONDS = 21600
 # AWS waits one minute, then two; a laptop's user does not
-RETRY_SECONDS = (1.0, 5.0)
+RETRY_SECONDS = (0.5, 1.0)
 DESTINATION_ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 
 
