@@ -1,7 +1,7 @@
 """`make bench-jobs`: thousands of jobs on a local stack while it is broken in every way we know.
 
 Requests are repeated, contradicted and broken off; messages are lost, repeated and stale; the
-model server and whole parts of the stack are killed. At the end each job must be in its one right
+model server and local SageMaker are killed. At the end each job must be in its one right
 final state. Exits with 1, and names the jobs, if any is not.
 """
 
@@ -358,10 +358,7 @@ class Saboteur:
                 patiently(lambda: stack.client("sns").publish(TopicArn=topic, Message="not JSON"))
                 self.unreadable += 1
             case IncidentKind.SAGEMAKER_KILLED:
-                stack.kill("SageMaker")
-                stack.start()
-            case IncidentKind.MINISTACK_KILLED:
-                stack.kill("MiniStack")
+                stack.kill_sagemaker()
                 stack.start()
 
     def _wait_for_a_running_job(self) -> None:

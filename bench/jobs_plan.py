@@ -30,7 +30,6 @@ class IncidentKind(StrEnum):
     TABLE_DENIED = "completion function may not write"
     UNREADABLE_MESSAGE = "message that nobody can read"
     SAGEMAKER_KILLED = "SageMaker killed, stack started again"
-    MINISTACK_KILLED = "MiniStack killed, stack started again"
 
 
 SHARES: Mapping[JobFault, float] = {
@@ -104,7 +103,6 @@ def draw(count: int, seed: int, *, run: str, good: Sequence[str], bad: Sequence[
         IncidentKind.TABLE_DENIED: (1 + count // 5000, 3),
         IncidentKind.UNREADABLE_MESSAGE: (2, 0),
         IncidentKind.SAGEMAKER_KILLED: (1 + count // 5000, 0),
-        IncidentKind.MINISTACK_KILLED: (1 + count // 5000, 0),
     }
     incidents = [
         Incident(kind, int(count * source.uniform(FIRST, LAST)), outcomes)

@@ -1,4 +1,4 @@
-"""The local stack of the fault run: it is kept, so its parts may be killed."""
+"""The local stack of the fault run: it is kept, so it goes on after its SageMaker was killed."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ class KeptStack:
             start_new_session=True,
         )
 
-    def kill(self, part: str) -> None:
-        """SIGKILL a part, and wait until all of the stack has ended for it."""
-        psutil.Process(self._description["processes"][part]).kill()
+    def kill_sagemaker(self) -> None:
+        """SIGKILL local SageMaker, and wait until all of the stack has ended for it."""
+        psutil.Process(self._description["processes"]["SageMaker"]).kill()
 
         @retry(retry=retry_if_result(bool), wait=wait_fixed(0.1), stop=stop_after_delay(120))
         def pid() -> int | None:

@@ -34,6 +34,7 @@ _TOKEN_MARGIN_SECONDS = 30.0
 _PARALLEL_PARTS = 4
 _FIRST_RETRY_SECONDS = 0.2
 _FIRST_POLL_SECONDS = 0.25
+_LAST_POLL_SECONDS = 5.0
 # A service that asks for more than that has no short trouble: the caller is told.
 _LONGEST_PAUSE_SECONDS = 20.0
 _PATIENCE_SECONDS = 60.0
@@ -283,7 +284,7 @@ class JobsApi:
                     "it goes on: ask for its status later",
                 )
             time.sleep(pause)
-            pause = min(pause * 1.5, 5.0)
+            pause = min(pause * 1.5, _LAST_POLL_SECONDS)
 
     def result(self, job: dict[str, Any]) -> EventsResult | MetadataResult:
         """Return a completed job's result as typed objects; fetch it where it is too large.

@@ -12,6 +12,14 @@ import pytest
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadScopeScheduling
 
+    # The others need a model in service more than a run of the training machine
+    training = (
+        "test_kills.py",
+        "test_machine_permissions.py",
+        "test_training.py",
+        "test_what_a_stop_leaves.py",
+    )
+
     class ByStack(LoadScopeScheduling):
         """Starts each stack once, on one worker, and keeps its tests in their order."""
 
@@ -19,6 +27,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             path = nodeid.partition("::")[0]
             if not path.startswith("tests/integration/"):
                 return path
-            return "kept stack" if path.endswith("test_kills.py") else "stack"
+            return "stack for training" if path.endswith(training) else "stack for jobs"
 
+    # As they are collected: both stacks first, and what is quick fills the rest of the time
+    config.option.loadscopereorder = False
     return ByStack(config, log)

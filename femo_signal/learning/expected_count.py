@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from femo_signal.detection.judged import LEAST_JUDGED_SECONDS, JudgedTime
+from femo_signal.detection.judged import JudgedTime
 from femo_signal.intervals import Intervals, as_intervals, intersection, overlapping
 from femo_signal.learning.domain import DomainModel, DomainResult, SignalStatistics
-from femo_signal.settings import Method
+from femo_signal.settings import JudgingSettings, Method
 
 __all__ = [
     "COUNTED",
@@ -43,6 +43,8 @@ __all__ = [
 ]
 
 LEVEL = 0.9  # of the interval
+LEAST_SECONDS = JudgingSettings().least_seconds
+"""A recording with less judged time tells no rate, and nothing of counts."""
 LEAST_GROUPS = 3
 """Of one format: the spread between two says nothing. With three, Student's t takes 2.9 spreads."""
 LEAST_SPREAD = 0.15
@@ -269,7 +271,7 @@ def fit_count(outcomes: Sequence[CountedOutcome]) -> CountModel | None:
     by_format: dict[str, list[CountedOutcome]] = {}
     for outcome in outcomes:
         annotated = outcome.label_source == "annotations"
-        enough = outcome.analysed_seconds >= LEAST_JUDGED_SECONDS
+        enough = outcome.analysed_seconds >= LEAST_SECONDS
         if annotated and enough and outcome.statistics is not None:
             by_format.setdefault(outcome.statistics.format, []).append(outcome)
     formats = {
@@ -415,7 +417,7 @@ def _interval(
 ) -> ExpectedCount | Withheld:
     if model is None or outcome.statistics is None:
         return Withheld("not_learnt", "nothing was learnt of how far counts are from the truth")
-    if outcome.analysed_seconds < LEAST_JUDGED_SECONDS:
+    if outcome.analysed_seconds < LEAST_SECONDS:
         return Withheld("too_little_judged", "less than five minutes could be judged")
     if domain is not None:
         result = domain.compare(outcome.statistics)

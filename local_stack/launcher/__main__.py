@@ -12,13 +12,11 @@ from local_stack.launcher import (
     function_logs,
     functions,
     inert_resources,
-    kept_rows,
     loopback_transport,
     missing_objects,
     prompt_exit,
     rule_targets,
     sagemaker_resources,
-    snapshots,
     sns_delivery,
     state_machine_executions,
     state_machine_tasks,
@@ -42,8 +40,6 @@ PATCHES = (
     state_machine_tasks,
     loopback_transport,
     control_routes,
-    kept_rows,
-    snapshots,
     prompt_exit,
 )
 

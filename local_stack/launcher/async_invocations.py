@@ -1,13 +1,12 @@
-"""Asynchronous invocations of functions: retried as on AWS, and not lost when MiniStack is killed.
+"""Asynchronous invocations of functions: retried as on AWS, and not lost when a stack is stopped.
 
-MiniStack holds them in a thread. Where the state is kept, each is a file until what the function
-did is on disk too; what a killed process leaves is delivered again at the next start.
+MiniStack holds them in a thread. Where the state is kept, each is a file until its function has
+ended; what a stop leaves is delivered again at the next start.
 """
 
 import contextvars
 import json
 import logging
-import os
 import secrets
 import threading
 import time
@@ -17,7 +16,6 @@ from typing import Any
 from ministack.core import persistence
 from ministack.services import lambda_svc
 
-from local_stack.launcher import durability
 from local_stack.launcher.authorization import refusal_of_role
 from local_stack.launcher.private_names import PrivateName
 
@@ -42,7 +40,7 @@ PRIVATE_NAMES = (
 DEFAULT_RETRIES = 2
 DEFAULT_MAXIMUM_AGE_SECONDS = 21600
 # AWS waits one minute, then two; a laptop's user does not
-RETRY_SECONDS = (1.0, 5.0)
+RETRY_SECONDS = (0.5, 1.0)
 DESTINATION_ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish"}
 
 
@@ -111,7 +109,7 @@ def _deliver(
         else:
             logger.error("An event for %s is lost: %s", config["FunctionName"], refusal)
     if path is not None:
-        durability.after_commit(lambda: path.unlink(missing_ok=True))
+        path.unlink(missing_ok=True)
 
 
 def _refusal_of_destination(config: Function, destination: str) -> str | None:
@@ -137,10 +135,5 @@ def _remember(function_arn: str, event: dict[str, Any]) -> Path | None:
         return None
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{time.time_ns()}-{secrets.token_hex(4)}.json"
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w") as file:
-        json.dump({"function": function_arn, "event": event}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    path.write_text(json.dumps({"function": function_arn, "event": event}))
     return path

@@ -2,7 +2,7 @@
 
 MiniStack walks a state machine from its first state to its last and forgets where it was. This
 walk notes, before each state, the state's name, input and variables in the execution's own
-record ("progress"), which MiniStack writes to disk with the rest. Everything that a state does
+record ("progress"), which MiniStack writes at its stop with the rest. Everything that a state does
 stays MiniStack's work.
 
 Differences from AWS that remain: a redriven Parallel or Map runs all its branches again, and
@@ -22,7 +22,6 @@ from typing import Any
 from ministack.core.responses import error_response_json, json_response, now_iso
 from ministack.services import stepfunctions as sfn
 
-from local_stack.launcher import durability
 from local_stack.launcher.private_names import PrivateName
 
 logger = logging.getLogger(__name__)
@@ -197,7 +196,6 @@ def _walk(
             state=name, input=copy.deepcopy(value), variables=copy.deepcopy(context["variables"])
         )
         context["State"] = {"Name": name, "EnteredTime": now_iso(), "RetryCount": 0}
-        durability.mark()
         kind = state["Type"]
         sfn._add_event(
             execution,
@@ -270,7 +268,6 @@ def _succeed(execution: Execution, output: Any) -> None:
     execution.update(status="SUCCEEDED", output=document, stopDate=now_iso())
     details = {"executionSucceededEventDetails": {"output": document}}
     sfn._add_event(execution, "ExecutionSucceeded", details)
-    durability.mark()
     sfn._emit_execution_status_event(execution)
 
 
@@ -281,7 +278,6 @@ def _finish(execution: Execution, status: str, error: str, cause: str) -> None:
         "TIMED_OUT": ("ExecutionTimedOut", "executionTimedOutEventDetails"),
     }[status]
     sfn._add_event(execution, event, {details: {"error": error, "cause": cause}})
-    durability.mark()
     sfn._emit_execution_status_event(execution)
 
 

@@ -31,7 +31,7 @@ from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.response import StreamingBody
 from ministack.services import stepfunctions as sfn
 
-from local_stack.launcher import durability, task_faults
+from local_stack.launcher import task_faults
 from local_stack.launcher.authorization import authorize
 from local_stack.launcher.private_names import PrivateName
 from local_stack.launcher.service_sessions import (
@@ -272,7 +272,6 @@ class ServiceCall:
         begun: list[str] = task.execution["progress"].setdefault("jobs", [])
         if name not in begun or not self._exists(client, kind, name):
             begun.append(name)
-            durability.mark()
             try:
                 self._create_job(client, kind, arguments, task)
             except sfn._ExecutionError:

@@ -1,7 +1,8 @@
-"""The whole template in the local stack, started once for all integration tests."""
+"""The whole template in the local stack, started once for all integration tests of a worker."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -25,22 +26,52 @@ FEMO = Path(sys.executable).with_name("femo")
 
 @dataclass(frozen=True)
 class Stack:
-    """A deployed local stack."""
+    """A deployed local stack; it may be stopped and started again, and goes on with its state."""
 
     folder: Path
-    outputs: dict[str, str]
-    environment: dict[str, str]
-    description: dict[str, Any]
 
-    def client(self, service: str, **options: Any) -> Any:
-        variable = "AWS_ENDPOINT_URL_" + service.upper().replace("-", "_")
-        session = boto3.Session(
-            self.environment["AWS_ACCESS_KEY_ID"],
-            self.environment["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.environment["AWS_DEFAULT_REGION"],
+    @property
+    def description(self) -> dict[str, Any]:
+        described: dict[str, Any] = json.loads((self.folder / "stack.json").read_text())
+        return described
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        outputs: dict[str, str] = self.description["outputs"]
+        return outputs
+
+    @property
+    def environment(self) -> dict[str, str]:
+        environment: dict[str, str] = self.description["environment"]
+        return environment
+
+    def start(self) -> None:
+        self._run("start")
+
+    def stop(self) -> None:
+        self._run("stop")
+
+    def _run(self, word: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "local_stack", word, "--state-dir", str(self.folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=600,
         )
-        endpoint = self.environment.get(variable, self.environment["AWS_ENDPOINT_URL"])
-        return session.client(service, endpoint_url=endpoint, **options)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def client(self, service: str) -> Any:
+        variable = "AWS_ENDPOINT_URL_" + service.upper().replace("-", "_")
+        environment = self.environment
+        return _client(
+            service,
+            environment.get(variable, environment["AWS_ENDPOINT_URL"]),
+            environment["AWS_ACCESS_KEY_ID"],
+            environment["AWS_SECRET_ACCESS_KEY"],
+            environment["AWS_DEFAULT_REGION"],
+        )
 
     def credentials(self, **changes: Any) -> Credentials:
         pool = self.client("cognito-idp")
@@ -74,6 +105,13 @@ class Stack:
         return ended()
 
 
+@functools.cache
+def _client(service: str, endpoint_url: str, key: str, secret: str, region: str) -> Any:
+    """Return a client; to make one takes longer than most calls."""
+    session = boto3.Session(key, secret, region_name=region)
+    return session.client(service, endpoint_url=endpoint_url)  # type: ignore[call-overload]
+
+
 def run_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [str(FEMO), *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300
@@ -82,24 +120,12 @@ def run_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    folder = tmp_path_factory.mktemp("stack")
-    command = [sys.executable, "-m", "local_stack"]
-    started = subprocess.run(
-        [*command, "start", "--state-dir", str(folder), "--fresh"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert started.returncode == 0, started.stdout + started.stderr
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    stack.start()
     try:
-        description = json.loads((folder / "stack.json").read_text())
-        yield Stack(folder, description["outputs"], description["environment"], description)
+        yield stack
     finally:
-        subprocess.run(
-            [*command, "stop", "--state-dir", str(folder)], cwd=ROOT, check=False, timeout=120
-        )
+        stack.stop()
 
 
 @pytest.fixture(scope="session")
@@ -210,3 +236,11 @@ def no_aws_of_the_developer() -> None:
         if name.startswith("AWS_") and name != "AWS_CA_BUNDLE":
             del os.environ[name]
     os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def impatience() -> Iterator[None]:
+    """Ask for a job's status more often than a caller would."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("femo_client.api._LAST_POLL_SECONDS", 0.25)
+        yield

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -83,6 +83,13 @@ def takes_away(*patterns: str) -> Any:
     grants = [find(pattern) for pattern in patterns]
     TRIED.update(grants)
     return pytest.mark.parametrize("grant", grants, ids=str)
+
+
+def takes_away_together(*groups: Sequence[str]) -> Any:
+    """Parametrize a test with groups of permissions whose want shows in different places."""
+    found = [[find(pattern) for pattern in patterns] for patterns in groups]
+    TRIED.update(grant for grants in found for grant in grants)
+    return pytest.mark.parametrize("grants", found, ids=lambda grants: grants[0].action)
 
 
 def take_away_in_turn(*steps: tuple[str, str]) -> list[tuple[Grant, str]]:

@@ -1,17 +1,9 @@
-"""Parts of a kept stack are killed in the midst of work: after a restart nothing is lost.
+"""Processes are killed in the midst of work: no job and no run is lost, and none is done twice.
 
-What a kept stack promises: whatever a caller outside the stack was told (by the API, by a service
-of the local AWS, by a state machine's progress) is on disk before it was told, so it outlives
-SIGKILL of any part. What it does not promise:
-
-- MiniStack by itself writes its state at a clean stop only; the promise is the launcher's, made
-  for what jobs and runs rest on (objects, tables, queues, topics, events, executions) and what
-  deployments change. Logs, metrics and the rest are written every few seconds, and what came
-  since goes with a killed MiniStack.
-- A request that was never answered may have had its effect or not: its caller repeats it.
-- A job whose own process is killed fails, as on AWS; its run is redriven. A job that local
-  SageMaker lost sight of runs again from its start.
-- Nothing is flushed past the operating system: this is about killed processes, not power cuts.
+A job whose own process is killed fails, as on AWS, and its run is redriven. One that local
+SageMaker lost sight of, as it was killed itself, runs again from its start when the stack has been
+started again. A request that was never answered may have had its effect or not: its caller
+repeats it.
 """
 
 from __future__ import annotations
@@ -20,10 +12,8 @@ import hashlib
 import json
 import signal
 import sqlite3
-import subprocess
-import sys
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
@@ -32,22 +22,21 @@ from typing import Any
 
 import psutil
 import pytest
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from femo_client.api import ApiError, JobsApi
 from local_stack.layout import StackFolder
-from local_stack.processes import guardians, members
+from local_stack.processes import members
 from local_stack.supervisor import supervisor_pid
 
 from . import executions
-from .conftest import ROOT, Stack, run_cli
+from .conftest import Stack, run_cli
 from .executions import entered, plan_failures
 from .test_training import execution_arn, run_pipeline
 from .waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
-PARTS = ("supervisor", "MiniStack", "SageMaker")
 # State of the training machine and the word in the name of its job
 JOBS = {
     "ExtractFeatures": "extract",
@@ -55,45 +44,17 @@ JOBS = {
     "Train": "train",
     "Evaluate": "evaluate",
 }
-STAGES = (*JOBS, "RegisterModel")
+# Those in which a kill of SageMaker is another thing to it: either kind of job, and a request
+STAGES = ("ExtractFeatures", "Train", "RegisterModel")
 ACCEPTED = 5  # more than the endpoint takes at once, so that some wait
 
 
-class KeptStack:
-    """A stack of its own whose state survives; SageMaker's port changes with each start."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def start(self) -> None:
-        done = self._run("start")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def stop(self) -> None:
-        done = self._run("stop")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    def _run(self, word: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "local_stack", word, "--state-dir", str(self.folder)],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-
-    @property
-    def now(self) -> Stack:
-        description = json.loads((self.folder / "stack.json").read_text())
-        return Stack(self.folder, description["outputs"], description["environment"], description)
-
-    def invocations(self) -> dict[str, str]:
-        """Return the state, waiting or running, of each job in the endpoint's queue."""
-        path = self.folder / "state" / "sagemaker.sqlite"
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
-            rows = store.execute("SELECT document, state FROM invocations").fetchall()
-        return {job_of(json.loads(document)): state for document, state in rows}
+def invocations(stack: Stack) -> dict[str, str]:
+    """Return the state, waiting or running, of each job in the endpoint's queue."""
+    path = stack.folder / "state" / "sagemaker.sqlite"
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as store:
+        rows = store.execute("SELECT document, state FROM invocations").fetchall()
+    return {job_of(json.loads(document)): state for document, state in rows}
 
 
 def job_of(invocation: Mapping[str, str]) -> str:
@@ -102,9 +63,8 @@ def job_of(invocation: Mapping[str, str]) -> str:
     return attributes.partition(";")[0].removeprefix("job=") or invocation["InferenceId"]
 
 
-def process(stack: Stack, part: str) -> psutil.Process:
-    about = stack.description
-    return psutil.Process(about["pid"] if part == "supervisor" else about["processes"][part])
+def sagemaker_process(stack: Stack) -> psutil.Process:
+    return psutil.Process(stack.description["processes"]["SageMaker"])
 
 
 def held_jobs(stack: Stack, wanted: Mapping[str, str]) -> dict[str, list[psutil.Process]]:
@@ -147,16 +107,6 @@ def send(processes: list[psutil.Process], number: signal.Signals) -> None:
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeptStack]:
-    stack = KeptStack(tmp_path_factory.mktemp("kept"))
-    stack.start()
-    try:
-        yield stack
-    finally:
-        stack.stop()
-
-
-@pytest.fixture(scope="module")
 def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("small-cohort")
     done = run_cli(
@@ -167,21 +117,21 @@ def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def manifest(kept: KeptStack, small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+def manifest(stack: Stack, small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the manifest of a first run, whose model is in service."""
     work = tmp_path_factory.mktemp("work")
-    done = run_pipeline(kept.now, work, "-m", small_cohort / "manifest.json", "--gate-minimum", "0")
+    done = run_pipeline(stack, work, "-m", small_cohort / "manifest.json", "--gate-minimum", "0")
     assert done.returncode == 0, done.stdout + done.stderr
-    output = json.loads(kept.now.wait_for_execution(execution_arn(work))["output"])
-    wait_for(lambda: in_service(kept.now))
+    output = json.loads(stack.wait_for_execution(execution_arn(work))["output"])
+    wait_for(lambda: in_service(stack))
     address: str = output["manifest"]
     return address
 
 
 @pytest.fixture(scope="module")
-def key(kept: KeptStack, manifest: str, small_cohort: Path) -> str:
+def key(stack: Stack, manifest: str, small_cohort: Path) -> str:
     """A recording that jobs can be submitted for."""
-    with jobs_api(kept.now) as api:
+    with jobs_api(stack) as api:
         return api.upload(min(small_cohort.glob("*.dat")))
 
 
@@ -235,39 +185,24 @@ def listed(api: JobsApi) -> list[str]:
             return found
 
 
-def assert_nothing_is_left(stack: Stack) -> None:
-    stack_id = stack.description["id"]
-    assert members(stack_id) == []
-    assert guardians(stack_id) == []
-    assert not (stack.folder / "tmp").exists()
-    assert not (stack.folder / "stack.json").exists()
-    assert supervisor_pid(StackFolder(stack.folder)) is None
-
-
-@dataclass
+@dataclass(frozen=True)
 class Aftermath:
-    """What a stack had in hand when one of its parts was killed, and what runs since."""
+    """What a stack had in hand when its SageMaker was killed."""
 
-    before: Stack
-    after: Stack
     packages_before: list[str]
     runs: dict[str, str]  # stage -> ARN of the run that was in it
     waiting: list[str]  # jobs in the queue
     running: list[str]  # jobs that the model server had
     unanswered: str  # job whose POST got no answer
-    uploaded: str  # key of an object that was answered for just before
 
 
-@pytest.fixture(scope="module", params=PARTS)
-def aftermath(
-    request: pytest.FixtureRequest, kept: KeptStack, manifest: str, key: str
-) -> Aftermath:
-    """Bring one run to each stage, and jobs to each of theirs; kill one part, and start again.
+@pytest.fixture(scope="module")
+def aftermath(stack: Stack, manifest: str, key: str) -> Aftermath:
+    """Bring one run to each stage, and jobs to each of theirs; kill SageMaker, and start again.
 
     What shall not get any further is frozen (SIGSTOP), so that the moment is the same each time.
     """
-    stack, part = kept.now, request.param
-    server, sagemaker = model_server(stack), process(stack, "SageMaker")
+    server, sagemaker = model_server(stack), sagemaker_process(stack)
     packages_before = packages(stack)
     with jobs_api(stack) as api, ThreadPoolExecutor(1) as pool:
         send(server, signal.SIGSTOP)
@@ -275,18 +210,18 @@ def aftermath(
         for job_id in accepted:
             api.submit({"jobId": job_id, "s3Key": key})
 
-        runs = {stage: begin(stack, manifest, extract=stage == "ExtractFeatures") for stage in JOBS}
+        runs = {
+            stage: begin(stack, manifest, extract=stage == "ExtractFeatures")
+            for stage in STAGES
+            if stage in JOBS
+        }
         frozen = freeze(stack, runs)
         runs["RegisterModel"] = hold_registration(stack, manifest)
         unanswered = f"kill-{uuid.uuid4()}"
         post: Future[Any] = pool.submit(api.submit, {"jobId": unanswered, "s3Key": key})
         wait_for(lambda: row(stack, unanswered))
-        uploaded = f"kills/{uuid.uuid4()}"
-        stack.client("s3").put_object(
-            Bucket=stack.outputs["ModelsBucketName"], Key=uploaded, Body=b"answered"
-        )
 
-        queue = kept.invocations()
+        queue = invocations(stack)
         waiting = [job_id for job_id, state in queue.items() if state == "waiting"]
         running = [job_id for job_id, state in queue.items() if state == "running"]
         assert waiting
@@ -296,16 +231,13 @@ def aftermath(
         assert {stage: entered(stack, arn)[-1] for stage, arn in runs.items()} == {
             stage: stage for stage in STAGES
         }
-        process(stack, part).kill()
-        if part != "supervisor":
-            # Left to end as it likes. What a supervisor leaves has to be killed, and the next
-            # start comes before that has happened.
-            send([sagemaker, *server, *frozen], signal.SIGCONT)
-            wait_for(lambda: supervisor_pid(StackFolder(kept.folder)) is None)
-        kept.start()
+        sagemaker.kill()
+        send([*server, *frozen], signal.SIGCONT)
+        wait_for(lambda: supervisor_pid(StackFolder(stack.folder)) is None)
+        stack.start()
         error = post.exception(60)
         assert error is None or isinstance(error, ApiError)
-    return Aftermath(stack, kept.now, packages_before, runs, waiting, running, unanswered, uploaded)
+    return Aftermath(packages_before, runs, waiting, running, unanswered)
 
 
 def freeze(stack: Stack, runs: Mapping[str, str]) -> list[psutil.Process]:
@@ -328,17 +260,17 @@ def hold_registration(stack: Stack, manifest: str) -> str:
     plan_failures(stack, "Training", before=["ReadMetrics"])
     arn = begin(stack, manifest)
     assert stack.wait_for_execution(arn)["status"] == "FAILED"
-    process(stack, "SageMaker").suspend()
+    sagemaker_process(stack).suspend()
     stack.client("stepfunctions").redrive_execution(executionArn=arn)
     wait_for(lambda: "RegisterModel" in entered(stack, arn))
     return arn
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_training_run_is_finished_after_a_part_was_killed_in(
-    aftermath: Aftermath, stage: str
+def test_a_training_run_is_finished_after_sagemaker_was_killed_in(
+    stack: Stack, aftermath: Aftermath, stage: str
 ) -> None:
-    ended = aftermath.after.wait_for_execution(aftermath.runs[stage])
+    ended = stack.wait_for_execution(aftermath.runs[stage])
     assert ended["status"] == "SUCCEEDED", ended
     before = 1 if stage == "RegisterModel" else 0
     assert ended["redriveCount"] == before, "it goes on by itself"
@@ -346,20 +278,20 @@ def test_a_training_run_is_finished_after_a_part_was_killed_in(
 
 
 def test_each_training_run_that_a_kill_interrupted_has_registered_one_model(
-    aftermath: Aftermath,
+    stack: Stack, aftermath: Aftermath
 ) -> None:
     told = [
-        json.loads(aftermath.after.wait_for_execution(arn)["output"])["modelPackageArn"]
+        json.loads(stack.wait_for_execution(arn)["output"])["modelPackageArn"]
         for arn in aftermath.runs.values()
     ]
-    new = set(packages(aftermath.after)) - set(aftermath.packages_before)
+    new = set(packages(stack)) - set(aftermath.packages_before)
     assert sorted(told) == sorted(new)
 
 
-def test_jobs_in_every_stage_are_completed_once_after_a_part_was_killed(
-    kept: KeptStack, aftermath: Aftermath, key: str
+def test_jobs_in_every_stage_are_completed_once_after_sagemaker_was_killed(
+    stack: Stack, aftermath: Aftermath, key: str
 ) -> None:
-    with jobs_api(aftermath.after) as api:
+    with jobs_api(stack) as api:
         # A caller that got no answer asks again
         api.submit({"jobId": aftermath.unanswered, "s3Key": key})
         ids = [*aftermath.waiting, *aftermath.running, aftermath.unanswered]
@@ -368,49 +300,28 @@ def test_jobs_in_every_stage_are_completed_once_after_a_part_was_killed(
     assert [job["status"] for job in jobs] == ["Completed"] * len(ids)
     assert all(job["result"] == jobs[0]["result"] for job in jobs)
     assert sorted(counted) == sorted(ids), "each job counts once"
-    wait_for(lambda: not kept.invocations())
+    wait_for(lambda: not invocations(stack))
 
 
-def test_what_was_answered_just_before_a_kill_is_there_afterwards(aftermath: Aftermath) -> None:
-    found = aftermath.after.client("s3").get_object(
-        Bucket=aftermath.after.outputs["ModelsBucketName"], Key=aftermath.uploaded
-    )
-    assert found["Body"].read() == b"answered"
-
-
-def test_a_stack_that_is_started_right_after_a_kill_keeps_its_own_temporary_folder(
-    aftermath: Aftermath,
-) -> None:
-    killed = aftermath.before.description["id"]
-    assert members(killed) == []
-    assert guardians(killed) == []
-    assert (aftermath.after.folder / "tmp" / "library" / "femo_signal").exists()
-
-
-@pytest.mark.parametrize("part", PARTS)
 def test_a_job_whose_result_was_written_and_not_told_is_told_after_a_kill(
-    kept: KeptStack, key: str, part: str
+    stack: Stack, key: str
 ) -> None:
-    stack = kept.now
-    job_id = hold_between_result_and_message(kept, key)
+    job_id = hold_between_result_and_message(stack, key)
     assert row(stack, job_id)["status"] == {"S": "Queued"}
 
-    process(stack, part).kill()
-    send([process(stack, "SageMaker")], signal.SIGKILL)
-    kept.stop()
-    assert_nothing_is_left(stack)
-    kept.start()
+    sagemaker_process(stack).kill()
+    stack.stop()
+    stack.start()
 
-    with jobs_api(kept.now) as api:
+    with jobs_api(stack) as api:
         assert api.wait(job_id, timeout_seconds=60)["status"] == "Completed"
         assert listed(api).count(job_id) == 1
-    wait_for(lambda: not kept.invocations())
+    wait_for(lambda: not invocations(stack))
 
 
-def hold_between_result_and_message(kept: KeptStack, key: str) -> str:
+def hold_between_result_and_message(stack: Stack, key: str) -> str:
     """Freeze SageMaker when it has written the result of a job that is in its queue yet."""
-    stack = kept.now
-    s3, sagemaker, server = stack.client("s3"), process(stack, "SageMaker"), model_server(stack)
+    s3, sagemaker, server = stack.client("s3"), sagemaker_process(stack), model_server(stack)
 
     def caught() -> str | None:
         job_id = f"kill-{uuid.uuid4()}"
@@ -421,7 +332,7 @@ def hold_between_result_and_message(kept: KeptStack, key: str) -> str:
         send(server, signal.SIGCONT)
         wait_for(lambda: written(s3, bucket, name), every=0.001)
         sagemaker.suspend()
-        if job_id in kept.invocations() and row(stack, job_id)["status"]["S"] == "Queued":
+        if job_id in invocations(stack) and row(stack, job_id)["status"]["S"] == "Queued":
             return job_id
         sagemaker.resume()  # it was faster: once more
         return None
@@ -438,8 +349,7 @@ def written(s3: Any, bucket: str, name: str) -> bool:
     return True
 
 
-def test_jobs_outlive_the_death_of_their_model_server(kept: KeptStack, key: str) -> None:
-    stack = kept.now
+def test_jobs_outlive_the_death_of_their_model_server(stack: Stack, key: str) -> None:
     ids = [f"kill-{uuid.uuid4()}" for _ in range(ACCEPTED)]
     server = wait_for(lambda: model_server(stack))
     with jobs_api(stack) as api:
@@ -447,7 +357,7 @@ def test_jobs_outlive_the_death_of_their_model_server(kept: KeptStack, key: str)
         send(server, signal.SIGSTOP)
         for job_id in ids:
             api.submit({"jobId": job_id, "s3Key": key})
-        wait_for(lambda: set(kept.invocations().values()) == {"waiting", "running"})
+        wait_for(lambda: set(invocations(stack).values()) == {"waiting", "running"})
 
         send(server, signal.SIGKILL)
 
@@ -455,55 +365,26 @@ def test_jobs_outlive_the_death_of_their_model_server(kept: KeptStack, key: str)
         assert sorted(job_id for job_id in listed(api) if job_id in ids) == sorted(ids)
 
 
-@pytest.fixture(scope="module")
-def failed(kept: KeptStack, manifest: str) -> dict[str, str]:
-    """A run for each stage with a job, in which that job was killed."""
-    stack = kept.now
-    runs = {stage: begin(stack, manifest, extract=stage == "ExtractFeatures") for stage in JOBS}
-    send(freeze(stack, runs), signal.SIGKILL)
-    return runs
-
-
-@pytest.mark.parametrize("stage", JOBS)
-def test_a_training_run_whose_job_was_killed_fails_and_is_redriven(
-    kept: KeptStack, failed: dict[str, str], tmp_path: Path, stage: str
+def test_a_training_run_whose_job_was_killed_in_each_stage_fails_and_is_redriven(
+    stack: Stack, manifest: str, tmp_path: Path
 ) -> None:
-    stack, arn = kept.now, failed[stage]
-    states = stack.client("stepfunctions")
-    assert stack.wait_for_execution(arn)["status"] == "FAILED"
-    reached = entered(stack, arn)
-    assert reached[-1] == stage
+    arn = begin(stack, manifest, extract=True)
+    before: list[str] = []
+    for number, stage in enumerate(JOBS, 1):
+        send(freeze(stack, {stage: arn}), signal.SIGKILL)
+        assert stack.wait_for_execution(arn)["status"] == "FAILED"
+        reached = entered(stack, arn)
+        assert reached[-1] == stage
+        if before:
+            assert reached[len(before)] == before[-1], "it goes on where it failed"
+        before = reached
+        if number < len(JOBS):
+            stack.client("stepfunctions").redrive_execution(executionArn=arn)
 
-    if stage == "Train":
-        done = run_pipeline(stack, tmp_path, "--redrive", arn)
-        assert done.returncode == 0, done.stdout + done.stderr
-    else:
-        states.redrive_execution(executionArn=arn)
+    done = run_pipeline(stack, tmp_path, "--redrive", arn)
 
+    assert done.returncode == 0, done.stdout + done.stderr
     ended = stack.wait_for_execution(arn)
     assert ended["status"] == "SUCCEEDED", ended
-    again = entered(stack, arn)[len(reached) :]
-    assert again[0] == stage, "it goes on where it failed"
+    assert entered(stack, arn)[len(before)] == before[-1]
     assert json.loads(ended["output"])["modelPackageArn"] in packages(stack)
-
-
-@pytest.mark.parametrize("part", ["supervisor", "supervisor and guardian"])
-def test_a_stop_after_a_killed_supervisor_leaves_no_process_and_no_temporary_folder(
-    kept: KeptStack, part: str
-) -> None:
-    stack = kept.now
-    if part == "supervisor and guardian":
-        send(guardians(stack.description["id"]), signal.SIGKILL)
-    process(stack, "supervisor").kill()
-    kept.stop()
-    assert_nothing_is_left(stack)
-    with pytest.raises(BotoCoreError):
-        stack.client("s3").list_buckets()
-    kept.start()
-
-
-def test_a_stopped_stack_leaves_no_process_and_no_temporary_folder(kept: KeptStack) -> None:
-    stack = kept.now
-    kept.stop()
-    assert_nothing_is_left(stack)
-    kept.start()

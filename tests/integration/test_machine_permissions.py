@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,15 @@ from femo_client.api import JobsApi
 
 from .conftest import Stack
 from .executions import begin, entered, redrive
-from .grants import TRIED, Grant, all_grants, take_away_in_turn, takes_away, without
+from .grants import (
+    TRIED,
+    Grant,
+    all_grants,
+    take_away_in_turn,
+    takes_away,
+    takes_away_together,
+    without,
+)
 from .test_permissions import count_lines, group_is_there
 from .waiting import Tail, wait_for
 
@@ -64,6 +73,12 @@ TRAINING_STEPS = take_away_in_turn(
         (f"TrainingRole HearOfJobs events:{action} *ProcessingJobsRule", "ExtractFeatures")
         for action in ("PutTargets", "PutRule", "DescribeRule")
     ),
+    ("TrainingJobRole FindObjects s3:ListBucket RecordingsBucket", "ExtractFeatures"),
+    ("TrainingJobRole ReadR* s3:GetObject RecordingsBucket/*", "ExtractFeatures"),
+    ("TrainingJobRole KeepFeatures s3:PutObject *", "ExtractFeatures"),
+    ("TrainingJobRole WriteOutputs s3:PutObject *", "ExtractFeatures"),
+    ("TrainingJobRole FindObjects s3:ListBucket ModelsBucket", "PrepareDataset"),
+    ("TrainingJobRole ReadR* s3:GetObject ModelsBucket/*", "PrepareDataset"),
     (f"{TRAINING}CreateTrainingJob *", "Train"),
     (f"{TRAINING}AddTags *", "Train"),
     (f"{TRAINING}ListTags *", "Train"),
@@ -83,14 +98,14 @@ TRAINING_STEPS = take_away_in_turn(
 
 @pytest.fixture(scope="module")
 def trained(deployed: Stack, manifest: str) -> dict[str, Any]:
-    """The output of a run that has failed for want of each permission of its machine."""
-    machine_input = {"manifest": manifest, "autoApprove": False}
+    """The output of a run that has failed for want of each permission of its machine and jobs."""
+    machine_input = {"manifest": manifest, "forceExtract": True, "autoApprove": False}
     return fail_in_turn(
         deployed, lambda: begin(deployed, "Training", machine_input), TRAINING_STEPS
     )
 
 
-def test_each_permission_of_the_training_machine_is_needed_where_it_says(
+def test_each_permission_of_the_training_machine_and_its_jobs_is_needed_where_it_says(
     trained: dict[str, Any],
 ) -> None:
     assert trained["outcome"] == "REGISTERED"
@@ -106,22 +121,6 @@ def test_a_missing_manifest_is_not_told_as_missing_without(stack: Stack, grant: 
         arn = begin(stack, "Training", {"manifest": f"s3://{bucket}/absent.json"})
         assert stack.wait_for_execution(arn)["error"] == "S3.S3Exception"
     assert redrive(stack, arn)["error"] == "S3.NoSuchKeyException"
-
-
-JOB_STEPS = take_away_in_turn(
-    ("TrainingJobRole FindObjects s3:ListBucket RecordingsBucket", "ExtractFeatures"),
-    ("TrainingJobRole ReadR* s3:GetObject RecordingsBucket/*", "ExtractFeatures"),
-    ("TrainingJobRole KeepFeatures s3:PutObject *", "ExtractFeatures"),
-    ("TrainingJobRole WriteOutputs s3:PutObject *", "ExtractFeatures"),
-    ("TrainingJobRole FindObjects s3:ListBucket ModelsBucket", "PrepareDataset"),
-    ("TrainingJobRole ReadR* s3:GetObject ModelsBucket/*", "PrepareDataset"),
-)
-
-
-def test_each_permission_of_the_jobs_is_needed_where_it_says(stack: Stack, manifest: str) -> None:
-    machine_input = {"manifest": manifest, "forceExtract": True, "autoApprove": False}
-    output = fail_in_turn(stack, lambda: begin(stack, "Training", machine_input), JOB_STEPS)
-    assert output["outcome"] == "REGISTERED"
 
 
 @takes_away(
@@ -161,34 +160,50 @@ def test_a_job_outlives_its_stopped_execution_without(
 SNAKE = {"ProcessingJob": "processing_job", "TrainingJob": "training_job"}
 
 
-@takes_away(
+@takes_away_together(
     *(
-        f"TrainingJobRole WriteLogs logs:{action} *{kind}Jobs:[*]"
-        for kind in ("Processing", "Training")
+        [f"TrainingJobRole WriteLogs logs:{action} *{kind}s:[*]" for kind in SNAKE]
         for action in ("CreateLogGroup", "CreateLogStream", "PutLogEvents")
     )
 )
-def test_a_job_leaves_no_log_without(stack: Stack, trained: dict[str, Any], grant: Grant) -> None:
-    group = grant.resource.removeprefix("log-group:").removesuffix(":*")
-    kind = group.removeprefix("/aws/sagemaker/").removesuffix("s")
+def test_jobs_of_either_kind_leave_no_log_without(
+    stack: Stack, trained: dict[str, Any], grants: list[Grant]
+) -> None:
     log = Tail(stack, "sagemaker")
-    if group_is_there(stack, group):
-        stack.client("logs").delete_log_group(logGroupName=group)
-    with without(stack, grant):
-        run_job_again(stack, trained, kind)
-        log.wait_for(f"log lines of {group}", "are lost", grant.action)
-    run_job_again(stack, trained, kind)
-    wait_for(lambda: group_is_there(stack, group) and count_lines(stack, group))
+    for kind in SNAKE:
+        if group_is_there(stack, log_group(kind)):
+            stack.client("logs").delete_log_group(logGroupName=log_group(kind))
+    with without(stack, *grants):
+        run_jobs_again(stack, trained)
+        for grant in grants:
+            group = grant.resource.removeprefix("log-group:").removesuffix(":*")
+            log.wait_for(f"log lines of {group}", "are lost", grant.action)
+
+
+def log_group(kind: str) -> str:
+    return f"/aws/sagemaker/{kind}s"
 
 
 @takes_away("TrainingJobRole PutJobMetrics *")
-def test_the_metrics_of_a_training_job_are_not_published_without(
+def test_jobs_leave_logs_and_no_metrics_without(
     stack: Stack, trained: dict[str, Any], grant: Grant
 ) -> None:
     log = Tail(stack, "sagemaker")
+    for kind in SNAKE:
+        if group_is_there(stack, log_group(kind)):
+            stack.client("logs").delete_log_group(logGroupName=log_group(kind))
     with without(stack, grant):
-        name = run_job_again(stack, trained, "TrainingJob")
-        log.wait_for(f"The metrics of {name} are not published", grant.action)
+        names = run_jobs_again(stack, trained)
+        log.wait_for(f"The metrics of {names['TrainingJob']} are not published", grant.action)
+    wait_for(lambda: all(group_is_there(stack, log_group(kind)) for kind in SNAKE))
+    wait_for(lambda: all(count_lines(stack, log_group(kind)) for kind in SNAKE))
+
+
+def run_jobs_again(stack: Stack, trained: dict[str, Any]) -> dict[str, str]:
+    """Run jobs of either kind at once, and return their names by kind once they have ended."""
+    with ThreadPoolExecutor(len(SNAKE)) as pool:
+        names = pool.map(lambda kind: run_job_again(stack, trained, kind), SNAKE)
+        return dict(zip(SNAKE, names, strict=True))
 
 
 def run_job_again(stack: Stack, trained: dict[str, Any], kind: str) -> str:

@@ -1,4 +1,4 @@
-"""What MiniStack drops or lacks is there: properties, trust, private names, answers on disk."""
+"""What MiniStack drops or lacks is there: properties, trust, private names."""
 
 # unittest, because MiniStack's environment has no pytest
 # ruff: noqa: PT009, PT027
@@ -11,15 +11,11 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-from ministack.services import sts
-
 from local_stack.launcher import (
     bucket_properties,
-    durability,
     functions,
     loopback_transport,
     service_sessions,
-    snapshots,
 )
 from local_stack.launcher.private_names import MinistackMismatchError, PrivateName, check
 
@@ -117,78 +113,7 @@ def scope(method: str, path: str = "/", **headers: str) -> dict[str, Any]:
     return {"type": "http", "method": method, "path": path, "headers": named}
 
 
-class Answers(unittest.TestCase):
-    def order(self, request: dict[str, Any]) -> list[str]:
-        seen: list[str] = []
-
-        async def application(_scope: Any, _receive: Any, send: Any) -> None:
-            seen.append("work")
-            await send({"type": "http.response.start"})
-
-        async def commit(structural: bool) -> None:
-            seen.append("commit all" if structural else "commit")
-
-        async def send(_message: Any) -> None:
-            seen.append("answer")
-
-        async def receive() -> Any:
-            return {}
-
-        async def main() -> None:
-            await snapshots.with_commits(application, commit)(request, receive, send)
-
-        asyncio.run(main())
-        return seen
-
-    def test_a_change_is_on_disk_before_it_is_answered(self) -> None:
-        self.assertEqual(self.order(scope("PUT", "/bucket/key")), ["work", "commit", "answer"])
-
-    def test_a_read_waits_for_nothing(self) -> None:
-        self.assertEqual(self.order(scope("GET")), ["work", "answer"])
-        target = "DynamoDB_20120810.GetItem"
-        self.assertEqual(self.order(scope("POST", x_amz_target=target)), ["work", "answer"])
-
-    def test_what_functions_and_machines_do_waits_for_their_own_caller(self) -> None:
-        waits = {}
-        for name, session in {
-            "function": {"Arn": "arn:aws:sts::000000000000:assumed-role/r/f"},
-            "machine": {"Arn": "arn:aws:sts::000000000000:assumed-role/r/states", "Expiration": 1},
-            "container": {"Arn": "arn:aws:sts::0:assumed-role/r/sagemaker", "Expiration": 1},
-        }.items():
-            sts._sessions[f"ASIA{name}"] = session
-            self.addCleanup(sts._sessions.pop, f"ASIA{name}")
-            signed = f"AWS4-HMAC-SHA256 Credential=ASIA{name}/20260101/us-east-1/s3/aws4_request"
-            waits[name] = "commit" in self.order(scope("PUT", authorization=signed))
-        self.assertEqual(waits, {"function": False, "machine": False, "container": True})
-
-    def test_a_changed_function_is_written_and_an_invocation_is_not(self) -> None:
-        signed = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/lambda/aws4_request, x"
-        change = scope("PUT", "/2015-03-31/functions/f/code", authorization=signed)
-        call = scope("POST", "/2015-03-31/functions/f/invocations", authorization=signed)
-        self.assertEqual(self.order(change)[1], "commit all")
-        self.assertEqual(self.order(call)[1], "commit")
-
-    def test_requests_that_come_together_share_a_write(self) -> None:
-        writes: list[bool] = []
-        done: list[int] = []
-
-        async def main() -> None:
-            committer = durability.Committer(writes.append)
-            await committer.committed(structural=False)
-
-            async def one(number: int) -> None:
-                await committer.committed(structural=False)
-                done.append(number)
-
-            await asyncio.gather(*(one(number) for number in range(20)))
-            called = asyncio.Event()
-            committer.after_commit(called.set)
-            await asyncio.wait_for(called.wait(), 10)
-
-        asyncio.run(main())
-        self.assertEqual(sorted(done), list(range(20)))
-        self.assertEqual(writes, [True, False, False])
-
+class Transport(unittest.TestCase):
     def test_a_plain_request_counts_as_tls_unless_it_says_otherwise(self) -> None:
         seen: list[bytes] = []
 
