@@ -393,9 +393,9 @@ class EvidenceSettings(_Group):
 
     bands_hz: tuple[BandHz, ...] = ((2.0, 4.0), (6.0, 12.0), (14.0, 30.0))
     """Of a channel the band that rises most counts; the reference filter passes 1-30 Hz."""
-    window_samples: Annotated[int, Field(ge=16, le=512)] = 64
-    """Of a frame, at 128 Hz."""
-    hop_samples: Annotated[int, Field(ge=1, le=512)] = 16
+    window_samples: Annotated[int, Field(ge=64, le=256)] = 64
+    """Of a frame, at 128 Hz; a shorter one tells no band of 2 Hz."""
+    hop_samples: Annotated[int, Field(ge=4, le=64)] = 16
     level_seconds: PositiveSeconds = 180.0
     """Over so much time a channel's median and spread are taken."""
     level_step_seconds: PositiveSeconds = 20.0
@@ -422,7 +422,7 @@ class CandidateSettings(_Group):
 
     chance_per_hour: Level = 20.0
     """So often the sensors may seem to agree by chance; the classifier sorts these out."""
-    chance_block_seconds: PositiveSeconds = 2.0
+    chance_block_seconds: Annotated[float, Field(ge=0.5, le=60)] = 2.0
     """The highest agreement of each block is one draw of chance."""
     chance_blocks: Annotated[int, Field(ge=100, le=1_000_000)] = 4000
     """Draws that fix the level to a few percent."""
@@ -471,7 +471,7 @@ class BodyMovementSettings(_Group):
 class EdgeSettings(_Group):
     """Where a movement starts and ends (the adaptive method)."""
 
-    smooth_seconds: PositiveSeconds = 0.125
+    smooth_seconds: Annotated[float, Field(ge=0.01, le=5)] = 0.125
     share: Annotated[float, Field(gt=0, lt=1)] = 0.08
     """Of the peak's energy; below it a movement has not begun, or has ended."""
     pause_seconds: PositiveSeconds = 0.4
@@ -506,6 +506,17 @@ class AnalysisSettings(_Group):
     candidates: CandidateSettings = CandidateSettings()
     body_movement: BodyMovementSettings = BodyMovementSettings()
     edges: EdgeSettings = EdgeSettings()
+
+    @model_validator(mode="after")
+    def _check(self) -> AnalysisSettings:
+        hers = self.body_movement.evidence
+        for name in ("window_samples", "hop_samples"):
+            if getattr(hers, name) != getattr(self.evidence, name):
+                raise ValueError(
+                    f"body_movement.evidence.{name} differs from evidence.{name}: "
+                    "the two are compared frame by frame"
+                )
+        return self
 
     @property
     def dilation_seconds(self) -> float:

@@ -79,7 +79,8 @@ def true_edges(
         for flag, channel in zip(seen[number], channels, strict=True):
             if flag:
                 part = np.square(channel.samples[low:high])
-                part = np.convolve(part, np.full(smooth, 1 / smooth, np.float32), "same")
+                width = min(smooth, len(part))  # "same" is as long as the longer of the two
+                part = np.convolve(part, np.full(width, 1 / width, np.float32), "same")
                 energy += part / max(float(part.max()), 1e-20)
         start, end = _around_peak(energy, settings.share, quiet)
         bound = low + end + 1  # two candidates never touch

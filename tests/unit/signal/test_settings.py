@@ -90,6 +90,13 @@ def test_no_number_is_so_large_that_the_analysis_would_overflow(group, name, val
         AnalysisSettings.from_json(f'{{"{group}": {{"{name}": {given}}}}}')
 
 
+def test_frames_that_are_compared_one_by_one_cannot_differ_in_length():
+    for name in ("window_samples", "hop_samples"):
+        value = {"window_samples": 128, "hop_samples": 8}[name]
+        with pytest.raises(SettingsError, match=f"body_movement.evidence.{name}"):
+            AnalysisSettings.from_json(f'{{"evidence": {{"{name}": {value}}}}}')
+
+
 def extremes(node, definitions):
     """The least and the most that each number of a schema may be, as whole documents of it."""
     if "$ref" in node:
@@ -104,7 +111,8 @@ def extremes(node, definitions):
                 yield {name: inner}
 
 
-def test_settings_at_their_bounds_are_analysed_or_refused_but_never_crash(tmp_path):
+@pytest.mark.parametrize("method", ["adaptive", "reference"])
+def test_settings_at_their_bounds_are_analysed_or_refused_but_never_crash(tmp_path, method):
     data = Path(__file__).parents[2] / "data" / "v2_42s.bin.gz"
     path = tmp_path / "v2.bin"
     path.write_bytes(gzip.decompress(data.read_bytes()))
@@ -112,7 +120,7 @@ def test_settings_at_their_bounds_are_analysed_or_refused_but_never_crash(tmp_pa
     tried = 0
     for document in extremes(schema, schema["$defs"]):
         try:
-            settings = AnalysisSettings.model_validate(document)
+            settings = AnalysisSettings.model_validate({"method": method, **document})
         except ValidationError:
             continue  # contradicts another setting
         try:
