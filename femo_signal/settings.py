@@ -245,12 +245,14 @@ class MatchSettings(_Group):
 
 
 class JudgingSettings(_Group):
-    """From how much judged time on there is a rate; below either of these there is none: a few
-    movements more or less would turn it upside down."""
+    """What is counted in judged time, and from how much of it on."""
 
     least_seconds: LongSeconds = 300.0
+    """There is no rate of less: a few movements more or less would turn it upside down."""
     least_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Of the recording, ends included."""
+    bridge_seconds: Seconds = 0.5
+    """A lost packet within a movement does not part it."""
 
 
 class HiccupSettings(_Group):

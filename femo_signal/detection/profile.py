@@ -24,8 +24,6 @@ from femo_signal.settings import ACCELEROMETERS, TICKS_PER_SECOND, AnalysisSetti
 
 __all__ = ["Profile"]
 
-LEAST_BRIDGE_SECONDS = 0.5  # a lost packet within a movement does not part it
-
 
 @dataclass(frozen=True)
 class Profile:
@@ -90,7 +88,7 @@ class Profile:
     def counted(self, detections: Intervals, judged: JudgedTime) -> Intervals:
         """Return what of some detections may be counted in judged time."""
         cores = union(*self.core_detections.values())
-        bridge = max(self.settings.dilation_seconds, LEAST_BRIDGE_SECONDS)
+        bridge = max(self.settings.dilation_seconds, self.settings.judging.bridge_seconds)
         return judged.counted(detections, cores, bridge_ticks=round(bridge * TICKS_PER_SECOND))
 
     def hidden(self, channel: str) -> Intervals:

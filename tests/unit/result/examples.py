@@ -54,6 +54,7 @@ _RESULT: dict[str, Any] = {
     },
     "expected_kicks": None,
     "expected_kicks_status": "left out",
+    "training_distance": {"distance": 1.5, "limit": 4.0, "strange": False, "most_unlike": []},
     "movements": [{**_STRETCH, "probability": 0.9, "sensors": ["sensor_3"]}],
     "hiccup_bouts": [
         {

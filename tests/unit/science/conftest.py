@@ -60,24 +60,9 @@ def model(dataset: Dataset) -> MovementModel:
 
 
 @pytest.fixture(scope="session")
-def adaptive_dataset(cohort: Path) -> Dataset:
-    return prepare_dataset(
-        [
-            extract_recording(
-                cohort.parent / item.dat_file_key,
-                settings=AnalysisSettings(method="adaptive"),
-                labels_csv=cohort.parent / str(item.csv_file_key),
-                recording_id=item.recording_id,
-                subject_id=item.subject_id,
-            )
-            for item in load_manifest(cohort).items
-        ]
-    )
-
-
-@pytest.fixture(scope="session")
-def adaptive_model(adaptive_dataset: Dataset) -> MovementModel:
-    return train_model(adaptive_dataset)
+def reference_model(reference_dataset: Dataset) -> MovementModel:
+    """A model that decides by its trees."""
+    return train_model(reference_dataset)
 
 
 @pytest.fixture(scope="session")

@@ -104,10 +104,8 @@ def test_a_model_without_the_numbers_that_decide_is_refused(tmp_path, model_fold
         MovementModel.load(tmp_path)
 
 
-def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, reference_dataset):
-    from femo_signal.learning.training import train_model
-
-    train_model(reference_dataset).save(tmp_path)
+def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, reference_model):
+    reference_model.save(tmp_path)
     card = json.loads((tmp_path / "model.json").read_text())
     card["classifier"] = "rule"
     (tmp_path / "model.json").write_text(json.dumps(card))
@@ -115,27 +113,25 @@ def test_the_rule_decides_for_no_model_of_the_reference_method(tmp_path, referen
         MovementModel.load(tmp_path)
 
 
-def test_an_adaptive_model_finds_most_movements_of_subjects_it_has_not_seen(adaptive_model):
-    metrics = adaptive_model.card.metrics
+def test_an_model_finds_most_movements_of_subjects_it_has_not_seen(model):
+    metrics = model.card.metrics
     assert metrics["f1"] > 0.8
-    assert metrics["f1"] > adaptive_model.card.evaluation["accept_all"]["f1"]
+    assert metrics["f1"] > model.card.evaluation["accept_all"]["f1"]
 
 
-def test_an_adaptive_model_survives_the_disk_and_says_what_decides(tmp_path, adaptive_model):
-    adaptive_model.save(tmp_path)
+def test_an_model_survives_the_disk_and_says_what_decides(tmp_path, model):
+    model.save(tmp_path)
     again = MovementModel.load(tmp_path)
-    assert again.card.classifier == adaptive_model.card.classifier
+    assert again.card.classifier == model.card.classifier
     table = np.zeros((4, len(NAMES)))
     table[:, NAMES.index("strength")] = [-1, 0, 1, 2]
-    assert np.array_equal(again.predict_proba(table), adaptive_model.predict_proba(table))
+    assert np.array_equal(again.predict_proba(table), model.predict_proba(table))
 
 
-def test_an_adaptive_model_analyses_a_recording_with_undilated_movements(cohort, adaptive_model):
+def test_an_model_analyses_a_recording_with_undilated_movements(cohort, model):
     from femo_signal.reporting.analysis import analyze_recording
 
-    answer = analyze_recording(
-        cohort.parent / "recording-001.dat", adaptive_model, extract_events=False
-    )
+    answer = analyze_recording(cohort.parent / "recording-001.dat", model, extract_events=False)
     summary = answer["result"]["summary"]
     assert summary["kicks"] > 0
     assert summary["movement_minutes"] == pytest.approx(

@@ -89,8 +89,8 @@ def model_with(model: MovementModel, count: CountModel | None) -> MovementModel:
 
 
 @pytest.fixture
-def counting(adaptive_model):
-    return model_with(adaptive_model, CountModel(formats={"v1": LEARNT}))
+def counting(model):
+    return model_with(model, CountModel(formats={"v1": LEARNT}))
 
 
 def test_the_interval_holds_the_count_of_women_the_model_never_met():
@@ -158,10 +158,8 @@ def test_too_little_judged_time_gives_no_interval(counting):
     assert found.code == "too_little_judged"
 
 
-def test_a_model_that_learnt_no_counts_says_so(adaptive_model):
-    found = model_with(adaptive_model, None).expected_count(
-        np.full(9, 0.9), judged(), LIKE_TRAINING
-    )
+def test_a_model_that_learnt_no_counts_says_so(model):
+    found = model_with(model, None).expected_count(np.full(9, 0.9), judged(), LIKE_TRAINING)
     assert isinstance(found, Withheld)
     assert found.code == "not_learnt"
 
@@ -204,36 +202,34 @@ def test_candidates_outside_judged_time_are_not_expected():
     assert kept.tolist() == [0.2, 0.3]
 
 
-def test_training_learns_counts_out_of_fold_and_the_evaluation_tells_their_coverage(
-    adaptive_dataset, adaptive_model
-):
-    card = adaptive_model.card
-    assert card.count.formats["v1"].groups == len(set(adaptive_dataset.group_names))
-    assert card.count.model_dump(mode="json") == adaptive_model.record.evaluation["count_model"]
-    told = evaluate_model(adaptive_dataset, model=adaptive_model).count_coverage
-    assert told["recordings"] == len(adaptive_dataset.recordings)
+def test_training_learns_counts_out_of_fold_and_the_evaluation_tells_their_coverage(dataset, model):
+    card = model.card
+    assert card.count.formats["v1"].groups == len(set(dataset.group_names))
+    assert card.count.model_dump(mode="json") == model.record.evaluation["count_model"]
+    told = evaluate_model(dataset, model=model).count_coverage
+    assert told["recordings"] == len(dataset.recordings)
     assert told["share"] >= 0.8
 
 
-def test_the_reference_method_vouches_for_no_count(model):
-    assert model.card.count is None
-    forced = model_with(model, CountModel(formats={"v1": LEARNT}))
+def test_the_reference_method_vouches_for_no_count(reference_model):
+    assert reference_model.card.count is None
+    forced = model_with(reference_model, CountModel(formats={"v1": LEARNT}))
     found = forced.expected_count(np.full(20, 0.9), judged(), LIKE_TRAINING)
     assert isinstance(found, Withheld)
     assert found.code == "reference_method"
 
 
-def test_the_version_of_a_model_tells_another_count_apart(adaptive_model):
-    card = adaptive_model.card
+def test_the_version_of_a_model_tells_another_count_apart(model):
+    card = model.card
     wider = CountModel(formats={"v1": LEARNT.model_copy(update={"spread": 0.9})})
     assert card.model_copy(update={"count": wider}).version_of_content() != card.version
     assert card.model_copy(update={"domain": None}).version_of_content() != card.version
 
 
-def test_without_statistics_of_the_recordings_a_model_has_no_interval(adaptive_dataset):
+def test_without_statistics_of_the_recordings_a_model_has_no_interval(dataset):
     bare = replace(
-        adaptive_dataset,
-        recordings=tuple(replace(one, statistics=None) for one in adaptive_dataset.recordings),
+        dataset,
+        recordings=tuple(replace(one, statistics=None) for one in dataset.recordings),
     )
     card = train_model(bare, hyperparameters={"num_iterations": 5}).card
     assert card.count is None

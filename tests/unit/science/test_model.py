@@ -25,9 +25,8 @@ def dataset(reference_dataset):
 
 
 @pytest.fixture(scope="module")
-def model(dataset):
-    """A model that decides by its trees."""
-    return train_model(dataset)
+def model(reference_model):
+    return reference_model
 
 
 @pytest.fixture(scope="module")

@@ -260,7 +260,9 @@ def test_moving_samples_in_time_keeps_the_band_of_movements(frequency):
 
 def steps_told(path, **options) -> list[str]:
     notices = preprocess(path, AnalysisSettings(), **options).info.notices
-    return [notice for notice in notices if "stepped" in notice or "interpolated" in notice]
+    return [
+        notice for notice in map(str, notices) if "stepped" in notice or "interpolated" in notice
+    ]
 
 
 @pytest.mark.parametrize("every", [1, 2, 8])
@@ -298,7 +300,7 @@ def test_a_header_whose_rate_the_time_stamps_contradict_is_told(tmp_path, header
     belt = belt_at(stamps)
     path = write_v1(tmp_path / "a.dat", belt, lambda n: n / stamps, nominal=header)
     reader, _ = read(path)
-    (told,) = [notice for notice in reader.notices if "the header names" in notice]
+    (told,) = [notice for notice in map(str, reader.notices) if "the header names" in notice]
     assert f"{header} samples a second" in told
     assert f"{stamps}.00" in told
 
@@ -307,7 +309,7 @@ def test_a_header_whose_rate_the_time_stamps_contradict_is_told(tmp_path, header
 def test_a_header_whose_rate_the_time_stamps_bear_out_is_not(tmp_path, header, stamps):
     path = write_v1(tmp_path / "a.dat", belt_at(stamps), lambda n: n / stamps, nominal=header)
     reader, _ = read(path)
-    assert not any("the header names" in notice for notice in reader.notices)
+    assert not any("the header names" in notice for notice in map(str, reader.notices))
 
 
 def test_a_lost_sample_stays_one_and_spreads_into_nothing():

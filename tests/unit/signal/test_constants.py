@@ -54,7 +54,8 @@ ALLOWED = {
 # Training and evaluation have options and a card of their own; nothing there sees a recording.
 OF_TRAINING = {
     *("calibration", "comparison", "domain", "evaluation", "evaluation_files", "expected_count"),
-    *("extraction", "fingerprint", "hyperparameters", "model", "training", "trees"),
+    *("curves", "extraction", "fingerprint", "hyperparameters", "matching", "model", "scoring"),
+    *("training", "trees"),
 }
 
 
