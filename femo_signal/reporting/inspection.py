@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from femo_signal.detection.building import build_profile
+from femo_signal.detection.hiccups import find_hiccups
+from femo_signal.detection.profile import Profile
+from femo_signal.intervals import Intervals
+from femo_signal.learning.classifiers import RULE_THRESHOLD, rule_scores
+from femo_signal.learning.features import extract_features, names_of, of_no_movement
 from femo_signal.reporting.events import timestamp
 from femo_signal.reporting.result import clock_facts, judged_facts
 from femo_signal.settings import AnalysisSettings
@@ -17,7 +22,11 @@ __all__ = ["inspect_recording"]
 
 _MOTION_SEEN = "looked for wherever the IMU shows something"
 _MOTION_UNSEEN = "not looked for: the IMU shows nothing in this recording"
-_DETECTIONS = "in judged time alone; candidates, which no model has accepted or rejected yet"
+_DETECTIONS = {
+    "adaptive": "in judged time alone; what the unlearned rule accepts of the candidates: no model "
+    "has been asked",
+    "reference": "in judged time alone; candidates, which no model has accepted or rejected yet",
+}
 
 
 def inspect_recording(
@@ -42,9 +51,12 @@ def inspect_recording(
         ``clock`` as docs/result.md describes them; ``thresholds`` (V; None for a sensor that
         cannot detect); ``intervals``: ``body_movement``, ``detections``, ``sensation``, debounced
         ``presses``, each a list of [start, end] in seconds from the start of the recording;
-        ``end_presses``, the same of the ends that are left out; ``body_movement_status`` and
+        ``candidates``, the same of what a model would be asked about; ``end_presses``, of the
+        ends that are left out; ``body_movement_status`` and
         ``detections_status`` in words; ``notices``.
-        Detections are those in judged time, as they would be counted if a model accepted them.
+        Detections are those in judged time, as they would be counted if a model accepted them:
+        by the reference method the candidates, by the adaptive method what the unlearned rule
+        accepts of them.
         ``body_movement`` is None where the IMU shows nothing.
 
     Raises
@@ -57,7 +69,7 @@ def inspect_recording(
     moving = len(profile.motion_seen) > 0
     maps = {
         "body_movement": profile.body_movement if moving else None,
-        "detections": profile.counted(profile.detections, judged),
+        "detections": profile.counted(_detections(profile), judged),
         "sensation": profile.sensation,
         "presses": profile.presses,
     }
@@ -81,8 +93,22 @@ def inspect_recording(
             name: None if rows is None else info.seconds(rows).tolist()
             for name, rows in maps.items()
         },
+        "candidates": info.seconds(profile.counted(profile.detections, judged)).tolist(),
         "end_presses": info.seconds(profile.end_presses).tolist(),
         "body_movement_status": _MOTION_SEEN if moving else _MOTION_UNSEEN,
-        "detections_status": _DETECTIONS,
+        "detections_status": _DETECTIONS[profile.settings.method],
         "notices": [notice.text for notice in info.notices],
     }
+
+
+def _detections(profile: Profile) -> Intervals:
+    """Return the candidates; of the adaptive method what exceeds chance enough to be believed."""
+    settings = profile.settings
+    if settings.method == "reference":
+        return profile.detections
+    hiccups = find_hiccups(profile)
+    scores = rule_scores(
+        extract_features(profile, hiccups), names_of(settings), settings=settings.candidates
+    )
+    believed = (scores >= RULE_THRESHOLD) & ~of_no_movement(profile, hiccups)
+    return profile.detections[believed]

@@ -16,6 +16,7 @@ from .recordings import (
     RATE,
     REFERENCE,
     make_belt,
+    make_calm_belt,
     v1_header,
     v1_records,
     v2_header,
@@ -219,6 +220,7 @@ def test_inspection_counts_seconds_from_the_start_of_the_file(v1_path, belt):
         "clock",
         "thresholds",
         "intervals",
+        "candidates",
         "end_presses",
         "body_movement_status",
         "detections_status",
@@ -231,6 +233,14 @@ def test_inspection_counts_seconds_from_the_start_of_the_file(v1_path, belt):
     assert told["intervals"]["presses"][0][0] == pytest.approx(first_press, abs=1e-9)
     for start, end in told["intervals"]["detections"]:
         assert any(start - 0.5 < kick < end + 0.5 for kick in belt.kicks)
+
+
+@pytest.mark.parametrize("kicks", [(), (30.0, 47.0, 80.0)])
+def test_an_inspection_shows_no_candidate_of_chance_as_a_detection(tmp_path, kicks):
+    belt = make_calm_belt(120, kicks=kicks, seed=3)
+    told = inspect_recording(write_v1(tmp_path / "calm.dat", belt))
+    assert len(told["candidates"]) >= len(kicks)
+    assert [round(start) for start, _ in told["intervals"]["detections"]] == list(kicks)
 
 
 def test_progress_runs_from_little_to_all(v1_path):
