@@ -30,7 +30,7 @@ from local_stack.processes import members
 from local_stack.supervisor import supervisor_pid
 
 from . import executions
-from .conftest import Stack, run_cli
+from .conftest import Stack
 from .executions import entered, plan_failures
 from .test_training import execution_arn, run_pipeline
 from .waiting import wait_for
@@ -107,16 +107,6 @@ def send(processes: list[psutil.Process], number: signal.Signals) -> None:
 
 
 @pytest.fixture(scope="module")
-def small_cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("small-cohort")
-    done = run_cli(
-        "synthesize", folder, "--kind", "rich", "--recordings", "4", "--minutes", "5", "--seed", "7"
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
-
-
-@pytest.fixture(scope="module")
 def manifest(stack: Stack, small_cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The address of the manifest of a first run, whose model is in service."""
     work = tmp_path_factory.mktemp("work")
@@ -151,7 +141,7 @@ def begin(stack: Stack, manifest: str, *, extract: bool = False) -> str:
         "manifest": manifest,
         "forceExtract": extract,
         "autoApprove": False,
-        "qualityGate": {"metric": "f1", "minimum": 0, "gain": -1},
+        "qualityGate": executions.NO_GATE,
     }
     return executions.begin(stack, "Training", machine_input)
 

@@ -19,7 +19,7 @@ import pytest
 from femo_client.api import JobsApi
 
 from .conftest import Stack
-from .executions import begin, entered, redrive
+from .executions import NO_GATE, begin, entered, redrive
 from .grants import (
     TRIED,
     Grant,
@@ -99,7 +99,12 @@ TRAINING_STEPS = take_away_in_turn(
 @pytest.fixture(scope="module")
 def trained(deployed: Stack, manifest: str) -> dict[str, Any]:
     """The output of a run that has failed for want of each permission of its machine and jobs."""
-    machine_input = {"manifest": manifest, "forceExtract": True, "autoApprove": False}
+    machine_input = {
+        "manifest": manifest,
+        "forceExtract": True,
+        "autoApprove": False,
+        "qualityGate": NO_GATE,
+    }
     return fail_in_turn(
         deployed, lambda: begin(deployed, "Training", machine_input), TRAINING_STEPS
     )

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.pipeline.machines import load
 
 from .conftest import Stack
-from .executions import begin, entered, plan_failures, redrive
+from .executions import NO_GATE, begin, entered, plan_failures, redrive
 from .grants import find, without
 from .waiting import wait_for
 
@@ -56,7 +56,8 @@ def test_a_training_run_that_fails_before_and_after_each_of_its_tasks_is_redrive
 ) -> None:
     stack, tasks = deployed, tasks_of("training")
     plan_failures(stack, "Training", before=tasks, after=tasks)
-    arn = begin(stack, "Training", {"manifest": manifest, "autoApprove": False})
+    machine_input = {"manifest": manifest, "autoApprove": False, "qualityGate": NO_GATE}
+    arn = begin(stack, "Training", machine_input)
     output, failed = redrive_to_the_end(stack, arn)
     assert plan_failures(stack, "Training") == []
     assert output["outcome"] == "REGISTERED"

@@ -8,11 +8,13 @@ import subprocess
 import tempfile
 import unittest
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
 from typing import Any
 
 from local_stack.launcher import (
     bucket_properties,
+    function_environments,
     functions,
     loopback_transport,
     service_sessions,
@@ -106,6 +108,35 @@ class Interpreter(unittest.TestCase):
             self.assertTrue(imports("boto3"))
             self.assertFalse(imports("pydantic"))
             self.assertFalse(imports("ministack"))
+
+
+class Environments(unittest.TestCase):
+    def test_environments_of_a_package_share_what_it_holds(self) -> None:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            archive = folder / "code.zip"
+            with zipfile.ZipFile(archive, "w") as file:
+                file.writestr("package/module.py", "x = 1")
+            packages = function_environments.Packages(folder / "packages")
+            places = [folder / "one", folder / "two"]
+            for place in places:
+                place.mkdir()
+                packages.link(archive, place)
+            found = [(place / "package" / "module.py").resolve() for place in places]
+            self.assertEqual(found[0].read_text(), "x = 1")
+            self.assertEqual(found[0], found[1])
+            places[0].unlink()  # an environment ends
+            self.assertTrue(found[1].exists())
+
+    def test_what_a_handler_raises_is_told_as_an_error(self) -> None:
+        told = {"status": "ok", "result": {"__raised__": ["gone", "Traceback"]}, "log": "l"}
+        raised = function_environments.as_raised(told)
+        self.assertEqual(
+            (raised["status"], raised["error"], raised["trace"], raised["log"]),
+            ("error", "gone", "Traceback", "l"),
+        )
+        answer = {"status": "ok", "result": {"statusCode": 200}}
+        self.assertEqual(function_environments.as_raised(answer), answer)
 
 
 def scope(method: str, path: str = "/", **headers: str) -> dict[str, Any]:
