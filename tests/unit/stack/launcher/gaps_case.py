@@ -17,6 +17,7 @@ from local_stack.launcher import (
     function_environments,
     functions,
     loopback_transport,
+    ranges_of_versions,
     service_sessions,
 )
 from local_stack.launcher.private_names import MinistackMismatchError, PrivateName, check
@@ -41,6 +42,19 @@ class PrivateNames(unittest.TestCase):
         text = str(caught.exception)
         for expected in ("_gone is gone", "not ('nonsense',)", "is a bool", "make setup"):
             self.assertIn(expected, text)
+
+
+class Versions(unittest.TestCase):
+    def test_a_recording_of_several_ranges_is_put_together_from_parts_and_not_from_wholes(
+        self,
+    ) -> None:
+        whole = (200, {"ETag": "e", "x-amz-checksum-crc32": "c"}, b"0123456789")
+        status, headers, body = ranges_of_versions.part_of(whole, "bytes=4-6")
+        self.assertEqual((status, body), (206, b"456"))
+        self.assertEqual(headers["Content-Range"], "bytes 4-6/10")
+        self.assertEqual(headers["Content-Length"], "3")
+        self.assertNotIn("x-amz-checksum-crc32", headers)
+        self.assertEqual(ranges_of_versions.part_of(whole, "bytes=10-")[0], 416)
 
 
 class Buckets(unittest.TestCase):
