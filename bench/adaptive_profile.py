@@ -22,6 +22,9 @@ TICKS, RATE = 1024, 128  # a second
 STEP = TICKS // RATE  # ticks of a sample
 WINDOW, HOP = 64, 16  # samples of a frame, and from frame to frame
 FRAMES = RATE / HOP  # a second
+TAPER = np.hanning(WINDOW + 1)[:WINDOW]
+SHORT_GAP = TICKS // 4  # only gaps that are shorter may lie in a frame of a sensor
+LEAST_PRESENT = 0.5  # of such a frame, by the energy of its taper
 
 SENSOR_BANDS = ((2, 4), (6, 12), (14, 30))  # Hz, edges included
 MOTION_BANDS = ((2, 4), (4, 10))
@@ -33,7 +36,7 @@ SEEN = 3.0  # z from which on a sensor sees a candidate
 CHANCE_PER_HOUR, CHANCE_BLOCK, CHANCE_DRAWS = 20, 2.0, 4000
 CHANCE_LEAST_BLOCKS, CHANCE_APART, TRUE_APART = 20, 5.0, 1.0
 LEVEL_BOUNDS, UNKNOWN_LEVEL = (3.0, 8.5), 7.0
-SOLO = 9.0  # z of one sensor where at most two are on
+SOLO = 4.0  # z that makes one sensor a candidate where at most two are on
 LOWER_SHARE, JOIN, SPLIT, VALLEY = 0.6, 0.4, 0.9, 0.6
 
 MOVING_HIGH, MOVING_LOW, MOVING_MARGIN = 9.0, 5.0, 1.0
@@ -51,7 +54,8 @@ class Belt:
 
     sensors: dict[str, Values]  # (samples,) V, 1-30 Hz; live ones only
     motion: dict[str, Values]  # (samples,) of the IMU, 1-10 Hz; live ones only
-    off: dict[str, Mask]  # (ticks,) by channel, gaps included; absent: never off
+    off: dict[str, Mask]  # (ticks,) by channel; absent: never off
+    gaps: Mask  # (ticks,) no samples of any channel
 
 
 @dataclass(frozen=True)
@@ -60,10 +64,10 @@ class AdaptiveProfile:
 
     body_movement: Mask  # (ticks,)
     candidates: NDArray[np.int64]  # (n, 2) true edges
-    strength: Values  # (n,) agreement over what chance reaches
+    strength: Values  # (n,) highest rise
     seen: Mask  # (n, sensors)
     agreement: Values  # (frames,)
-    level: Values  # (frames,)
+    rise: Values  # (frames,) 1 makes a candidate
 
 
 def load(path: Path) -> Belt:
@@ -77,10 +81,12 @@ def load(path: Path) -> Belt:
 
     angles = dict(zip(("roll", "pitch", "yaw"), loaded.angles.T, strict=True))
     motion = {"acceleration": loaded.acceleration} | angles
+    gaps = np.zeros(total - 2 * trim, bool)
     return Belt(
         {name: filtered(x, 30) for name, x in sorted(loaded.sensors.items()) if np.ptp(x)},
         {name: filtered(x, 10) for name, x in motion.items() if np.ptp(x)},
         {},
+        gaps,
     )
 
 
@@ -88,8 +94,9 @@ def profile(belt: Belt) -> AdaptiveProfile:
     """Find the mother's movements and the candidates for the baby's."""
     any_signal = next(iter((belt.sensors | belt.motion).values()))
     ticks = len(any_signal) * STEP
+    off = {name: belt.off.get(name, np.zeros(ticks, bool)) for name in belt.sensors | belt.motion}
 
-    shown = {n: ~touched(belt.off.get(n, np.zeros(ticks, bool)), any_signal) for n in belt.motion}
+    shown = {name: ~touched(off[name] | belt.gaps, any_signal) for name in belt.motion}
     motion = np.zeros(frame_count(any_signal))
     if belt.motion:
         motion = np.max(
@@ -97,16 +104,19 @@ def profile(belt: Belt) -> AdaptiveProfile:
         )
     moving = body_movement(motion, ticks)
 
-    on = np.array([~touched(belt.off.get(n, np.zeros(ticks, bool)), any_signal)
-                   for n in belt.sensors])  # fmt: skip
+    short = short_gaps(belt.gaps)
+    held = present_share(short, any_signal) >= LEAST_PRESENT
+    on = np.array([held & ~touched(off[name] | (belt.gaps & ~short), any_signal)
+                   for name in belt.sensors])  # fmt: skip
     still = ~touched(moving, any_signal)
     z = np.array([channel_z(x, mine, mine & still, SENSOR_BANDS)
                   for x, mine in zip(belt.sensors.values(), on, strict=True)])  # fmt: skip
 
     quiet = ~moving[centres(any_signal)] & on.any(axis=0)
-    level = chance_levels(z, on, quiet)
     agreed = agreement(z, on)
-    found, peaks = candidates(z, on, quiet, agreed / level)
+    alone = np.where(on.sum(axis=0) > 2, 0, z.max(axis=0))  # more would have seen it too
+    rise = np.maximum(agreed / chance_levels(z, on, quiet), alone / SOLO)
+    found, peaks = candidates(np.where(quiet, rise, 0))
     hers = [
         motion[max(a - round(HERS_NEAR * FRAMES), 0) : b + round(HERS_NEAR * FRAMES)].max() >= HERS
         and any(mask[peak] for mask in shown.values())
@@ -117,10 +127,10 @@ def profile(belt: Belt) -> AdaptiveProfile:
     return AdaptiveProfile(
         moving,
         edges(list(belt.sensors.values()), found, seen),
-        np.array([(agreed / level)[a:b].max() for a, b in found]),
+        np.array([rise[a:b].max() for a, b in found]),
         seen,
         agreed,
-        level,
+        rise,
     )
 
 
@@ -141,11 +151,25 @@ def touched(mask: Mask, samples: Values) -> Mask:
                      for c in centres(samples)], dtype=bool)  # fmt: skip
 
 
+def short_gaps(gaps: Mask) -> Mask:
+    """Keep the gaps that may lie in a frame."""
+    short = np.zeros(len(gaps), bool)
+    for a, b in reference_profile.runs(gaps):
+        short[a:b] = b - a < SHORT_GAP
+    return short
+
+
+def present_share(gaps: Mask, samples: Values) -> Values:
+    """Return which share of each frame's taper, by energy, falls on samples outside the gaps."""
+    present = ~gaps[::STEP]
+    starts = np.arange(frame_count(samples)) * HOP
+    return np.array([(TAPER**2)[present[s : s + WINDOW]].sum() for s in starts]) / sum(TAPER**2)
+
+
 def channel_z(samples: Values, on: Mask, quiet: Mask, bands: tuple[tuple[int, int], ...]) -> Values:
     """Return how far a channel rises above its own level in the band that rises most."""
-    taper = np.hanning(WINDOW + 1)[:WINDOW]
     starts = np.arange(frame_count(samples)) * HOP
-    power = np.abs(np.fft.rfft([samples[s : s + WINDOW] * taper for s in starts], axis=1)) ** 2
+    power = np.abs(np.fft.rfft([samples[s : s + WINDOW] * TAPER for s in starts], axis=1)) ** 2
     hertz = np.arange(WINDOW // 2 + 1) * RATE / WINDOW
     rises = []
     for low, high in bands:
@@ -246,12 +270,8 @@ def shifted_level(z: Values) -> float:
     return float(np.quantile(highest, 1 - CHANCE_PER_HOUR * CHANCE_BLOCK / 3600))
 
 
-def candidates(
-    z: Values, on: Mask, quiet: Mask, agreed: Values
-) -> tuple[list[tuple[int, int]], list[int]]:
-    """Return runs of frames above the lower share that somewhere reach the level, and peaks."""
-    alone = np.where(on.sum(axis=0) > 2, 0, z.max(axis=0) / SOLO)
-    strength = np.where(quiet, np.maximum(agreed, alone), 0)
+def candidates(strength: Values) -> tuple[list[tuple[int, int]], list[int]]:
+    """Return runs of frames above the lower share that somewhere reach 1, and their peaks."""
     joined: list[list[int]] = []
     for a, b in reference_profile.runs(strength >= LOWER_SHARE):
         if joined and a - joined[-1][1] < JOIN * FRAMES:
@@ -300,7 +320,8 @@ def edges(sensors: list[Values], found: list[tuple[int, int]], seen: Mask) -> ND
         energy = np.zeros(high - low)
         for row, sensor in enumerate(sensors):
             if seen[number, row]:
-                part = np.convolve(sensor[low:high] ** 2, np.full(SMOOTH, 1 / SMOOTH), "same")
+                width = min(SMOOTH, high - low)
+                part = np.convolve(sensor[low:high] ** 2, np.full(width, 1 / width), "same")
                 energy += part / max(part.max(), 1e-20)
         start = end = int(energy.argmax())
         loud = np.flatnonzero(energy >= EDGE_SHARE * energy.max())

@@ -12,7 +12,7 @@ from femo_signal.detection.adaptive import Findings, find_movements
 from femo_signal.intervals import Intervals, as_intervals, empty, to_mask, union
 from femo_signal.preprocessing.preprocess import preprocess
 from femo_signal.recording import Channel, Signals
-from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings
+from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, EdgeSettings
 from femo_signal.synthetic import draw_plan, draw_subject, write_recording
 
 from .test_adaptive import RATE, SECONDS, SENSORS, belt
@@ -26,7 +26,9 @@ def seconds(*spans: tuple[float, float]) -> Intervals:
     return as_intervals(np.array(spans) * TICKS_PER_SECOND)
 
 
-def both(signals: Signals, gaps: Intervals) -> tuple[Findings, adaptive_profile.AdaptiveProfile]:
+def both(
+    signals: Signals, gaps: Intervals, *, settings: AnalysisSettings = SETTINGS
+) -> tuple[Findings, adaptive_profile.AdaptiveProfile]:
     """Run the engine and its twin on the same band-passed signals."""
     channels = dict(sorted(signals.sensors.items())) | {
         name: channel for name in MOTION if (channel := getattr(signals, name)) is not None
@@ -37,10 +39,11 @@ def both(signals: Signals, gaps: Intervals) -> tuple[Findings, adaptive_profile.
         adaptive_profile.Belt(
             sensors={name: row for name, row in rows.items() if name not in MOTION},
             motion={name: row for name, row in rows.items() if name in MOTION},
-            off={n: to_mask(union(gaps, signals.off.get(n, empty())), ticks) for n in rows},
+            off={n: to_mask(signals.off.get(n, empty()), ticks) for n in rows},
+            gaps=to_mask(gaps, ticks),
         )
     )
-    return find_movements(signals, gaps=gaps, length=ticks, settings=SETTINGS), twin
+    return find_movements(signals, gaps=gaps, length=ticks, settings=settings), twin
 
 
 def assert_the_same(found: Findings, twin: adaptive_profile.AdaptiveProfile) -> None:
@@ -51,7 +54,7 @@ def assert_the_same(found: Findings, twin: adaptive_profile.AdaptiveProfile) -> 
     """
     assert len(found.detections) == len(twin.candidates) > 5
     np.testing.assert_allclose(found.evidence.agreement, twin.agreement, atol=1e-4)
-    np.testing.assert_allclose(found.candidates.level, twin.level, rtol=1e-4)
+    np.testing.assert_allclose(found.candidates.rise, twin.rise, rtol=1e-4, atol=1e-4)
     np.testing.assert_allclose(found.candidates.strength, twin.strength, rtol=1e-4)
     np.testing.assert_allclose(found.detections, twin.candidates, atol=STEP)
     assert (found.seen == twin.seen).all()
@@ -87,6 +90,26 @@ def test_sensors_off_and_gaps_are_to_the_engine_what_they_are_to_its_twin() -> N
     assert len(np.unique(found.evidence.on, axis=1).T) > 4
 
 
+@pytest.mark.parametrize("names", [SENSORS, ("sensor_3", "sensor_6")])
+def test_short_gaps_are_to_the_engine_what_they_are_to_its_twin(names: tuple[str, ...]) -> None:
+    rows = {name: row for name, row in belt().items() if name in (*names, "acceleration")}
+    random = np.random.default_rng(3)
+    alone = np.arange(20, 200, 1.7)
+    lengths = random.choice([1, 7, 64, 192, 255, 256, 257], len(alone)) / TICKS_PER_SECOND
+    for first in (alone[5::20] * RATE).astype(int):
+        rows["acceleration"][first : first + RATE] *= 60  # she turns over next to a gap
+    crowded = 300 + np.cumsum(random.uniform(0.05, 0.4, 300))  # many to a frame
+    gaps = union(
+        seconds(*zip(alone, alone + lengths, strict=True)),
+        seconds(*zip(crowded, crowded + random.uniform(0.01, 0.24, 300), strict=True)),
+    )
+    found, twin = both(in_memory(rows, {"sensor_3": seconds((60, 80), (320, 330))}), gaps)
+    assert_the_same(found, twin)
+    frames = found.evidence.frames
+    torn = frames.inside(gaps, margin_ticks=frames.window_ticks // 2)
+    assert set(found.evidence.on[-1, torn]) == {False, True}
+
+
 def test_two_sensors_without_an_imu_are_to_the_engine_what_they_are_to_its_twin() -> None:
     rows = {name: belt()[name] for name in ("sensor_3", "sensor_6")}
     assert_the_same(*both(in_memory(rows, {}), empty()))
@@ -112,12 +135,20 @@ def test_short_recordings_with_anything_off_at_any_time_are_no_exception(seed: i
     found, twin = both(in_memory(rows, off), spans(random.integers(0, 2)))
     assert len(found.detections) == len(twin.candidates)
     np.testing.assert_allclose(found.detections, twin.candidates, atol=STEP)
-    np.testing.assert_allclose(found.candidates.level, twin.level, rtol=1e-4)
+    np.testing.assert_allclose(found.candidates.rise, twin.rise, rtol=1e-4, atol=1e-4)
 
 
 def test_close_pairs_are_parted_where_the_twin_parts_them() -> None:
     kicks = np.arange(35.0, SECONDS - 35, 1.6)
     assert_the_same(*both(in_memory(belt(kicks=kicks, seconds=1.4), {}), empty()))
+
+
+def test_edges_smoothed_over_longer_than_a_candidate_lie_where_the_twins_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(adaptive_profile, "SMOOTH", 3 * RATE)
+    settings = SETTINGS.model_copy(update={"edges": EdgeSettings(smooth_seconds=3.0)})
+    assert_the_same(*both(in_memory(belt(), {}), empty(), settings=settings))
 
 
 @pytest.mark.parametrize(("recording_format", "seed"), [("v1", 3), ("v2", 4)])
