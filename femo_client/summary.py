@@ -49,12 +49,23 @@ def summary_lines(job: dict[str, Any]) -> list[str]:
         f"Judged:        {lasting_of(recording.judged_seconds, recording.duration_seconds)}",
         f"Not judged:    {_not_judged(recording.unjudged_seconds)}",
         f"Movements:     {_movements(result)}",
+        f"Likely count:  {_likely(result)}",
         f"Longest quiet: {_quiet(result.summary)}",
         f"Hiccup bouts:  {_hiccups(result)}",
         f"Presses:       {_presses(result.press_match)}",
         *(f"Notice:        {notice.text}" for notice in result.notices),
         RESEARCH_USE,
     ]
+
+
+def _likely(result: Result) -> str:
+    expected = result.expected_kicks
+    if expected is None:
+        return f"none given: {result.expected_kicks_status}"
+    return (
+        f"{expected.low:.0f} to {expected.high:.0f} in judged time "
+        f"({expected.level:.0%} of such intervals hold the true count)"
+    )
 
 
 def _why_without(job: dict[str, Any]) -> str:

@@ -75,7 +75,8 @@ def draw_analysis(analysis: Analysis) -> Figure:
     if info.duration_seconds <= _ONE_ROW_SECONDS:
         edges = [(0.0, info.duration_seconds)]
     else:
-        count = int(np.ceil(info.duration_seconds / _ROW_SECONDS))
+        shown = info.duration_seconds - info.trim_seconds  # no row for the end that is left out
+        count = max(int(np.ceil(shown / _ROW_SECONDS)), 1)
         edges = [(row * _ROW_SECONDS, (row + 1) * _ROW_SECONDS) for row in range(count)]
     with_signal = len(edges) == 1
     row_height = 1.3 if with_signal else 0.72
@@ -169,6 +170,9 @@ def _movement_words(result: Mapping[str, Any]) -> str:
         return "movements could not be counted"
     rate = summary["kicks_per_analysed_hour"]
     told = "too little judged for a rate" if rate is None else f"{rate:.0f} per judged hour"
+    expected = result["expected_kicks"]
+    if expected is not None:
+        told += f", likely {expected['low']:.0f} to {expected['high']:.0f} in all"
     return f"{summary['kicks']} movements found, {told}"
 
 

@@ -89,6 +89,13 @@ def test_hiccups_that_were_not_looked_for_are_not_none() -> None:
     assert line("Hiccup", job(hiccup_bouts=[])).endswith("none found")
 
 
+def test_a_count_is_told_with_its_interval_or_why_there_is_none():
+    lines = summary_lines(job(expected_kicks={"low": 3, "high": 9, "expected": 5.5, "level": 0.9}))
+    assert "3 to 9 in judged time (90%" in next(x for x in lines if x.startswith("Likely"))
+    lines = summary_lines(job(expected_kicks=None, expected_kicks_status="too little was judged"))
+    assert "too little was judged" in next(x for x in lines if x.startswith("Likely"))
+
+
 def test_notices_and_the_advice_are_never_left_out() -> None:
     lines = summary_lines(job(notices=[{"code": "cut_off", "text": "the file was cut off"}]))
     assert any("cut off" in line for line in lines)
