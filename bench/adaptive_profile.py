@@ -105,7 +105,7 @@ def profile(belt: Belt) -> AdaptiveProfile:
     moving = body_movement(motion, ticks)
 
     short = short_gaps(belt.gaps)
-    held = present_share(short, any_signal) >= LEAST_PRESENT
+    held = present_share(short, any_signal) >= LEAST_PRESENT * (1 - 1e-5)
     on = np.array([held & ~touched(off[name] | (belt.gaps & ~short), any_signal)
                    for name in belt.sensors])  # fmt: skip
     still = ~touched(moving, any_signal)
