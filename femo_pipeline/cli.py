@@ -125,8 +125,8 @@ def _chosen(**options: Any) -> list[str]:
     "--gate-gain",
     type=click.FloatRange(-1, 1),
     callback=_finite,
-    help="The least lower bound of the gain in F1 over the model in service: -0.02 lets a model "
-    "pass that is surely no more than 0.02 worse.",
+    help="The least lower bound of the gain in F1 over the model in service: -0.1 lets a model "
+    "pass that is surely no more than 0.1 worse.",
 )
 @click.option(
     "--instances", type=click.IntRange(1, 20), help="Instances that share the extraction."
