@@ -35,10 +35,10 @@ OUTPUT = ROOT / "demo-output"
 FEMO = Path(sys.executable).with_name("femo")
 COHORTS = (
     # Many clear events to learn from, and nights as they are, of both formats
-    ("rich", "v1", 6, 10),
-    ("rich", "v2", 6, 10),
-    ("lifelike", "v1", 6, 15),
-    ("lifelike", "v2", 6, 15),
+    ("rich", "v1", 4, 10),
+    ("rich", "v2", 4, 10),
+    ("lifelike", "v1", 4, 15),
+    ("lifelike", "v2", 4, 15),
 )
 """Kind, format, recordings and minutes of what the model is trained on."""
 NIGHT_MINUTES = 8 * 60
