@@ -198,6 +198,8 @@ def run(
         else:
             manifest = uploads.in_bucket(manifest, stack.recordings_bucket)
         _provide_smoke_recording(stack)
+        if (notice := uploads.ending_notice(manifest, stack.recordings_bucket)) is not None:
+            click.echo(f"Warning: {notice}", err=True)
         uri = uploads.upload_manifest(stack, manifest)
         settings_uri = None if settings is None else uploads.upload_settings(stack, settings)
         arn = start(stack, execution_input(uri, overrides, settings_uri=settings_uri, **options))

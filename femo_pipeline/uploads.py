@@ -22,6 +22,7 @@ from femo_signal.settings import AnalysisSettings
 
 __all__ = [
     "Upload",
+    "ending_notice",
     "in_bucket",
     "plan_recordings",
     "provide_smoke_recording",
@@ -37,6 +38,9 @@ DIGEST_LENGTH = 16
 # Where the deployment machine looks for the recording that it tries a model with
 SMOKE_KEY = "smoke/recording.dat"
 SMOKE_MINUTES = 3
+
+# Prefixes of the recordings bucket whose objects end after RecordingRetentionDays (template.yaml)
+ENDING_PREFIXES = ("uploads/", "input-data/")
 
 Progress = Callable[[int], None]
 
@@ -153,6 +157,22 @@ def in_bucket(manifest: Manifest, bucket: str) -> Manifest:
         for item in manifest.items
     )
     return manifest.model_copy(update={"items": items})
+
+
+def ending_notice(manifest: Manifest, bucket: str) -> str | None:
+    """Say which recordings of a cohort lie where the bucket deletes them, if any do."""
+    ending = [
+        item.dat_file_key
+        for item in manifest.items
+        if item.bucket_name == bucket and item.dat_file_key.startswith(ENDING_PREFIXES)
+    ]
+    if not ending:
+        return None
+    return (
+        f"{len(ending)} recordings, {ending[0]} among them, lie under "
+        f"{' or '.join(ENDING_PREFIXES)}, where they are deleted after RecordingRetentionDays; "
+        "copy what you train with to another prefix, such as cohorts/"
+    )
 
 
 def upload_recordings(stack: Stack, uploads: Iterable[Upload], progress: Progress) -> int:

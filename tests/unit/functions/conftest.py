@@ -254,6 +254,8 @@ def call() -> Callable[..., Answer]:
         *,
         query: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
+        resource: str | None = None,
+        base_path: str | None = None,
     ) -> Answer:
         request = copy.deepcopy(event("api_submit_job"))
         several = {
@@ -262,8 +264,9 @@ def call() -> Callable[..., Answer]:
         }
         request |= {
             "httpMethod": method,
-            "path": path,
-            "resource": path,
+            # A custom domain has no stage in its address, and leaves its base path in the path.
+            "path": f"{base_path or ''}{path}",
+            "resource": resource or path,
             "body": body if body is None or isinstance(body, str) else json.dumps(body),
             # API Gateway gives of a repeated parameter the last here, and all there.
             "queryStringParameters": (
@@ -271,7 +274,10 @@ def call() -> Callable[..., Answer]:
             ),
             "multiValueQueryStringParameters": several or None,
         }
-        request["requestContext"] |= {"path": f"/dev{path}", "httpMethod": method}
+        request["requestContext"] |= {
+            "path": f"{'/dev' if base_path is None else base_path}{path}",
+            "httpMethod": method,
+        }
         for name, value in (headers or {}).items():
             request["headers"][name] = value
             request["multiValueHeaders"][name] = [value]

@@ -47,6 +47,18 @@ def test_a_queued_job_says_so(call: Call, table: JobTable) -> None:
     assert "error" not in answer.body
 
 
+def test_behind_a_custom_domain_with_a_base_path_the_api_answers(
+    call: Call, table: JobTable
+) -> None:
+    table.add(row("a"))
+    for base_path in ("", "/femo", "/femo/v1", "/jobs"):
+        found = call("GET", "/jobs/a", resource="/jobs/{jobId}", base_path=base_path)
+        assert (found.status, found.body["jobId"]) == (200, "a")
+        assert call("GET", "/jobs", base_path=base_path).body["jobs"]
+        described = call("GET", "/openapi.json", base_path=base_path).body
+        assert described["servers"] == [{"url": base_path or "/"}]
+
+
 def test_a_job_names_the_version_of_the_recording_that_is_analysed(
     call: Call, table: JobTable
 ) -> None:

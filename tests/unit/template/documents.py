@@ -64,3 +64,23 @@ def statements(role: str) -> Iterator[Document]:
 def granted(role: str) -> set[str]:
     """Return the actions that a role may do."""
     return {action for statement in statements(role) for action in as_list(statement["Action"])}
+
+
+def evaluated(value: Any, **parameters: str) -> Any:
+    """Return what CloudFormation makes of Ref, Select, Split and Join."""
+    if not isinstance(value, dict):
+        return (
+            [evaluated(item, **parameters) for item in value] if isinstance(value, list) else value
+        )
+    ((name, arguments),) = value.items()
+    if name == "Ref":
+        return parameters[arguments]
+    first, second = (evaluated(argument, **parameters) for argument in arguments)
+    match name:
+        case "Fn::Select":
+            return second[int(first)]
+        case "Fn::Split":
+            return second.split(first)
+        case "Fn::Join":
+            return first.join(second)
+    raise NotImplementedError(name)

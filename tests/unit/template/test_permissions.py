@@ -43,6 +43,7 @@ CALLS = {
         "s3:PutObject",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:DescribeEndpoint",
+        "kms:Decrypt",
     },
     "CompletionFunctionRole": LOGS
     | TRACES
@@ -91,6 +92,7 @@ CALLS = {
     | {
         "s3:ListBucket",
         "s3:GetObject",
+        "kms:Decrypt",
         "sagemaker:CreateProcessingJob",
         "sagemaker:DescribeProcessingJob",
         "sagemaker:StopProcessingJob",
@@ -119,6 +121,8 @@ CALLS = {
         "s3:PutObject",
         "s3:AbortMultipartUpload",
         "s3:ListBucket",
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
         "ecr:GetAuthorizationToken",
         "ecr:BatchCheckLayerAvailability",
         "ecr:GetDownloadUrlForLayer",
@@ -176,6 +180,8 @@ WITHOUT_RESOURCE = {
     "cloudwatch:PutMetricData",
     "cloudwatch:GetMetricStatistics",
     "sagemaker:ListEndpoints",
+    # Application Auto Scaling looks for its alarms by a list
+    "cloudwatch:DescribeAlarms",
 }
 
 

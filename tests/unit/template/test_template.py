@@ -7,10 +7,14 @@ import json
 import re
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
-from .documents import ROOT, Document, resources, template
+from femo_pipeline.uploads import ENDING_PREFIXES, ending_notice, plan_recordings
+from femo_signal.manifest import Manifest
+
+from .documents import ROOT, Document, as_list, evaluated, resources, statements, template
 
 FUNCTIONS = dict(resources("AWS::Serverless::Function"))
 BUCKETS = dict(resources("AWS::S3::Bucket"))
@@ -45,7 +49,9 @@ def test_the_api_is_throttled_and_its_log_says_nothing_of_persons() -> None:
     (setting,) = api["MethodSettings"]
     assert {"ThrottlingRateLimit", "ThrottlingBurstLimit"} <= set(setting)
     assert setting["DataTraceEnabled"] is False
-    logged = json.loads(api["AccessLogSetting"]["Format"])
+    condition, setting, nothing = api["AccessLogSetting"]["Fn::If"]
+    assert (condition, nothing) == ("HasAccessLog", {"Ref": "AWS::NoValue"})
+    logged = json.loads(setting["Format"])
     text = " ".join(logged.values())
     for personal in ("identity", "$context.path", "sourceIp", "username", "email", ".sub"):
         assert personal not in text
@@ -93,11 +99,122 @@ def test_data_outlives_a_stack_that_is_deleted() -> None:
     for name, resource in template()["Resources"].items():
         if resource["Type"] in (
             "AWS::S3::Bucket",
+            "AWS::S3::BucketPolicy",
             "AWS::DynamoDB::Table",
             "AWS::Cognito::UserPool",
         ):
             assert resource["DeletionPolicy"] == "RetainExceptOnCreate", name
             assert resource["UpdateReplacePolicy"] == "Retain", name
+
+
+def test_a_labelled_cohort_is_kept_while_uploaded_recordings_end() -> None:
+    rules = BUCKETS["RecordingsBucket"]["LifecycleConfiguration"]["Rules"]
+    ended = {rule["Prefix"] for rule in rules if "ExpirationInDays" in rule}
+    assert ended == {"uploads/", "input-data/"}
+    for rule in rules:
+        if "ExpirationInDays" in rule:
+            assert rule["ExpirationInDays"] == {"Ref": "RecordingRetentionDays"}
+
+
+def test_who_trains_on_recordings_that_will_be_deleted_is_told() -> None:
+    rules = BUCKETS["RecordingsBucket"]["LifecycleConfiguration"]["Rules"]
+    assert set(ENDING_PREFIXES) == {rule["Prefix"] for rule in rules if "Prefix" in rule}
+    items = [
+        {"bucketName": bucket, "datFileKey": f"{prefix}a.dat"}
+        for bucket in ("ours", "other")
+        for prefix in ("uploads/", "input-data/", "training/")
+    ]
+    manifest = Manifest.model_validate({"version": "1", "items": items})
+    notice = ending_notice(manifest, "ours")
+    assert notice is not None
+    assert notice.startswith("2 recordings, uploads/a.dat among them")
+    assert ending_notice(manifest, "another") is None
+
+
+def test_recordings_that_are_brought_for_training_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "a.dat").write_bytes(b"recording")
+    manifest = Manifest.model_validate({"version": "1", "items": [{"datFileKey": "a.dat"}]})
+    placed, _, _ = plan_recordings(manifest, tmp_path, "ours")
+    assert ending_notice(placed, "ours") is None
+
+
+ALARMS = dict(resources("AWS::CloudWatch::Alarm"))
+
+
+@pytest.mark.parametrize("name", sorted(ALARMS))
+def test_an_operator_hears_of_an_alarm_and_of_its_end(name: str) -> None:
+    alarm = ALARMS[name]
+    assert alarm["AlarmDescription"]
+    assert alarm["AlarmActions"] == alarm["OKActions"] == [{"Ref": "AlertTopic"}]
+    assert alarm["TreatMissingData"] in ("breaching", "notBreaching")
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_that_fails_or_is_throttled_rings(name: str) -> None:
+    watched = {
+        (
+            metric["MetricStat"]["Metric"]["MetricName"],
+            metric["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"],
+        )
+        for alarm in ALARMS.values()
+        for metric in alarm.get("Metrics", [])
+        if "MetricStat" in metric
+    }
+    assert {("Errors", name), ("Throttles", name)} <= watched
+
+
+def test_a_safety_net_that_does_not_run_rings() -> None:
+    """A function that a schedule starts reports nothing at all when the schedule is off."""
+    scheduled = {
+        name
+        for name, function in FUNCTIONS.items()
+        if any(event["Type"] == "Schedule" for event in function.get("Events", {}).values())
+    }
+    still = {
+        alarm["Dimensions"][0]["Value"]["Ref"]
+        for alarm in ALARMS.values()
+        if alarm.get("MetricName") == "Invocations" and alarm["TreatMissingData"] == "breaching"
+    }
+    assert scheduled
+    assert still == scheduled
+
+
+IMAGES = {
+    "111122223333.dkr.ecr.eu-west-1.amazonaws.com/femo-inference:1.2": "/femo-inference",
+    "111122223333.dkr.ecr.eu-west-1.amazonaws.com/a/b.c_d@sha256:" + "0" * 64: "/a/b.c_d",
+    "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/femo:x": "/femo",
+}
+
+
+@pytest.mark.parametrize("image", sorted(IMAGES))
+@pytest.mark.parametrize("role", ["HostingRole", "TrainingRole", "TrainingJobRole"])
+def test_the_repository_of_the_image_is_the_one_that_may_be_read(role: str, image: str) -> None:
+    (resource,) = {
+        json.dumps(statement["Resource"])
+        for statement in statements(role)
+        if "ecr:BatchGetImage" in as_list(statement["Action"])
+    }
+    pattern, parts = json.loads(resource)["Fn::Sub"]
+    assert evaluated(parts["Repository"], ImageUri=image) == IMAGES[image]
+    assert evaluated(parts["Account"], ImageUri=image) == "111122223333"
+    assert pattern.endswith(":${Account}:repository${Repository}")
+
+
+@pytest.mark.parametrize("name", ["femoaws", "cognito", "myamazon"])
+def test_a_name_that_cognito_refuses_for_its_domain_is_refused_at_once(name: str) -> None:
+    for parameter in ("ProjectName", "StageName"):
+        assert not re.fullmatch(PARAMETERS[parameter]["AllowedPattern"], name)
+
+
+def test_a_parameter_of_the_endpoint_says_when_it_acts() -> None:
+    """A stack update does not touch the endpoint, which the deployment machine makes."""
+    given: dict[str, object] = dict(resources("AWS::Serverless::StateMachine"))[
+        "DeploymentStateMachine"
+    ]["DefinitionSubstitutions"]
+    for value in given.values():
+        name = value.get("Ref") if isinstance(value, dict) else None
+        if name in PARAMETERS:
+            assert "next deployment" in PARAMETERS[name]["Description"], name
 
 
 def test_the_table_is_safe_and_ends_its_rows() -> None:
