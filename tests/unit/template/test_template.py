@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from femo_container.environment import MEBIBYTE, Environment
 from femo_pipeline.uploads import ENDING_PREFIXES, ending_notice, plan_recordings
 from femo_signal.manifest import Manifest
 
@@ -178,11 +177,6 @@ def test_a_safety_net_that_does_not_run_rings() -> None:
     }
     assert scheduled
     assert still == scheduled
-
-
-def test_no_recording_is_accepted_that_the_container_then_refuses() -> None:
-    most = PARAMETERS["MaxRecordingMegabytes"]["MaxValue"] * MEBIBYTE
-    assert most <= Environment().max_recording_bytes
 
 
 IMAGES = {
