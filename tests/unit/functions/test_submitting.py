@@ -12,7 +12,8 @@ from botocore.stub import Stubber
 
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import Job, JobStatus, JobTable, Outcome
+from femo_jobs.jobs import Job, JobStatus, Outcome
+from femo_jobs.table import JobTable
 
 from .conftest import ADDITIONAL, RECORDINGS, REQUESTS, TABLE, Answer, put
 
@@ -143,7 +144,7 @@ def test_a_row_whose_stored_fingerprint_held_the_time_is_known_by_a_repeat(
     call("POST", "/jobs", body_of("a-1", recording, requestTime="2025-06-04T14:30:00Z"))
     clients.dynamodb().update_item(
         TableName=TABLE,
-        Key={"jobId": {"S": "a-1"}},
+        Key={"jobKey": {"S": "default#a-1"}},
         UpdateExpression="SET requestDigest = :old REMOVE recordingETag",
         ExpressionAttributeValues={":old": {"S": "0" * 64}},
     )
@@ -231,7 +232,7 @@ def test_an_id_whose_row_cannot_be_read_is_not_given_away(
     queued("a-1")
     call("POST", "/jobs", body_of("a-1", recording))
     clients.dynamodb().update_item(
-        TableName=TABLE, Key={"jobId": {"S": "a-1"}}, UpdateExpression="REMOVE deadline"
+        TableName=TABLE, Key={"jobKey": {"S": "default#a-1"}}, UpdateExpression="REMOVE deadline"
     )
     answer = call("POST", "/jobs", body_of("a-1", recording))
     assert (answer.status, answer.code) == (500, "unreadable_job")
@@ -352,7 +353,7 @@ def test_a_message_that_overtakes_the_answer_is_not_undone(
     job = the(table.get("a-1"))
     assert job.status is JobStatus.COMPLETED
     assert job.output_location == f"s3://{REQUESTS}/results/other.out"
-    assert job.check_at is None
+    assert job.next_check_at is None
 
 
 def test_a_recording_in_the_admitted_bucket_is_taken(call: Call, queued: Queued) -> None:
