@@ -50,6 +50,7 @@ ANSWER_SECONDS = 900.0
 POLL_SECONDS = 0.5
 SETTLE_SECONDS = 1800.0
 SAMPLE = 200  # jobs that are also read one by one through the API
+SHARDS = 8  # femo_jobs.keys.SHARDS
 BATCH = 100  # DynamoDB's limit of a BatchGetItem
 MESSAGE_FAULTS = (JobFault.TOLD_TWICE, JobFault.STALE_FAILURE)
 
@@ -272,7 +273,9 @@ class Messenger:
     def _rows(self, job_ids: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         table = self._stack.outputs["JobsTableName"]
         for start in range(0, len(job_ids), BATCH):
-            keys = [{"jobId": {"S": job_id}} for job_id in job_ids[start : start + BATCH]]
+            keys = [
+                {"jobKey": {"S": f"default#{job_id}"}} for job_id in job_ids[start : start + BATCH]
+            ]
             request = {table: {"Keys": keys, "ConsistentRead": True}}
             found = patiently(partial(self._batch, request))
             for row in found["Responses"][table]:
@@ -473,16 +476,18 @@ class Run:
 
         def look() -> list[str]:
             pages = self._stack.client("dynamodb").get_paginator("query")
-            return [
-                item["jobId"]["S"]
+            found = [
+                (int(item["nextCheckAt"]["N"]), item["jobKey"]["S"].removeprefix("default#"))
+                for shard in range(SHARDS)
                 for page in pages.paginate(
                     TableName=self._stack.outputs["JobsTableName"],
-                    IndexName="open-by-deadline",
-                    KeyConditionExpression="openShard = :open",
-                    ExpressionAttributeValues={":open": {"S": "open"}},
+                    IndexName="open-by-next-check",
+                    KeyConditionExpression="openKey = :open",
+                    ExpressionAttributeValues={":open": {"S": f"default#open#{shard}"}},
                 )
                 for item in page["Items"]
             ]
+            return [job_id for _, job_id in sorted(found)]
 
         return patiently(look)
 
@@ -500,9 +505,9 @@ class Run:
             try:
                 self._stack.client("dynamodb").update_item(
                     TableName=self._stack.outputs["JobsTableName"],
-                    Key={"jobId": {"S": job_id}},
-                    UpdateExpression="SET checkAt = :now",
-                    ConditionExpression="attribute_exists(openShard)",
+                    Key={"jobKey": {"S": f"default#{job_id}"}},
+                    UpdateExpression="SET nextCheckAt = :now",
+                    ConditionExpression="attribute_exists(openKey)",
                     ExpressionAttributeValues={":now": {"N": str(int(time.time()) - 1)}},
                 )
             except ClientError as error:

@@ -108,6 +108,32 @@ def test_a_repeat_is_known_when_its_recording_has_been_deleted(
     assert call("POST", "/jobs", body_of("a-1", recording)).status == 200
 
 
+def test_a_job_keeps_its_subject_and_is_found_by_it(
+    call: Call, queued: Queued, recording: str
+) -> None:
+    queued("a-1")
+    taken = call("POST", "/jobs", body_of("a-1", recording, subjectId="S-017"))
+    assert taken.body["subjectId"] == "S-017"
+    assert call("POST", "/jobs", body_of("a-1", recording, subjectId="S-017")).status == 200
+    other = call("POST", "/jobs", body_of("a-1", recording, subjectId="S-018"))
+    assert (other.status, other.code) == (409, "job_id_conflict")
+    assert call("GET", "/jobs/a-1").body["subjectId"] == "S-017"
+    found = call("GET", "/jobs", query={"subjectId": "S-017"}).body["jobs"]
+    assert [job["jobId"] for job in found] == ["a-1"]
+    assert found[0]["subjectId"] == "S-017"
+
+
+@pytest.mark.parametrize(
+    "subject", ["Jane Doe", "jane@example.org", "", "s" * 65, "a#b", "a/b", "é", 7]
+)
+def test_a_subject_that_is_no_pseudonym_is_refused_and_not_kept(
+    call: Call, recording: str, subject: object, table: JobTable
+) -> None:
+    answer = call("POST", "/jobs", body_of("a-1", recording, subjectId=subject))
+    assert (answer.status, answer.body["error"]["field"]) == (422, "subjectId")
+    assert table.get("a-1") is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -115,6 +141,7 @@ def test_a_repeat_is_known_when_its_recording_has_been_deleted(
         {"removeHiccups": True},
         {"includeFullIntervals": True},
         {"s3Key": "gone"},
+        {"subjectId": "S-017"},
     ],
 )
 def test_an_id_is_not_given_to_another_request(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -68,6 +69,16 @@ def left_behind(job_id: str, **changes: Any) -> Job:
 def sweep(context: LambdaContext | None = None) -> dict[str, Any]:
     report: dict[str, Any] = handler(event("sweeper_scheduled"), context or LambdaContext())
     return report
+
+
+class ShortOfTime(LambdaContext):
+    """A function whose time suffices for two jobs."""
+
+    looks = 0
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.looks += 1
+        return 60_000 if self.looks <= 2 else 1_000
 
 
 def the(table: JobTable, job_id: str) -> Job:
@@ -205,13 +216,6 @@ def test_a_sweep_ends_in_time_and_the_next_goes_on(table: JobTable, sagemaker: S
         add(f"job-{number}", next_check_at=NOW - 100 + number)
         put(output_uri(f"job-{number}"), result_of(f"job-{number}"))
 
-    class ShortOfTime(LambdaContext):
-        looks = 0
-
-        def get_remaining_time_in_millis(self) -> int:
-            self.looks += 1
-            return 60_000 if self.looks <= 2 else 1_000
-
     report = sweep(ShortOfTime())
     assert (report["settled"], report["is_complete"]) == (2, False)
     assert the(table, "job-2").status is JobStatus.QUEUED
@@ -232,6 +236,74 @@ def test_a_settled_job_is_not_looked_at(table: JobTable, sagemaker: Stubber) -> 
         "failed": 0,
         "is_complete": True,
     }
+
+
+# Side by side
+
+
+def test_the_longest_overdue_are_looked_at_first_whatever_their_shard(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"job-{number}" for number in range(20)]
+    for number, job_id in enumerate(reversed(ids)):
+        add(job_id, next_check_at=NOW - 10 - number)
+    seen: list[str] = []
+    get = JobTable.get
+
+    def noted(self: JobTable, job_id: str) -> Job | None:
+        seen.append(job_id)
+        return get(self, job_id)
+
+    monkeypatch.setattr(JobTable, "get", noted)
+    sweep()
+    assert seen == ids
+
+
+def test_jobs_are_looked_at_side_by_side_and_each_is_counted(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one, the first would wait for the others in vain."""
+    monkeypatch.setattr(sweeping, "WORKERS", 4)
+    for number in range(8):
+        add(f"job-{number}")
+        put(output_uri(f"job-{number}"), result_of(f"job-{number}"))
+    together = threading.Barrier(4, timeout=20)
+    get = JobTable.get
+
+    def with_three_others(self: JobTable, job_id: str) -> Job | None:
+        together.wait()
+        return get(self, job_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobTable, "get", with_three_others)
+        report = sweep()
+    assert (report["looked_at"], report["settled"], report["failed"]) == (8, 8, 0)
+    assert {the(table, f"job-{number}").status for number in range(8)} == {JobStatus.COMPLETED}
+
+
+def test_no_job_is_begun_once_the_time_is_up_however_many_workers_are_idle(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "WORKERS", 8)
+    for number in range(6):
+        add(f"job-{number}")
+    report = sweep(ShortOfTime())
+    assert (report["looked_at"], report["is_complete"]) == (2, False)
+
+
+def test_threads_ask_for_the_backlog_once(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "WORKERS", 4)
+    client = clients.cloudwatch()
+    ask, asked = client.get_metric_statistics, []
+    monkeypatch.setattr(
+        client, "get_metric_statistics", lambda **query: asked.append(1) or ask(**query)
+    )
+    for number in range(8):
+        add(f"job-{number}", submission_at=NOW - 7200)
+    assert sweep()["postponed"] == 8
+    assert len(asked) == 1
 
 
 # Attempts
