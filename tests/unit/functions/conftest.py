@@ -124,7 +124,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     configuration.cache_clear()
     with mock_aws():
-        described = template()["Resources"]["JobsTable"]["Properties"]
+        described = template()["Resources"]["JobTable"]["Properties"]
         clients.dynamodb().create_table(
             TableName=TABLE,
             **{

@@ -245,7 +245,7 @@ def test_a_row_that_has_ended_since_leaves_no_gap(
 
 
 def test_the_templates_table_has_the_keys_that_the_functions_build() -> None:
-    table = template()["Resources"]["JobsTable"]["Properties"]
+    table = template()["Resources"]["JobTable"]["Properties"]
     indexes = {index["IndexName"]: index for index in table["GlobalSecondaryIndexes"]}
     assert set(indexes) == {i.name for i in (BY_TIME, BY_STATUS, BY_SUBJECT, BY_RECORDING, OPEN)}
     for index in (BY_TIME, BY_STATUS, BY_SUBJECT, BY_RECORDING, OPEN):

@@ -49,7 +49,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Any:
     # Powertools and the settings read the environment when they are imported
     with imported_apart(("femo_jobs", "femo_in_flight")), mock_aws():
         client = boto3.client("dynamodb")
-        described = template()["Resources"]["JobsTable"]["Properties"]
+        described = template()["Resources"]["JobTable"]["Properties"]
         client.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",

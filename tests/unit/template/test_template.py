@@ -101,7 +101,7 @@ def test_data_outlives_a_stack_that_is_deleted() -> None:
 
 
 def test_the_table_is_safe_and_ends_its_rows() -> None:
-    table = template()["Resources"]["JobsTable"]["Properties"]
+    table = template()["Resources"]["JobTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
