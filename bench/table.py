@@ -44,6 +44,9 @@ ENVIRONMENT = {
     "REQUEST_TTL_SECONDS": "21600",
     "INVOCATION_TIMEOUT_SECONDS": "3600",
     "JOB_RETENTION_DAYS": "90",
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "POWERTOOLS_METRICS_NAMESPACE": "femo-bench",
+    "POWERTOOLS_TRACE_DISABLED": "true",
 }
 os.environ |= ENVIRONMENT
 sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
