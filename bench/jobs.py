@@ -40,6 +40,10 @@ from bench.jobs_stack import KeptStack, job_of, patiently
 from bench.jobs_verdict import Expectation, Finding, judge
 from femo_client.api import ApiError, JobsApi
 
+sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
+
+from femo_jobs.keys import DEFAULT_KEYS, OPEN, job_id_of
+
 RECORDINGS = 3
 RECORDING_MINUTES = 0.5
 # What a caller sends again: no answer, a token of a stack that was killed, a service that is not
@@ -50,7 +54,6 @@ ANSWER_SECONDS = 900.0
 POLL_SECONDS = 0.5
 SETTLE_SECONDS = 1800.0
 SAMPLE = 200  # jobs that are also read one by one through the API
-SHARDS = 8  # femo_jobs.keys.SHARDS
 BATCH = 100  # DynamoDB's limit of a BatchGetItem
 MESSAGE_FAULTS = (JobFault.TOLD_TWICE, JobFault.STALE_FAILURE)
 
@@ -274,7 +277,8 @@ class Messenger:
         table = self._stack.outputs["JobsTableName"]
         for start in range(0, len(job_ids), BATCH):
             keys = [
-                {"jobKey": {"S": f"default#{job_id}"}} for job_id in job_ids[start : start + BATCH]
+                {"jobKey": {"S": DEFAULT_KEYS.job(job_id)}}
+                for job_id in job_ids[start : start + BATCH]
             ]
             request = {table: {"Keys": keys, "ConsistentRead": True}}
             found = patiently(partial(self._batch, request))
@@ -477,13 +481,13 @@ class Run:
         def look() -> list[str]:
             pages = self._stack.client("dynamodb").get_paginator("query")
             found = [
-                (int(item["nextCheckAt"]["N"]), item["jobKey"]["S"].removeprefix("default#"))
-                for shard in range(SHARDS)
+                (int(item["nextCheckAt"]["N"]), job_id_of(item["jobKey"]["S"]))
+                for partition in DEFAULT_KEYS.all_of_open()
                 for page in pages.paginate(
                     TableName=self._stack.outputs["JobsTableName"],
-                    IndexName="open-by-next-check",
+                    IndexName=OPEN.name,
                     KeyConditionExpression="openKey = :open",
-                    ExpressionAttributeValues={":open": {"S": f"default#open#{shard}"}},
+                    ExpressionAttributeValues={":open": {"S": partition}},
                 )
                 for item in page["Items"]
             ]
@@ -505,7 +509,7 @@ class Run:
             try:
                 self._stack.client("dynamodb").update_item(
                     TableName=self._stack.outputs["JobsTableName"],
-                    Key={"jobKey": {"S": f"default#{job_id}"}},
+                    Key={"jobKey": {"S": DEFAULT_KEYS.job(job_id)}},
                     UpdateExpression="SET nextCheckAt = :now",
                     ConditionExpression="attribute_exists(openKey)",
                     ExpressionAttributeValues={":now": {"N": str(int(time.time()) - 1)}},

@@ -34,20 +34,31 @@ Call = Callable[..., Answer]
 
 def add(
     table: JobTable,
-    number: int,
-    *,
-    subject: str | None = None,
-    key: str = "a.dat",
-    expired: bool = False,
-) -> str:
-    """Write a job that is ``number`` seconds newer than number 0."""
-    request = JobRequest(None, f"s3://{RECORDINGS}/{key}", False, False, True, subject)
-    job = new_job(f"job-{number:04}", request, settings=configuration())
-    moment = f"2025-06-04T{14 + number // 3600:02}:{number // 60 % 60:02}:{number % 60:02}.000Z"
-    table.add(replace(job, created_at=moment))
-    if expired:
-        table.settle(job.job_id, Outcome(JobStatus.EXPIRED, "x", error=outcomes.EXPIRED))
-    return job.job_id
+    *numbers: int,
+    subject: Callable[[int], str | None] = lambda _: "s1",
+    key: Callable[[int], str] = lambda _: "a.dat",
+    expired: Callable[[int], bool] = lambda _: False,
+) -> None:
+    """Write jobs, each of which is as many seconds newer than number 0 as its number says."""
+    requests = []
+    for number in numbers:
+        request = JobRequest(
+            None, f"s3://{RECORDINGS}/{key(number)}", False, False, True, subject(number)
+        )
+        job = new_job(f"job-{number:04}", request, settings=configuration())
+        moment = f"2025-06-04T14:{number // 60:02}:{number % 60:02}.000Z"
+        job = replace(job, created_at=moment)
+        if expired(number):
+            job = replace(
+                job,
+                status=JobStatus.EXPIRED,
+                next_check_at=None,
+                completed_at="x",
+                error=outcomes.EXPIRED,
+            )
+        requests.append({"PutRequest": {"Item": job.to_item(table.keys)}})
+    for start in range(0, len(requests), 25):
+        table.client.batch_write_item(RequestItems={TABLE: requests[start : start + 25]})
 
 
 def pages(call: Call, limit: int, **query: str) -> Iterator[list[str]]:
@@ -62,7 +73,7 @@ def pages(call: Call, limit: int, **query: str) -> Iterator[list[str]]:
             return
 
 
-def listed(call: Call, limit: int = 4, **query: str) -> list[str]:
+def listed(call: Call, limit: int = 9, **query: str) -> list[str]:
     return [job_id for page in pages(call, limit, **query) for job_id in page]
 
 
@@ -71,63 +82,54 @@ def ids(*numbers: int) -> list[str]:
     return [f"job-{number:04}" for number in sorted(numbers, reverse=True)]
 
 
-@pytest.fixture
-def cohort(table: JobTable) -> None:
-    """Thirty jobs: those of subject s1 are even, of recording b.dat by threes, expired by fives."""
-    for number in range(30):
-        add(
-            table,
-            number,
-            subject=None if number % 2 else "s1",
-            key="a.dat" if number % 3 else "b.dat",
-            expired=number % 5 == 0,
-        )
+CASES: list[tuple[dict[str, str], Callable[[int], object]]] = [
+    ({}, lambda _: True),
+    ({"status": "Expired"}, lambda n: n % 5 == 0),
+    ({"subjectId": "s1"}, lambda n: n % 2 == 0),
+    ({"s3Key": "b.dat"}, lambda n: n % 3 == 0),
+    ({"s3Key": f"s3://{RECORDINGS}/b.dat"}, lambda n: n % 3 == 0),
+    ({"from": "2025-06-04T14:00:07Z"}, lambda n: n >= 7),
+    ({"to": "2025-06-04T16:00:07+02:00"}, lambda n: n < 7),
+    ({"from": "2025-06-04T14:00:07Z", "to": "2025-06-04T14:00:20Z"}, lambda n: 7 <= n < 20),
+    ({"status": "Queued", "from": "2025-06-04T14:00:07Z"}, lambda n: n >= 7 and n % 5),
+    ({"subjectId": "s1", "to": "2025-06-04T14:00:07Z"}, lambda n: n < 7 and n % 2 == 0),
+    ({"subjectId": "s1", "status": "Expired"}, lambda n: n % 10 == 0),
+    ({"subjectId": "s1", "s3Key": "b.dat", "status": "Expired"}, lambda n: n % 30 == 0),
+    ({"subjectId": "s2"}, lambda _: False),
+    ({"from": "2025-06-05T00:00:00Z"}, lambda _: False),
+    ({"to": "2025-06-03T00:00:00Z"}, lambda _: False),
+]
 
 
-@pytest.mark.usefixtures("cohort")
-@pytest.mark.parametrize(
-    ("query", "wanted"),
-    [
-        ({}, lambda _: True),
-        ({"status": "Expired"}, lambda n: n % 5 == 0),
-        ({"subjectId": "s1"}, lambda n: n % 2 == 0),
-        ({"s3Key": "b.dat"}, lambda n: n % 3 == 0),
-        ({"s3Key": f"s3://{RECORDINGS}/b.dat"}, lambda n: n % 3 == 0),
-        ({"from": "2025-06-04T14:00:07Z"}, lambda n: n >= 7),
-        ({"to": "2025-06-04T16:00:07+02:00"}, lambda n: n < 7),
-        ({"from": "2025-06-04T14:00:07Z", "to": "2025-06-04T14:00:20Z"}, lambda n: 7 <= n < 20),
-        ({"status": "Queued", "from": "2025-06-04T14:00:07Z"}, lambda n: n >= 7 and n % 5),
-        ({"subjectId": "s1", "to": "2025-06-04T14:00:07Z"}, lambda n: n < 7 and n % 2 == 0),
-        ({"subjectId": "s1", "status": "Expired"}, lambda n: n % 10 == 0),
-        ({"subjectId": "s1", "s3Key": "b.dat", "status": "Expired"}, lambda n: n % 30 == 0),
-        ({"subjectId": "s2"}, lambda _: False),
-        ({"from": "2025-06-05T00:00:00Z"}, lambda _: False),
-        ({"to": "2025-06-03T00:00:00Z"}, lambda _: False),
-    ],
-)
 def test_a_filter_shows_each_of_its_jobs_once_newest_first_and_no_other(
-    call: Call, query: dict[str, str], wanted: Callable[[int], object]
+    call: Call, table: JobTable
 ) -> None:
-    assert listed(call, **query) == ids(*filter(wanted, range(30)))
+    """Subject s1 has the even jobs, recording b.dat every third; every fifth has expired."""
+    add(
+        table,
+        *range(30),
+        subject=lambda number: None if number % 2 else "s1",
+        key=lambda number: "a.dat" if number % 3 else "b.dat",
+        expired=lambda number: number % 5 == 0,
+    )
+    for query, wanted in CASES:
+        assert listed(call, **query) == ids(*filter(wanted, range(30))), query
 
 
 @pytest.mark.parametrize("query", [{}, {"status": "Queued"}, {"subjectId": "s1"}])
 def test_jobs_that_come_while_pages_are_turned_neither_repeat_nor_hide_any(
     call: Call, table: JobTable, query: dict[str, str]
 ) -> None:
-    for number in range(12):
-        add(table, number, subject="s1")
+    add(table, *range(12))
     seen = []
     for turn, page in enumerate(pages(call, 5, **query)):
         seen += page
-        for number in range(4):
-            add(table, 100 + 10 * turn + number, subject="s1")
+        add(table, *range(100 + 10 * turn, 104 + 10 * turn))
     assert seen == ids(*range(12))
 
 
 def test_a_page_token_belongs_to_its_filters(call: Call, table: JobTable) -> None:
-    for number in range(3):
-        add(table, number, subject="s1")
+    add(table, *range(3))
     token = call("GET", "/jobs", query={"limit": "1", "subjectId": "s1"}).body["nextToken"]
     for other in (
         {},
@@ -163,28 +165,28 @@ def read_by(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> Co
     return read
 
 
-@pytest.mark.parametrize("query", [{}, {"status": "Queued"}, {"subjectId": "s1"}])
 def test_a_page_reads_no_more_of_a_large_table(
-    call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch, query: dict[str, str]
+    call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(400):
-        add(table, number, subject="s1")
-    for place in ({}, {"to": "2025-06-04T14:03:00Z"}):
-        read = read_by(
-            monkeypatch,
-            lambda place=place: call("GET", "/jobs", query=query | place | {"limit": "20"}),
-        )
-        assert read["rows"] == 20
-        assert read["batches"] == 1
-        assert read["queries"] <= SHARDS + 2
-        assert read["entries"] <= 4 * 20
+    add(table, *range(200))
+    for query in (
+        {},
+        {"status": "Queued"},
+        {"subjectId": "s1"},
+        {"to": "2025-06-04T14:02:00Z"},
+        {"subjectId": "s1", "to": "2025-06-04T14:02:00Z"},
+    ):
+        asked = query | {"limit": "10"}
+        read = read_by(monkeypatch, lambda asked=asked: call("GET", "/jobs", query=asked))
+        assert (read["rows"], read["batches"]) == (10, 1), query
+        assert read["queries"] <= SHARDS + 2, query
+        assert read["entries"] <= 6 * 10, query
 
 
 def test_a_filter_of_few_in_many_costs_a_page_no_more_and_goes_on(
     call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(70):
-        add(table, number, subject="s1", expired=number == 3)
+    add(table, *range(70), expired=lambda number: number == 3)
     monkeypatch.setattr(listing, "MAX_PAGE", 20)
     monkeypatch.setattr(listing, "MAX_LOOKED_AT", 40)
     query = {"subjectId": "s1", "status": "Expired"}
@@ -196,8 +198,7 @@ def test_a_filter_of_few_in_many_costs_a_page_no_more_and_goes_on(
 def test_rows_that_dynamodb_leaves_for_later_are_read_then(
     call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(5):
-        add(table, number)
+    add(table, *range(5))
     client = clients.dynamodb()
     batch = client.batch_get_item
 
@@ -230,8 +231,7 @@ def test_a_table_that_is_too_busy_is_said_so_and_hides_no_job(
 def test_a_row_that_has_ended_since_leaves_no_gap(
     call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(3):
-        add(table, number)
+    add(table, *range(3))
     read = listing._rows
 
     def without_one(*which: Any) -> Any:
@@ -262,10 +262,12 @@ def test_one_workspace_sees_and_changes_nothing_of_another() -> None:
     own, other = (
         JobTable(clients.dynamodb(), TABLE, Keys(workspace)) for workspace in ("own", "other")
     )
-    assert add(own, 1, subject="s1")
+    add(own, 1)
+    job = own.get("job-0001")
+    assert job
     assert other.get("job-0001") is None
-    add(other, 1, subject="s1")  # the same id, and no conflict
-    add(other, 2, subject="s1")
+    assert other.add(job)  # the same id, and no conflict
+    add(other, 2)
     other.settle("job-0001", Outcome(JobStatus.EXPIRED, "x", error=outcomes.EXPIRED))
     job = own.get("job-0001")
     assert job
