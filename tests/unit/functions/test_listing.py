@@ -241,6 +241,21 @@ def test_a_row_that_has_ended_since_leaves_no_gap(
     assert listed(call, limit=2) == ids(0, 2)
 
 
+def test_an_id_that_was_taken_back_and_given_anew_is_shown_in_its_new_place_alone(
+    call: Call, table: JobTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The index can still hold the row that was taken back."""
+    add(table, *range(3))
+    stale = ("2025-06-04T14:00:00.500Z#job-0002", "default#job-0002")
+    entries = listing._entries
+
+    def and_a_stale_one(*which: Any) -> Iterator[tuple[str, str]]:
+        return iter(sorted([*entries(*which), stale], reverse=True))
+
+    monkeypatch.setattr(listing, "_entries", and_a_stale_one)
+    assert [job["jobId"] for job in call("GET", "/jobs").body["jobs"]] == ids(0, 1, 2)
+
+
 # Keys
 
 

@@ -125,9 +125,10 @@ def newest(table: JobTable, wanted: Wanted, *, limit: int, before: str | None) -
                 following = (listing_key, job_key)
                 break
             last = listing_key
-            if job_key not in rows:
-                continue  # it has ended since
-            job = _listed(rows[job_key], job_key, listing_key)
+            row = rows.get(job_key, {})
+            if row.get(BY_TIME.order) != {"S": listing_key}:
+                continue  # it has gone since, or its id has been taken anew
+            job = _listed(row, job_key, listing_key)
             if wanted.admits(job):
                 found.append(job)
     return Page(found, last if following is not None else None)
@@ -186,7 +187,8 @@ def _of_partition(
 def _rows(client: DynamoDBClient, name: str, job_keys: list[str]) -> dict[str, Any]:
     """Read rows by their keys: BatchGetItem may leave some for another time."""
     rows: dict[str, Any] = {}
-    waiting: Any = [marshal({TABLE_KEY: job_key}) for job_key in job_keys]
+    # DynamoDB refuses a key that is named twice, as one is whose id has been taken anew
+    waiting: Any = [marshal({TABLE_KEY: job_key}) for job_key in dict.fromkeys(job_keys)]
     for again in range(_READS):
         if again:
             time.sleep(_FIRST_PAUSE_SECONDS * 2**again)
