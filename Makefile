@@ -8,7 +8,7 @@ BIN := .venv/bin
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk check format lock bench bench-truth bench-scaling bench-api bench-jobs clean
+.PHONY: help setup demo up down test test-unit test-sdk check format lock bench bench-truth bench-scaling bench-api bench-jobs bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 
 
 bench-api: setup ## Cold import, package size and latency of the API function, on a local stack
 	@$(BIN)/python -m bench.api --check
+
+bench-table: .venv/.installed ## What listing, sweep and count read of 20,000 jobs, and what a job writes
+	@$(BIN)/python -m bench.table
 
 bench-jobs: setup ## Thousands of jobs while messages are lost and parts are killed: none lost, stuck or doubled
 	@$(BIN)/python -m bench.jobs --jobs 10000

@@ -40,6 +40,10 @@ from bench.jobs_stack import KeptStack, job_of, patiently
 from bench.jobs_verdict import Expectation, Finding, judge
 from femo_client.api import ApiError, JobsApi
 
+sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
+
+from femo_jobs.keys import DEFAULT_KEYS, OPEN, job_id_of
+
 RECORDINGS = 3
 RECORDING_MINUTES = 0.5
 # What a caller sends again: no answer, a token of a stack that was killed, a service that is not
@@ -272,7 +276,10 @@ class Messenger:
     def _rows(self, job_ids: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
         table = self._stack.outputs["JobsTableName"]
         for start in range(0, len(job_ids), BATCH):
-            keys = [{"jobId": {"S": job_id}} for job_id in job_ids[start : start + BATCH]]
+            keys = [
+                {"jobKey": {"S": DEFAULT_KEYS.job(job_id)}}
+                for job_id in job_ids[start : start + BATCH]
+            ]
             request = {table: {"Keys": keys, "ConsistentRead": True}}
             found = patiently(partial(self._batch, request))
             for row in found["Responses"][table]:
@@ -473,16 +480,18 @@ class Run:
 
         def look() -> list[str]:
             pages = self._stack.client("dynamodb").get_paginator("query")
-            return [
-                item["jobId"]["S"]
+            found = [
+                (int(item["nextCheckAt"]["N"]), job_id_of(item["jobKey"]["S"]))
+                for partition in DEFAULT_KEYS.all_of_open()
                 for page in pages.paginate(
                     TableName=self._stack.outputs["JobsTableName"],
-                    IndexName="open-by-deadline",
-                    KeyConditionExpression="openShard = :open",
-                    ExpressionAttributeValues={":open": {"S": "open"}},
+                    IndexName=OPEN.name,
+                    KeyConditionExpression="openKey = :open",
+                    ExpressionAttributeValues={":open": {"S": partition}},
                 )
                 for item in page["Items"]
             ]
+            return [job_id for _, job_id in sorted(found)]
 
         return patiently(look)
 
@@ -500,9 +509,9 @@ class Run:
             try:
                 self._stack.client("dynamodb").update_item(
                     TableName=self._stack.outputs["JobsTableName"],
-                    Key={"jobId": {"S": job_id}},
-                    UpdateExpression="SET checkAt = :now",
-                    ConditionExpression="attribute_exists(openShard)",
+                    Key={"jobKey": {"S": DEFAULT_KEYS.job(job_id)}},
+                    UpdateExpression="SET nextCheckAt = :now",
+                    ConditionExpression="attribute_exists(openKey)",
                     ExpressionAttributeValues={":now": {"N": str(int(time.time()) - 1)}},
                 )
             except ClientError as error:

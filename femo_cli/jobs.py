@@ -17,10 +17,33 @@ __all__ = ["jobs"]
     type=click.Choice(["Queued", "Completed", "Failed", "Expired"]),
     help="Only jobs of this status.",
 )
+@click.option("--subject", help="Only jobs of this subject, by its pseudonym.")
+@click.option("--recording", help="Only jobs of this recording: its s3Key or s3:// URI.")
+@click.option("--from", "created_from", help="Only jobs created at this ISO 8601 time or later.")
+@click.option("--to", "created_to", help="Only jobs created before this ISO 8601 time.")
 @click.option("--limit", type=click.IntRange(1, 100), default=20, show_default=True)
-@click.option("--next-token", help="From the page before.")
+@click.option("--next-token", help="From the page before, with the same filters.")
 @stack_options
-def jobs(wanted: str | None, limit: int, next_token: str | None, **stack: str) -> None:
-    """List jobs, newest first."""
+def jobs(
+    wanted: str | None,
+    subject: str | None,
+    recording: str | None,
+    created_from: str | None,
+    created_to: str | None,
+    limit: int,
+    next_token: str | None,
+    **stack: str,
+) -> None:
+    """List jobs, newest first. Filters can be combined."""
     with signed_in(**stack) as api:
-        print_json(api.jobs(status=wanted, limit=limit, next_token=next_token))
+        print_json(
+            api.jobs(
+                status=wanted,
+                subject_id=subject,
+                s3_key=recording,
+                created_from=created_from,
+                created_to=created_to,
+                limit=limit,
+                next_token=next_token,
+            )
+        )

@@ -23,6 +23,7 @@ __all__ = ["submit"]
     callback=checked_job_id,
     help="Default: a new one. The same id, options and recording again is no new job.",
 )
+@click.option("--subject", help="Pseudonym of whose recording it is, to find her jobs by.")
 @click.option("--remove-hiccups", is_flag=True, help="Take hiccup bouts out of the movements.")
 @click.option("--metadata", is_flag=True, help="Ask for the summary in place of the events.")
 @click.option("--include-full-intervals", is_flag=True, help="List the onset intervals too.")
@@ -31,6 +32,7 @@ __all__ = ["submit"]
 def submit(
     recording: str,
     job_id: str | None,
+    subject: str | None,
     remove_hiccups: bool,
     metadata: bool,
     include_full_intervals: bool,
@@ -55,6 +57,7 @@ def submit(
                 "removeHiccups": remove_hiccups,
                 "includeFullIntervals": include_full_intervals,
                 "extractEvents": not metadata,
+                **({} if subject is None else {"subjectId": subject}),
             }
         )
         if wait:

@@ -248,10 +248,39 @@ class JobsApi:
         return self._call("GET", "/service")
 
     def jobs(
-        self, *, status: str | None = None, limit: int = 20, next_token: str | None = None
+        self,
+        *,
+        status: str | None = None,
+        subject_id: str | None = None,
+        s3_key: str | None = None,
+        created_from: str | None = None,
+        created_to: str | None = None,
+        limit: int = 20,
+        next_token: str | None = None,
     ) -> dict[str, Any]:
-        """Return one page of jobs, newest first."""
-        query = {"status": status, "limit": limit, "nextToken": next_token}
+        """Return one page of jobs, newest first.
+
+        Parameters
+        ----------
+        status, subject_id, s3_key
+            Only jobs of this status, this subject, this recording.
+        created_from, created_to
+            Only jobs created at this ISO 8601 time or later, and before that one.
+        limit
+            Jobs a page, at most: with several filters a page may hold fewer, and there are more
+            as long as it has a ``nextToken``.
+        next_token
+            That of the page before, with the same filters.
+        """
+        query = {
+            "status": status,
+            "subjectId": subject_id,
+            "s3Key": s3_key,
+            "from": created_from,
+            "to": created_to,
+            "limit": limit,
+            "nextToken": next_token,
+        }
         return self._call("GET", "/jobs", params={k: v for k, v in query.items() if v is not None})
 
     def wait(

@@ -20,6 +20,8 @@ from .conftest import Stack
 
 pytestmark = pytest.mark.integration
 
+DUE = {"openKey": {"S": "default#open#0"}, "statusKey": {"S": "default#Queued#0"}}
+
 
 @pytest.fixture
 def key(deployed: Stack, api: JobsApi, recording: Path) -> str:
@@ -28,9 +30,9 @@ def key(deployed: Stack, api: JobsApi, recording: Path) -> str:
 
 def row(stack: Stack, job_id: str) -> dict[str, Any]:
     table = stack.client("dynamodb")
-    return table.get_item(TableName=stack.outputs["JobsTableName"], Key={"jobId": {"S": job_id}})[
-        "Item"
-    ]
+    return table.get_item(
+        TableName=stack.outputs["JobsTableName"], Key={"jobKey": {"S": f"default#{job_id}"}}
+    )["Item"]
 
 
 def message(job_id: str, status: str, output: str) -> str:
@@ -55,8 +57,8 @@ def test_a_job_whose_message_was_lost_is_settled_by_the_sweeper(
         item.pop(name, None)
     item |= {
         "status": {"S": "Queued"},
-        "openShard": {"S": "open"},
-        "checkAt": {"N": str(int(time.time()) - 1)},
+        **DUE,
+        "nextCheckAt": {"N": str(int(time.time()) - 1)},
     }
     stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)
 
@@ -79,10 +81,11 @@ def test_a_job_that_was_never_queued_is_queued_by_the_sweeper(
     item.pop("outputLocation")
     item.pop("failureLocation", None)
     item |= {
+        "jobKey": {"S": f"default#{left_behind}"},
         "jobId": {"S": left_behind},
         "status": {"S": "Queued"},
-        "openShard": {"S": "open"},
-        "checkAt": {"N": str(int(time.time()) - 1)},
+        **DUE,
+        "nextCheckAt": {"N": str(int(time.time()) - 1)},
     }
     stack.client("dynamodb").put_item(TableName=stack.outputs["JobsTableName"], Item=item)
 
@@ -221,8 +224,9 @@ def test_a_row_that_cannot_be_read_stops_no_other_job(
 ) -> None:
     api.submit({"jobId": job_id, "s3Key": key})
     finished = api.wait(job_id)
-    due = {"openShard": {"S": "open"}, "checkAt": {"N": str(int(time.time()) - 1)}}
-    odd = row(stack, job_id) | due | {"jobId": {"S": f"{job_id}-odd"}, "status": {"S": "Paused"}}
+    due = DUE | {"nextCheckAt": {"N": str(int(time.time()) - 1)}}
+    named = {"jobKey": {"S": f"default#{job_id}-odd"}, "jobId": {"S": f"{job_id}-odd"}}
+    odd = row(stack, job_id) | due | named | {"status": {"S": "Paused"}}
     sound = row(stack, job_id) | due | {"status": {"S": "Queued"}}
     table, name = stack.client("dynamodb"), stack.outputs["JobsTableName"]
     for item in (odd, sound):
@@ -232,8 +236,8 @@ def test_a_row_that_cannot_be_read_stops_no_other_job(
     )
     assert "FunctionError" not in answer
     assert api.status(job_id)["result"] == finished["result"]
-    assert row(stack, f"{job_id}-odd")["openShard"] == {"S": "unreadable"}
-    table.delete_item(TableName=name, Key={"jobId": {"S": f"{job_id}-odd"}})
+    assert row(stack, f"{job_id}-odd")["openKey"] == {"S": "default#unreadable"}
+    table.delete_item(TableName=name, Key={"jobKey": {"S": f"default#{job_id}-odd"}})
 
 
 def model_servers(stack: Stack) -> list[psutil.Process]:

@@ -156,7 +156,7 @@ def packages(stack: Stack) -> list[str]:
 def row(stack: Stack, job_id: str) -> dict[str, Any]:
     answer = stack.client("dynamodb").get_item(
         TableName=stack.outputs["JobsTableName"],
-        Key={"jobId": {"S": job_id}},
+        Key={"jobKey": {"S": f"default#{job_id}"}},
         ConsistentRead=True,
     )
     item: dict[str, Any] = answer.get("Item", {})

@@ -59,7 +59,9 @@ def jobs(deployed: Stack, key: str, bad_key: str) -> dict[str, dict[str, Any]]:
 def row(stack: Stack, job_id: str) -> dict[str, Any]:
     """Return the row of a job, or nothing."""
     answer = stack.client("dynamodb").get_item(
-        TableName=stack.outputs["JobsTableName"], Key={"jobId": {"S": job_id}}, ConsistentRead=True
+        TableName=stack.outputs["JobsTableName"],
+        Key={"jobKey": {"S": f"default#{job_id}"}},
+        ConsistentRead=True,
     )
     found: dict[str, Any] = answer.get("Item", {})
     return found
@@ -129,12 +131,14 @@ def test_the_row_of_a_refused_job_stays_without(
 
 @takes_away(
     "ApiFunctionRole KeepJobs dynamodb:GetItem *",
+    "ApiFunctionRole KeepJobs dynamodb:BatchGetItem *",
     "ApiFunctionRole ListJobs dynamodb:Query *",
 )
 def test_jobs_cannot_be_read_without(
     deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
 ) -> None:
-    path = "/jobs" if grant.sid == "ListJobs" else f"/jobs/{jobs['completed']['jobId']['S']}"
+    one = grant.action == "dynamodb:GetItem"
+    path = f"/jobs/{jobs['completed']['jobId']['S']}" if one else "/jobs"
     with without(deployed, grant):
         denied = call(deployed, "GET", path)
     assert (denied.status_code, denied.json()["error"]["code"]) == (500, "internal_error")
@@ -325,11 +329,13 @@ def make_open(
     gone |= {"errorCode", "errorMessage", "errorField"}
     gone |= set() if queued else {"outputLocation", "failureLocation"}
     item = {name: value for name, value in job.items() if name not in gone} | {
+        "jobKey": {"S": f"default#{job_id}"},
         "jobId": {"S": job_id},
         "listingKey": {"S": f"{job['createdAt']['S']}#{job_id}"},
         "status": {"S": "Queued"},
-        "openShard": {"S": "open"},
-        "checkAt": {"N": str(check_at or int(time.time()) - 1)},
+        "statusKey": {"S": "default#Queued#0"},
+        "openKey": {"S": "default#open#0"},
+        "nextCheckAt": {"N": str(check_at or int(time.time()) - 1)},
     }
     if "outputLocation" in item and job["jobId"]["S"] != job_id:
         item["outputLocation"] = {"S": result_like(stack, job, job_id)}
@@ -364,7 +370,7 @@ def test_a_job_that_sagemaker_has_lost_is_not_missed_without(
     assert report is not None
     assert report["failed"] == 0
     deployed.client("dynamodb").delete_item(
-        TableName=deployed.outputs["JobsTableName"], Key={"jobId": {"S": job_id}}
+        TableName=deployed.outputs["JobsTableName"], Key={"jobKey": {"S": f"default#{job_id}"}}
     )
 
 

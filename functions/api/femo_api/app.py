@@ -14,12 +14,24 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from femo_api import contract, documentation, errors, paging, serving, submitting, uploads, views
+from femo_api import (
+    contract,
+    documentation,
+    errors,
+    paging,
+    recordings,
+    serving,
+    submitting,
+    uploads,
+    views,
+)
 from femo_api.errors import Code
+from femo_jobs import listing
 from femo_jobs.configuration import configuration
-from femo_jobs.errors import UnreadableRowError
-from femo_jobs.jobs import JobStatus, job_table
+from femo_jobs.errors import TableBusyError, UnreadableRowError
+from femo_jobs.jobs import JobStatus
 from femo_jobs.observability import count, logger
+from femo_jobs.table import job_table
 
 
 async def _refuse_what_would_be_overlooked(request: Request) -> None:
@@ -117,8 +129,9 @@ async def describe_service() -> JSONResponse:
 async def submit_job(submission: contract.JobSubmission) -> JSONResponse:
     """Submit a recording for analysis. Scope jobs/write. Safe to repeat.
 
-    A repeat has the same jobId, s3Key and options, and the recording the same content (its ETag);
-    requestTime is no part of it. Anything else under a jobId that is taken is a conflict.
+    A repeat has the same jobId, s3Key, subjectId and options, and the recording the same content
+    (its ETag); requestTime is no part of it. Anything else under a jobId that is taken is a
+    conflict.
     """
     accepted = submitting.accept(submission, job_table(), configuration())
     count("JobsAccepted" if accepted.is_new else "JobsRepeated")
@@ -141,28 +154,65 @@ async def submit_job(submission: contract.JobSubmission) -> JSONResponse:
     "/jobs",
     response_model=contract.JobList,
     responses=documentation.responses(
-        Code.INVALID_NEXT_TOKEN, Code.INVALID_FIELD, Code.REPEATED_PARAMETER
+        Code.INVALID_NEXT_TOKEN,
+        Code.INVALID_FIELD,
+        Code.INVALID_S3_KEY,
+        Code.REPEATED_PARAMETER,
+        Code.SERVICE_BUSY,
     ),
     openapi_extra=documentation.needs("jobs/read"),
     tags=["jobs"],
 )
 async def list_jobs(
     status: Annotated[JobStatus | None, Query(description="Only jobs of this status")] = None,
-    limit: Annotated[int, Query(ge=1, le=100, description="Jobs a page")] = 25,
+    subject_id: Annotated[
+        contract.SubjectId | None, Query(alias="subjectId", description="Only this subject's jobs")
+    ] = None,
+    s3_key: Annotated[
+        str | None,
+        Query(
+            alias="s3Key",
+            min_length=1,
+            max_length=1100,
+            description="Only jobs of this recording, named as for POST /jobs",
+        ),
+    ] = None,
+    created_from: Annotated[
+        contract.Instant | None,
+        Query(alias="from", description="Only jobs created at this ISO 8601 time or later"),
+    ] = None,
+    created_to: Annotated[
+        contract.Instant | None,
+        Query(alias="to", description="Only jobs created before this ISO 8601 time"),
+    ] = None,
+    limit: Annotated[
+        int, Query(ge=1, le=listing.MAX_PAGE, description="Jobs a page, at most")
+    ] = 25,
     next_token: Annotated[
-        str | None, Query(alias="nextToken", description="From the page before")
+        str | None,
+        Query(alias="nextToken", description="From the page before, with the same filters"),
     ] = None,
 ) -> JSONResponse:
-    """List jobs, newest first. Scope jobs/read.
+    """List jobs, newest first. Scope jobs/read. Filters can be combined.
 
-    The listing follows the jobs with a short delay; GET /jobs/{jobId} does not.
+    The listing follows new jobs with a short delay; GET /jobs/{jobId} does not.
     """
-    before = paging.decode(next_token, status) if next_token is not None else None
-    found = job_table().newest(status=status, limit=limit + 1, before=before)
-    page: dict[str, Any] = {"jobs": [views.listed(job) for job in found[:limit]]}
-    if len(found) > limit:
-        page["nextToken"] = paging.encode(found[limit - 1].listing_key, status)
-    return JSONResponse(page)
+    if created_from is not None and created_to is not None and created_from >= created_to:
+        raise errors.invalid_field("to", "must be later than from")
+    settings = configuration()
+    wanted = listing.Wanted(
+        status=status,
+        subject_id=subject_id,
+        recording_uri=None if s3_key is None else recordings.locate(s3_key, settings).uri,
+        created_from=created_from,
+        created_to=created_to,
+    )
+    before = paging.decode(next_token, wanted) if next_token is not None else None
+    page = listing.newest(job_table(), wanted, limit=limit, before=before)
+    body: dict[str, Any] = {"jobs": [views.listed(job) for job in page.jobs]}
+    if page.last is not None:
+        body["nextToken"] = paging.encode(page.last, wanted)
+    return JSONResponse(body)
 
 
 @app.get(
@@ -255,6 +305,11 @@ async def _answer_unreadable_row(_request: Request, error: UnreadableRowError) -
     count("RowsUnreadable")
     logger.error("row cannot be read", job_id=error.job_id)
     return _answer(errors.unreadable_job())
+
+
+@app.exception_handler(TableBusyError)
+async def _answer_busy_table(_request: Request, _error: TableBusyError) -> JSONResponse:
+    return _answer(errors.service_busy())
 
 
 @app.exception_handler(RequestValidationError)

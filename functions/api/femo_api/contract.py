@@ -15,6 +15,7 @@ from femo_jobs.faults import FINAL, PASSING
 from femo_jobs.jobs import JobStatus, timestamp
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+SUBJECT_ID_PATTERN = JOB_ID_PATTERN
 FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 PATTERNS_IN_WORDS = {
@@ -26,6 +27,13 @@ PATTERNS_IN_WORDS = {
 # No belt is older, and what lies outside is a clock that was never set.
 EARLIEST_REQUEST = datetime(2000, 1, 1, tzinfo=UTC)
 LATEST_REQUEST = datetime(2100, 1, 1, tzinfo=UTC)
+
+Instant = Annotated[
+    str,
+    Field(max_length=40, json_schema_extra={"format": "date-time"}),
+    AfterValidator(lambda text: _instant(text)),
+]
+SubjectId = Annotated[str, StringConstraints(pattern=SUBJECT_ID_PATTERN)]
 
 PART_BYTES = 32 * 1024 * 1024
 MAX_PARTS = 160  # 5 GiB, the largest recording that the template's parameter admits
@@ -72,6 +80,7 @@ class JobSubmission(Body):
                     "removeHiccups": False,
                     "includeFullIntervals": False,
                     "extractEvents": True,
+                    "subjectId": "S-017",
                 }
             ]
         }
@@ -100,6 +109,11 @@ class JobSubmission(Body):
         default=False, description="In metadata, list each interval, not only their summary"
     )
     extractEvents: bool = Field(default=True, description="Answer events; where false, metadata")
+    subjectId: SubjectId | None = Field(
+        default=None,
+        description="Pseudonym of the woman whose recording it is, by which her jobs are found; "
+        "never a name, a number that others know or a date of birth",
+    )
 
 
 class JobErrorView(BaseModel):
@@ -143,6 +157,7 @@ class JobView(BaseModel):
     removeHiccups: bool
     includeFullIntervals: bool
     extractEvents: bool
+    subjectId: str | None = Field(default=None, description="Absent where none was given")
     completedTimeStamp: str | None = Field(
         default=None, description="When the job ended", json_schema_extra={"format": "date-time"}
     )
@@ -177,7 +192,9 @@ class UnreadableJobView(BaseModel):
     """A job that this version of the service cannot read, in its place in a listing."""
 
     jobId: str
-    status: JobStatus
+    status: JobStatus | None = Field(
+        default=None, description="Absent where it is one that this version does not know"
+    )
     error: JobErrorView = Field(description="Its code is unreadable_job")
 
 
@@ -185,7 +202,11 @@ class JobList(BaseModel):
     """A page of jobs, newest first, without their results."""
 
     jobs: list[JobView | UnreadableJobView]
-    nextToken: str | None = Field(default=None, description="For the next page; absent on the last")
+    nextToken: str | None = Field(
+        default=None,
+        description="For the next page; absent on the last. A page that has one may hold fewer "
+        "jobs than were asked for, or none, where several filters are given",
+    )
 
 
 class UploadRequest(Body):

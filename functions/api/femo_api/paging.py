@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import json
 import re
+from dataclasses import astuple
 from http import HTTPStatus
 
 from femo_api.errors import ApiError, Code
-from femo_jobs.jobs import JobStatus
+from femo_jobs.listing import Wanted
 
 _CHECK_BYTES = 9
+_FINGERPRINT_DIGITS = 16
 _MAX_LENGTH = 400
 # A job's time of creation and id, as Job.listing_key has them.
 _LISTING_KEY = re.compile(
@@ -19,13 +22,16 @@ _LISTING_KEY = re.compile(
 )
 
 
-def encode(listing_key: str, status: JobStatus | None) -> str:
-    """Return the token of the page after ``listing_key``."""
-    payload = f"1|{status or ''}|{listing_key}".encode()
+def encode(listing_key: str, wanted: Wanted) -> str:
+    """Return the token of the page after ``listing_key`` in the listing of ``wanted``.
+
+    It names a place by time, not by row or partition: rows that come or go do not move it.
+    """
+    payload = f"2|{_fingerprint(wanted)}|{listing_key}".encode()
     return base64.urlsafe_b64encode(_check(payload) + payload).decode().rstrip("=")
 
 
-def decode(token: str, status: JobStatus | None) -> str:
+def decode(token: str, wanted: Wanted) -> str:
     """Return the listing key after which the page begins.
 
     The check finds changed and mixed-up tokens. It is no secret: a made-up token could only
@@ -34,19 +40,19 @@ def decode(token: str, status: JobStatus | None) -> str:
     Raises
     ------
     ApiError
-        400 if the token is not one of ours, or belongs to a listing of another status.
+        400 if the token is not one of ours, or belongs to a listing with other filters.
     """
     try:
         if len(token) > _MAX_LENGTH:
             raise ValueError("too long")
         raw = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         check, payload = raw[:_CHECK_BYTES], raw[_CHECK_BYTES:]
-        version, of_status, listing_key = payload.decode().split("|", 2)
-        if check != _check(payload) or version != "1" or of_status != (status or ""):
+        version, of_listing, listing_key = payload.decode().split("|", 2)
+        if check != _check(payload) or version != "2" or of_listing != _fingerprint(wanted):
             raise ValueError("changed")
         if not _LISTING_KEY.fullmatch(listing_key):
             raise ValueError("no place in a listing")
-        if encode(listing_key, status) != token:
+        if encode(listing_key, wanted) != token:
             raise ValueError("not canonical")
     except (ValueError, binascii.Error) as error:
         raise ApiError(
@@ -56,6 +62,11 @@ def decode(token: str, status: JobStatus | None) -> str:
             field="nextToken",
         ) from error
     return listing_key
+
+
+def _fingerprint(wanted: Wanted) -> str:
+    """Return by what a listing is known: its filters, which may be long, in a few characters."""
+    return hashlib.sha256(json.dumps(astuple(wanted)).encode()).hexdigest()[:_FINGERPRINT_DIGITS]
 
 
 def _check(payload: bytes) -> bytes:

@@ -15,8 +15,9 @@ from femo_jobs.errors import (
     EndpointUnavailableError,
     SubmissionUncertainError,
 )
-from femo_jobs.jobs import Job, JobRequest, JobStatus, JobTable, new_job
+from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
 from femo_jobs.submission import submit
+from femo_jobs.table import JobTable
 
 # The API's own limit is 29 s: an attempt that is older has ended, well or badly.
 ATTEMPT_SECONDS = 30
@@ -48,6 +49,7 @@ def accept(submission: JobSubmission, table: JobTable, settings: Configuration) 
         remove_hiccups=submission.removeHiccups,
         include_full_intervals=submission.includeFullIntervals,
         extract_events=submission.extractEvents,
+        subject_id=submission.subjectId,
     )
     try:
         recording = recordings.find(location, settings)

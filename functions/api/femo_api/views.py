@@ -31,6 +31,7 @@ def summary(job: Job) -> dict[str, Any]:
         "removeHiccups": job.request.remove_hiccups,
         "includeFullIntervals": job.request.include_full_intervals,
         "extractEvents": job.request.extract_events,
+        "subjectId": job.request.subject_id,
         "completedTimeStamp": job.completed_at,
         "processing_time_seconds": job.processing_seconds,
         "output_type": job.output_type,
@@ -52,7 +53,8 @@ def listed(job: Job | UnreadableRow) -> dict[str, Any]:
     count("RowsUnreadable")
     logger.error("row cannot be read", job_id=job.job_id)
     error = {"code": str(errors.Code.UNREADABLE_JOB), "message": errors.UNREADABLE_JOB_MESSAGE}
-    return {"jobId": job.job_id, "status": str(job.status), "error": error}
+    status = {} if job.status is None else {"status": str(job.status)}
+    return {"jobId": job.job_id, **status, "error": error}
 
 
 def full(job: Job, settings: Configuration) -> dict[str, Any]:

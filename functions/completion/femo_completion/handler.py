@@ -8,8 +8,9 @@ from femo_completion.notification import Notification
 from femo_completion.settling import record
 from femo_jobs.configuration import configuration
 from femo_jobs.errors import JobsError
-from femo_jobs.jobs import Settlement, job_table
+from femo_jobs.jobs import Settlement
 from femo_jobs.observability import count, instrumented, logger
+from femo_jobs.table import job_table
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext

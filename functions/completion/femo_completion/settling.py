@@ -7,7 +7,8 @@ from femo_jobs import outcomes
 from femo_jobs.attempts import conclude
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import ForeignResultError, LocationError, NotificationError
-from femo_jobs.jobs import Job, JobStatus, JobTable, Outcome, Settlement, timestamp
+from femo_jobs.jobs import Job, JobStatus, Outcome, Settlement, timestamp
+from femo_jobs.table import JobTable
 
 
 def record(notification: Notification, table: JobTable, settings: Configuration) -> Settlement:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from femo_in_flight.counting import count_open_jobs
-from femo_jobs import clients
-from femo_jobs.configuration import configuration
 from femo_jobs.observability import count, instrumented
+from femo_jobs.open_jobs import count_open
+from femo_jobs.table import job_table
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,6 +19,6 @@ if TYPE_CHECKING:
 @instrumented
 def handler(_event: dict[str, Any], _context: LambdaContext) -> dict[str, int]:
     """Publish the metric JobsInFlight, zero included, and answer its value."""
-    jobs = count_open_jobs(clients.dynamodb(), configuration().jobs_table_name)
+    jobs = count_open(job_table())
     count("JobsInFlight", jobs)
     return {"jobsInFlight": jobs}

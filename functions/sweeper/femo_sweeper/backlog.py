@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,6 +33,7 @@ class Backlog:
     is_unavailable: bool = False  # True where CloudWatch was asked and did not answer
     _known: bool = False
     _empty_since: int | None = None
+    _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def has_lost(self, submitted_at: int) -> bool:
         """Say whether a job is not in the queue any more that was queued at ``submitted_at``.
@@ -40,9 +42,10 @@ class Backlog:
         """
         if self.now - submitted_at < EMPTY_SECONDS:
             return False
-        if not self._known:
-            self._known = True
-            self._empty_since = self._look()
+        with self._asking:  # threads that come later find the answer
+            if not self._known:
+                self._empty_since = self._look()
+                self._known = True
         return self._empty_since is not None and submitted_at < self._empty_since
 
     def _look(self) -> int | None:

@@ -6,8 +6,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import job_table
 from femo_jobs.observability import count, instrumented, logger
+from femo_jobs.table import job_table
 from femo_sweeper.sweeping import sweep
 
 if TYPE_CHECKING:

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from enum import StrEnum
 
-from femo_jobs import outcomes
+from femo_jobs import clients, outcomes
 from femo_jobs.attempts import conclude, queue
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import ForeignResultError, LocationError, UnreadableRowError
 from femo_jobs.jobs import (
     CHECK_SECONDS,
     LONGEST_CHECK_SECONDS,
-    UNREADABLE_SHARD,
     Job,
     JobStatus,
-    JobTable,
     Outcome,
     Settlement,
     timestamp,
 )
 from femo_jobs.observability import logger
+from femo_jobs.open_jobs import overdue, overdue_unreadable
+from femo_jobs.table import JobTable
 from femo_sweeper.backlog import Backlog
 
 UNREADABLE_CHECK_SECONDS = 3600
+WORKERS = clients.CONNECTIONS
+"""Jobs that are looked at side by side: nearly all the time that one takes is waiting for AWS."""
+
+
+class Look(StrEnum):
+    """What came of a look at one job: the field of the report that counts it."""
+
+    SETTLED = "settled"
+    RESUBMITTED = "resubmitted"
+    POSTPONED = "postponed"
+    REPEATED = "repeated"
+    UNREADABLE = "unreadable"
+    FAILED = "failed"
+    NOTHING = "nothing"  # settled meanwhile, or another's
 
 
 @dataclass
@@ -40,9 +56,15 @@ class Sweep:
     failed: int = 0
     is_complete: bool = True  # False where the time was up before the jobs were
 
+    def count(self, look: Look) -> None:
+        """Add what came of a look."""
+        self.looked_at += 1
+        if look is not Look.NOTHING:
+            setattr(self, look, getattr(self, look) + 1)
+
 
 def sweep(table: JobTable, settings: Configuration, *, has_time: Callable[[], bool]) -> Sweep:
-    """Look at every open job whose time has come.
+    """Look at every open job whose time has come, the longest overdue first.
 
     Parameters
     ----------
@@ -52,68 +74,93 @@ def sweep(table: JobTable, settings: Configuration, *, has_time: Callable[[], bo
     """
     now = int(time.time())
     done = Sweep()
-    sweeper = _Sweeper(table, settings, Backlog(settings.endpoint_name, now), done)
-    for look, job_ids in (
-        (sweeper.look_at_unreadable, table.overdue(now, shard=UNREADABLE_SHARD)),
-        (sweeper.look_at, table.overdue(now)),
-    ):
-        for job_id in job_ids:
-            if not has_time():
-                done.is_complete = False
-                break
-            done.looked_at += 1
-            try:
-                look(job_id)
-            except Exception as error:
-                # One job's trouble is not the others'. It stays due, and the next run tries again.
-                done.failed += 1
-                logger.exception("job not swept", job_id=job_id, error_type=type(error).__name__)
+    sweeper = _Sweeper(table, settings, Backlog(settings.endpoint_name, now))
+    clients.warm_up()
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for look, job_ids in (
+            (sweeper.look_at_unreadable, overdue_unreadable(table, now)),
+            (sweeper.look_at, overdue(table, now)),
+        ):
+            _side_by_side(pool, look, job_ids, done, has_time)
     done.failed += sweeper.backlog.is_unavailable
     return done
 
 
-@dataclass
+def _side_by_side(
+    pool: ThreadPoolExecutor,
+    look: Callable[[str], Look],
+    job_ids: Iterator[str],
+    done: Sweep,
+    has_time: Callable[[], bool],
+) -> None:
+    """Begin with the jobs in their order, never more of them than there are workers.
+
+    So none waits in the pool that the time does not suffice for, and none of a later page is read
+    before it can be begun.
+    """
+    running: set[Future[Look]] = set()
+    for job_id in job_ids:
+        if len(running) == WORKERS:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in ended:
+                done.count(future.result())
+        if not has_time():
+            done.is_complete = False
+            break
+        running.add(pool.submit(_guarded, look, job_id))
+    for future in running:
+        done.count(future.result())
+
+
+def _guarded(look: Callable[[str], Look], job_id: str) -> Look:
+    try:
+        return look(job_id)
+    except Exception as error:
+        # One job's trouble is not the others'. It stays due, and the next run tries again.
+        logger.exception("job not swept", job_id=job_id, error_type=type(error).__name__)
+        return Look.FAILED
+
+
+@dataclass(frozen=True)
 class _Sweeper:
-    """One run: the jobs that it looks at, one by one."""
+    """One run: how it looks at a job. Threads do so at the same time."""
 
     table: JobTable
     settings: Configuration
     backlog: Backlog
-    done: Sweep
 
-    def look_at(self, job_id: str) -> None:
+    def look_at(self, job_id: str) -> Look:
         try:
             job = self.table.get(job_id)
         except UnreadableRowError as error:
-            self._set_aside(error)
-            return
+            return self._set_aside(job_id, error)
         if job is None or job.status is not JobStatus.QUEUED:
-            return  # the index lags behind the table
+            return Look.NOTHING  # the index lags behind the table
         now = int(time.time())
         outcome = self._outcome(job, now)
         if outcome is not None:
             settlement = conclude(job, outcome, self.table, self.settings)
-            self.done.settled += settlement is Settlement.SETTLED
-            self.done.repeated += settlement is Settlement.REPEATED
-        elif job.output_location is None and self._queue(job):
-            self.done.resubmitted += 1
-        else:
-            self.table.postpone(job, _next_look(job, now))
-            self.done.postponed += 1
+            return {Settlement.SETTLED: Look.SETTLED, Settlement.REPEATED: Look.REPEATED}.get(
+                settlement, Look.NOTHING
+            )
+        if job.output_location is None and self._queue(job):
+            return Look.RESUBMITTED
+        self.table.postpone(job, _next_look(job, now))
+        return Look.POSTPONED
 
-    def look_at_unreadable(self, job_id: str) -> None:
+    def look_at_unreadable(self, job_id: str) -> Look:
         """Look at a row that was set aside: this may be another version of the code."""
         try:
             self.table.get(job_id)
         except UnreadableRowError as error:
-            self._set_aside(error)
-        else:
-            self.table.take_back(job_id, int(time.time()))
+            return self._set_aside(job_id, error)
+        self.table.take_back(job_id, int(time.time()))
+        return Look.NOTHING
 
-    def _set_aside(self, error: UnreadableRowError) -> None:
-        self.table.set_aside(error.job_id, int(time.time()) + UNREADABLE_CHECK_SECONDS)
-        self.done.unreadable += 1
-        logger.error("row cannot be read", job_id=error.job_id, why=error.why)
+    def _set_aside(self, job_id: str, error: UnreadableRowError) -> Look:
+        self.table.set_aside(job_id, int(time.time()) + UNREADABLE_CHECK_SECONDS)
+        logger.error("row cannot be read", job_id=job_id, why=error.why)
+        return Look.UNREADABLE
 
     def _outcome(self, job: Job, now: int) -> Outcome | None:
         """Return how a job or its attempt has ended, or None where it goes on."""

@@ -105,6 +105,37 @@ def test_a_refusal_names_the_field(run: Run) -> None:
     assert "femo: error: No. (invalid_next_token, field nextToken)" in done.stderr
 
 
+def test_each_filter_reaches_the_service_and_none_that_was_not_given(run: Run) -> None:
+    service = Service({"GET /dev/jobs": answering(200, {"jobs": []})})
+    times = ["--from", "2026-01-01T00:00:00Z", "--to", "2026-02-01T00:00:00Z"]
+    done = run(
+        service,
+        *("jobs", "--status", "Failed", "--subject", "S-017", "--recording", "a b.dat", *times),
+    )
+    assert done.exit_code == 0, done.output
+    assert run(service, "jobs").exit_code == 0
+    asked, bare = service.asked("/dev/jobs")
+    assert dict(asked.url.params) == {
+        "status": "Failed",
+        "subjectId": "S-017",
+        "s3Key": "a b.dat",
+        "from": "2026-01-01T00:00:00Z",
+        "to": "2026-02-01T00:00:00Z",
+        "limit": "20",
+    }
+    assert dict(bare.url.params) == {"limit": "20"}
+
+
+def test_a_job_is_submitted_with_its_subject(run: Run, recording: str) -> None:
+    service = taking()
+    done = run(service, "submit", recording, "--job-id", "x", "--no-wait", "--subject", "S-017")
+    assert done.exit_code == 0, done.output
+    run(service, "submit", recording, "--job-id", "x", "--no-wait")
+    named, unnamed = (json.loads(sent.content) for sent in service.asked("/dev/jobs"))
+    assert named["subjectId"] == "S-017"
+    assert "subjectId" not in unnamed
+
+
 @pytest.mark.parametrize("name", ["missing.dat", ""])
 def test_what_is_no_file_is_said_so(run: Run, tmp_path: Path, name: str) -> None:
     service = taking()

@@ -55,7 +55,7 @@ os.environ |= _POWERTOOLS
 import femo_jobs.observability  # noqa: E402, F401
 from femo_jobs import clients  # noqa: E402
 from femo_jobs.configuration import configuration  # noqa: E402
-from femo_jobs.jobs import JobTable  # noqa: E402
+from femo_jobs.table import JobTable  # noqa: E402
 
 for _name in _POWERTOOLS:
     del os.environ[_name]
@@ -124,7 +124,7 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.setenv(name, value)
     configuration.cache_clear()
     with mock_aws():
-        described = template()["Resources"]["JobsTable"]["Properties"]
+        described = template()["Resources"]["JobTable"]["Properties"]
         clients.dynamodb().create_table(
             TableName=TABLE,
             **{

@@ -16,8 +16,9 @@ from botocore.stub import Stubber
 from femo_completion.handler import UnrecordedMessagesError, handler
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import Job, JobRequest, JobStatus, JobTable, new_job
+from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
 from femo_jobs.submission import custom_attributes
+from femo_jobs.table import JobTable
 
 from .conftest import (
     RECORDINGS,
@@ -89,7 +90,7 @@ def test_a_success_completes_the_job(table: JobTable, queued_job: Callable[..., 
     assert job.processing_seconds == 45.2
     assert job.output_type == "events"
     assert job.completed_at == "2025-06-04T14:31:00.000Z"
-    assert job.check_at is None
+    assert job.next_check_at is None
 
 
 def test_a_failure_tells_the_containers_reason_and_not_sagemakers(
@@ -508,8 +509,8 @@ def test_what_lasts_is_tried_again_later_by_the_sweeper(
     job = the(table)
     assert (job.status, job.attempts) == (JobStatus.QUEUED, 4)
     assert job.output_location is None
-    assert job.check_at is not None
-    assert job.check_at >= time.time() + 250
+    assert job.next_check_at is not None
+    assert job.next_check_at >= time.time() + 250
 
 
 def test_a_job_that_cannot_be_queued_again_at_once_is_left_to_the_sweeper(
@@ -521,7 +522,7 @@ def test_a_job_that_cannot_be_queued_again_at_once_is_left_to_the_sweeper(
     deliver(event("completion_failed"))
     job = the(table)
     assert (job.status, job.attempts, job.output_location) == (JobStatus.QUEUED, 2, None)
-    assert job.check_at is not None
+    assert job.next_check_at is not None
 
 
 def test_a_job_that_is_tried_again_is_not_withdrawn_by_a_repeat_that_finds_no_model(

@@ -85,7 +85,8 @@ VALUES = st.recursive(
 )
 NAMES = st.sampled_from(
     ["jobId", "s3Key", "requestTime", "removeHiccups", "includeFullIntervals", "extractEvents",
-     "fileName", "sizeBytes", "sha256", "limit", "status", "nextToken", "JobId", "", "x" * 100]
+     "subjectId", "fileName", "sizeBytes", "sha256", "limit", "status", "from", "to", "nextToken",
+     "JobId", "", "x" * 100]
 )  # fmt: skip
 SOUND = st.sampled_from(
     [

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from femo_jobs import clients, outcomes
+from femo_jobs import clients, listing, outcomes
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import Job, JobError, JobRequest, JobStatus, JobTable, Outcome, new_job
+from femo_jobs.jobs import Job, JobError, JobRequest, JobStatus, Outcome, new_job
+from femo_jobs.table import JobTable
 
 from .conftest import RECORDINGS, REQUESTS, TABLE, Answer, failure_uri, output_uri, put, result_of
 
@@ -173,7 +174,7 @@ def test_no_address_is_signed_for_what_is_no_result(
 def overwrite(job_id: str, **attributes: dict[str, Any] | None) -> None:
     """Change attributes of a row by other means than our code; None takes one away."""
     client = clients.dynamodb()
-    item = client.get_item(TableName=TABLE, Key={"jobId": {"S": job_id}})["Item"]
+    item = client.get_item(TableName=TABLE, Key={"jobKey": {"S": f"default#{job_id}"}})["Item"]
     changed: dict[str, Any] = {**item, **attributes}
     client.put_item(TableName=TABLE, Item={k: v for k, v in changed.items() if v is not None})
 
@@ -227,18 +228,17 @@ def test_a_job_that_settles_while_it_is_listed_is_shown_once_and_as_settled(
 ) -> None:
     for number in range(5):
         table.add(row(f"job-{number}", f"2025-06-04T14:30:0{number}.000Z"))
-    newest_of = JobTable._newest_of
+    read = listing._rows
 
-    def and_then_it_settles(self: JobTable, status: JobStatus, *rest: Any) -> Any:
-        found = newest_of(self, status, *rest)
-        if status is JobStatus.QUEUED:
-            for number in range(5):
-                self.settle(
-                    f"job-{number}", Outcome(JobStatus.EXPIRED, "x", error=outcomes.EXPIRED)
-                )
-        return found
+    def once_it_has_settled(*which: Any) -> Any:
+        for number in range(5):
+            outcome = Outcome(JobStatus.EXPIRED, "x", error=outcomes.EXPIRED)
+            table.settle(f"job-{number}", outcome)
+        return read(*which)
 
-    monkeypatch.setattr(JobTable, "_newest_of", and_then_it_settles)
+    monkeypatch.setattr(listing, "_rows", once_it_has_settled)
+    queued = call("GET", "/jobs", query={"status": "Queued"}).body
+    assert queued == {"jobs": []}
     page = call("GET", "/jobs", query={"limit": "3"}).body
     assert [(job["jobId"], job["status"]) for job in page["jobs"]] == [
         (f"job-{number}", "Expired") for number in (4, 3, 2)
@@ -354,13 +354,29 @@ def test_a_parameter_given_twice_is_refused(call: Call) -> None:
 def test_a_forged_token_is_refused_where_it_names_no_place(call: Call, place: str) -> None:
     from femo_api import paging
 
-    answer = call("GET", "/jobs", query={"nextToken": paging.encode(place, None)})
+    answer = call("GET", "/jobs", query={"nextToken": paging.encode(place, listing.Wanted())})
     assert (answer.status, answer.code) == (400, "invalid_next_token")
 
 
 @pytest.mark.parametrize(
     "query",
-    [{"limit": "0"}, {"limit": "101"}, {"limit": "x"}, {"status": "Running"}, {"status": ""}],
+    [
+        {"limit": "0"},
+        {"limit": "101"},
+        {"limit": "x"},
+        {"status": "Running"},
+        {"status": ""},
+        {"subjectId": "Jane Doe"},
+        {"subjectId": "jane@example.org"},
+        {"subjectId": ""},
+        {"s3Key": ""},
+        {"s3Key": "s3://elsewhere/a.dat"},
+        {"from": "yesterday"},
+        {"from": "2025-06-04"},
+        {"to": "1999-01-01T00:00:00Z"},
+        {"to": "2025-06-04T14:30:00Z", "from": "2025-06-04T14:30:00Z"},
+        {"to": "2025-06-04T14:30:00+02:00", "from": "2025-06-04T14:00:00+00:00"},
+    ],
 )
 def test_a_wrong_query_names_its_parameter(call: Call, query: dict[str, str]) -> None:
     answer = call("GET", "/jobs", query=query)

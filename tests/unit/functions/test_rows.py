@@ -21,7 +21,7 @@ def job() -> Job:
 
 
 def test_a_row_survives_being_written_and_read(job: Job) -> None:
-    whole = replace(job, attempts=3, last_fault="lost", recording_version="v", check_at=7)
+    whole = replace(job, attempts=3, last_fault="lost", recording_version="v", next_check_at=7)
     assert Job.from_item(whole.to_item()) == whole
 
 

@@ -12,7 +12,8 @@ from botocore.stub import Stubber
 
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import Job, JobStatus, JobTable, Outcome
+from femo_jobs.jobs import Job, JobStatus, Outcome
+from femo_jobs.table import JobTable
 
 from .conftest import ADDITIONAL, RECORDINGS, REQUESTS, TABLE, Answer, put
 
@@ -107,6 +108,32 @@ def test_a_repeat_is_known_when_its_recording_has_been_deleted(
     assert call("POST", "/jobs", body_of("a-1", recording)).status == 200
 
 
+def test_a_job_keeps_its_subject_and_is_found_by_it(
+    call: Call, queued: Queued, recording: str
+) -> None:
+    queued("a-1")
+    taken = call("POST", "/jobs", body_of("a-1", recording, subjectId="S-017"))
+    assert taken.body["subjectId"] == "S-017"
+    assert call("POST", "/jobs", body_of("a-1", recording, subjectId="S-017")).status == 200
+    other = call("POST", "/jobs", body_of("a-1", recording, subjectId="S-018"))
+    assert (other.status, other.code) == (409, "job_id_conflict")
+    assert call("GET", "/jobs/a-1").body["subjectId"] == "S-017"
+    found = call("GET", "/jobs", query={"subjectId": "S-017"}).body["jobs"]
+    assert [job["jobId"] for job in found] == ["a-1"]
+    assert found[0]["subjectId"] == "S-017"
+
+
+@pytest.mark.parametrize(
+    "subject", ["Jane Doe", "jane@example.org", "", "s" * 65, "a#b", "a/b", "é", 7]
+)
+def test_a_subject_that_is_no_pseudonym_is_refused_and_not_kept(
+    call: Call, recording: str, subject: object, table: JobTable
+) -> None:
+    answer = call("POST", "/jobs", body_of("a-1", recording, subjectId=subject))
+    assert (answer.status, answer.body["error"]["field"]) == (422, "subjectId")
+    assert table.get("a-1") is None
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -114,6 +141,7 @@ def test_a_repeat_is_known_when_its_recording_has_been_deleted(
         {"removeHiccups": True},
         {"includeFullIntervals": True},
         {"s3Key": "gone"},
+        {"subjectId": "S-017"},
     ],
 )
 def test_an_id_is_not_given_to_another_request(
@@ -143,7 +171,7 @@ def test_a_row_whose_stored_fingerprint_held_the_time_is_known_by_a_repeat(
     call("POST", "/jobs", body_of("a-1", recording, requestTime="2025-06-04T14:30:00Z"))
     clients.dynamodb().update_item(
         TableName=TABLE,
-        Key={"jobId": {"S": "a-1"}},
+        Key={"jobKey": {"S": "default#a-1"}},
         UpdateExpression="SET requestDigest = :old REMOVE recordingETag",
         ExpressionAttributeValues={":old": {"S": "0" * 64}},
     )
@@ -231,7 +259,7 @@ def test_an_id_whose_row_cannot_be_read_is_not_given_away(
     queued("a-1")
     call("POST", "/jobs", body_of("a-1", recording))
     clients.dynamodb().update_item(
-        TableName=TABLE, Key={"jobId": {"S": "a-1"}}, UpdateExpression="REMOVE deadline"
+        TableName=TABLE, Key={"jobKey": {"S": "default#a-1"}}, UpdateExpression="REMOVE deadline"
     )
     answer = call("POST", "/jobs", body_of("a-1", recording))
     assert (answer.status, answer.code) == (500, "unreadable_job")
@@ -352,7 +380,7 @@ def test_a_message_that_overtakes_the_answer_is_not_undone(
     job = the(table.get("a-1"))
     assert job.status is JobStatus.COMPLETED
     assert job.output_location == f"s3://{REQUESTS}/results/other.out"
-    assert job.check_at is None
+    assert job.next_check_at is None
 
 
 def test_a_recording_in_the_admitted_bucket_is_taken(call: Call, queued: Queued) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,10 +16,12 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from femo_in_flight.counting import count_open_jobs
 from femo_jobs import clients, jobs
+from femo_jobs import table as rows
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import CHECK_SECONDS, Job, JobRequest, JobStatus, JobTable, new_job
+from femo_jobs.jobs import CHECK_SECONDS, Job, JobRequest, JobStatus, new_job
+from femo_jobs.open_jobs import count_open
+from femo_jobs.table import JobTable
 from femo_sweeper import sweeping
 from femo_sweeper.handler import handler
 
@@ -34,6 +37,13 @@ def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(time=lambda: NOW)
     monkeypatch.setattr(sweeping, "time", clock)
     monkeypatch.setattr(jobs, "time", clock)
+    monkeypatch.setattr(rows, "time", clock)
+
+
+@pytest.fixture(autouse=True)
+def one_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the jobs looked at one by one, for the stub that takes invocations in their order."""
+    monkeypatch.setattr(sweeping, "WORKERS", 1)
 
 
 def add(job_id: str, **changes: Any) -> Job:
@@ -44,7 +54,7 @@ def add(job_id: str, **changes: Any) -> Job:
         "output_location": output_uri(job_id),
         "failure_location": failure_uri(job_id),
         "submission_at": NOW - 600,
-        "check_at": NOW - 10,
+        "next_check_at": NOW - 10,
     }
     job = replace(job, **(defaults | changes))
     clients.dynamodb().put_item(TableName="femo-jobs", Item=job.to_item())
@@ -59,6 +69,16 @@ def left_behind(job_id: str, **changes: Any) -> Job:
 def sweep(context: LambdaContext | None = None) -> dict[str, Any]:
     report: dict[str, Any] = handler(event("sweeper_scheduled"), context or LambdaContext())
     return report
+
+
+class ShortOfTime(LambdaContext):
+    """A function whose time suffices for two jobs."""
+
+    looks = 0
+
+    def get_remaining_time_in_millis(self) -> int:
+        self.looks += 1
+        return 60_000 if self.looks <= 2 else 1_000
 
 
 def the(table: JobTable, job_id: str) -> Job:
@@ -97,8 +117,8 @@ def test_a_job_that_is_still_being_analysed_is_looked_at_later(
     assert sweep()["postponed"] == 1
     job = the(table, "a")
     assert job.status is JobStatus.QUEUED
-    assert job.check_at is not None
-    assert job.check_at >= NOW + CHECK_SECONDS - 1
+    assert job.next_check_at is not None
+    assert job.next_check_at >= NOW + CHECK_SECONDS - 1
     assert sweep()["looked_at"] == 0
 
 
@@ -124,7 +144,7 @@ def test_an_overdue_job_with_a_result_is_completed_all_the_same(
 def test_the_last_look_is_at_the_deadline(table: JobTable, sagemaker: Stubber) -> None:
     add("a", deadline=NOW + 50)
     sweep()
-    assert the(table, "a").check_at == NOW + 50
+    assert the(table, "a").next_check_at == NOW + 50
 
 
 def test_a_job_that_was_never_queued_is_queued(table: JobTable, queued: Queued) -> None:
@@ -133,8 +153,8 @@ def test_a_job_that_was_never_queued_is_queued(table: JobTable, queued: Queued) 
     assert sweep()["resubmitted"] == 1
     job = the(table, "a")
     assert job.output_location == output_uri("a")
-    assert job.check_at is not None
-    assert job.check_at > NOW
+    assert job.next_check_at is not None
+    assert job.next_check_at > NOW
 
 
 def test_a_job_that_cannot_be_queued_yet_is_tried_later(
@@ -145,8 +165,8 @@ def test_a_job_that_cannot_be_queued_yet_is_tried_later(
     assert sweep()["postponed"] == 1
     job = the(table, "a")
     assert job.status is JobStatus.QUEUED
-    assert job.check_at is not None
-    assert job.check_at > NOW
+    assert job.next_check_at is not None
+    assert job.next_check_at > NOW
 
 
 def test_a_job_that_could_not_be_queued_in_time_expires(
@@ -163,7 +183,7 @@ def test_a_job_that_could_not_be_queued_in_time_expires(
 def test_one_jobs_trouble_is_not_the_others(
     table: JobTable, refuse: Callable[..., None], queued: Queued
 ) -> None:
-    left_behind("a", check_at=NOW - 100)
+    left_behind("a", next_check_at=NOW - 100)
     left_behind("b")
     refuse("AccessDeniedException", "not authorized", 403)
     queued("b")
@@ -173,7 +193,7 @@ def test_one_jobs_trouble_is_not_the_others(
 
 
 def test_a_job_whose_time_has_not_come_is_left_alone(table: JobTable, sagemaker: Stubber) -> None:
-    before = add("a", check_at=NOW + 60)
+    before = add("a", next_check_at=NOW + 60)
     put(output_uri("a"), result_of("a"))
     assert sweep()["looked_at"] == 0
     assert the(table, "a") == before
@@ -187,21 +207,14 @@ def test_every_page_of_overdue_jobs_is_seen(
         put(output_uri(f"job-{number}"), result_of(f"job-{number}"))
     client = clients.dynamodb()
     whole_pages = client.query
-    monkeypatch.setattr(client, "query", lambda **query: whole_pages(**query, Limit=2))
+    monkeypatch.setattr(client, "query", lambda **query: whole_pages(**query | {"Limit": 2}))
     assert sweep()["settled"] == 7
 
 
 def test_a_sweep_ends_in_time_and_the_next_goes_on(table: JobTable, sagemaker: Stubber) -> None:
     for number in range(3):
-        add(f"job-{number}", check_at=NOW - 100 + number)
+        add(f"job-{number}", next_check_at=NOW - 100 + number)
         put(output_uri(f"job-{number}"), result_of(f"job-{number}"))
-
-    class ShortOfTime(LambdaContext):
-        looks = 0
-
-        def get_remaining_time_in_millis(self) -> int:
-            self.looks += 1
-            return 60_000 if self.looks <= 2 else 1_000
 
     report = sweep(ShortOfTime())
     assert (report["settled"], report["is_complete"]) == (2, False)
@@ -223,6 +236,74 @@ def test_a_settled_job_is_not_looked_at(table: JobTable, sagemaker: Stubber) -> 
         "failed": 0,
         "is_complete": True,
     }
+
+
+# Side by side
+
+
+def test_the_longest_overdue_are_looked_at_first_whatever_their_shard(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"job-{number}" for number in range(20)]
+    for number, job_id in enumerate(reversed(ids)):
+        add(job_id, next_check_at=NOW - 10 - number)
+    seen: list[str] = []
+    get = JobTable.get
+
+    def noted(self: JobTable, job_id: str) -> Job | None:
+        seen.append(job_id)
+        return get(self, job_id)
+
+    monkeypatch.setattr(JobTable, "get", noted)
+    sweep()
+    assert seen == ids
+
+
+def test_jobs_are_looked_at_side_by_side_and_each_is_counted(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one, the first would wait for the others in vain."""
+    monkeypatch.setattr(sweeping, "WORKERS", 4)
+    for number in range(8):
+        add(f"job-{number}")
+        put(output_uri(f"job-{number}"), result_of(f"job-{number}"))
+    together = threading.Barrier(4, timeout=20)
+    get = JobTable.get
+
+    def with_three_others(self: JobTable, job_id: str) -> Job | None:
+        together.wait()
+        return get(self, job_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobTable, "get", with_three_others)
+        report = sweep()
+    assert (report["looked_at"], report["settled"], report["failed"]) == (8, 8, 0)
+    assert {the(table, f"job-{number}").status for number in range(8)} == {JobStatus.COMPLETED}
+
+
+def test_no_job_is_begun_once_the_time_is_up_however_many_workers_are_idle(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "WORKERS", 8)
+    for number in range(6):
+        add(f"job-{number}")
+    report = sweep(ShortOfTime())
+    assert (report["looked_at"], report["is_complete"]) == (2, False)
+
+
+def test_threads_ask_for_the_backlog_once(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sweeping, "WORKERS", 4)
+    client = clients.cloudwatch()
+    ask, asked = client.get_metric_statistics, []
+    monkeypatch.setattr(
+        client, "get_metric_statistics", lambda **query: asked.append(1) or ask(**query)
+    )
+    for number in range(8):
+        add(f"job-{number}", submission_at=NOW - 7200)
+    assert sweep()["postponed"] == 8
+    assert len(asked) == 1
 
 
 # Attempts
@@ -299,7 +380,7 @@ def test_without_the_metric_the_other_jobs_are_swept_all_the_same(
         raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetMetricStatistics")
 
     monkeypatch.setattr(clients.cloudwatch(), "get_metric_statistics", denied)
-    add("a", submission_at=NOW - 7200, check_at=NOW - 20)
+    add("a", submission_at=NOW - 7200, next_check_at=NOW - 20)
     add("b")
     put(output_uri("b"), result_of("b"))
     report = sweep()
@@ -322,7 +403,7 @@ def test_a_failure_that_will_pass_is_queued_again_where_its_message_was_lost(
 def test_a_job_that_waits_for_its_next_attempt_is_queued_when_its_time_has_come(
     table: JobTable, queued: Queued
 ) -> None:
-    left_behind("a", attempts=4, check_at=NOW + 5)
+    left_behind("a", attempts=4, next_check_at=NOW + 5)
     assert sweep()["looked_at"] == 0
     make_due("a")
     queued("a", attempt=4)
@@ -341,8 +422,8 @@ def test_a_lost_job_is_given_up_in_the_end(table: JobTable, sagemaker: Stubber) 
 def make_due(job_id: str) -> None:
     clients.dynamodb().update_item(
         TableName="femo-jobs",
-        Key={"jobId": {"S": job_id}},
-        UpdateExpression="SET checkAt = :due",
+        Key={"jobKey": {"S": f"default#{job_id}"}},
+        UpdateExpression="SET nextCheckAt = :due",
         ExpressionAttributeValues={":due": {"N": str(NOW - 1)}},
     )
 
@@ -370,7 +451,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_sweeper_and_is_told(
     attribute: str,
     value: dict[str, Any] | None,
 ) -> None:
-    item = add("odd", check_at=NOW - 100).to_item()
+    item = add("odd", next_check_at=NOW - 100).to_item()
     original = dict(item)
     del item[attribute]
     if value is not None:
@@ -386,14 +467,16 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_sweeper_and_is_told(
     ]
 
     # It holds no instance, and is a job again once the code can read it
-    assert count_open_jobs(clients.dynamodb(), "femo-jobs") == 0
+    assert count_open(table) == 0
     assert sweep()["looked_at"] == 0
-    kept = clients.dynamodb().get_item(TableName="femo-jobs", Key={"jobId": {"S": "odd"}})["Item"]
+    kept = clients.dynamodb().get_item(TableName="femo-jobs", Key={"jobKey": {"S": "default#odd"}})[
+        "Item"
+    ]
     assert {name: kept.get(name) for name in item} == item | {
-        "openShard": {"S": "unreadable"},
-        "checkAt": kept["checkAt"],
+        "openKey": {"S": "default#unreadable"},
+        "nextCheckAt": kept["nextCheckAt"],
     }
-    original |= {"openShard": {"S": "unreadable"}, "checkAt": {"N": str(NOW - 1)}}
+    original |= {"openKey": {"S": "default#unreadable"}, "nextCheckAt": {"N": str(NOW - 1)}}
     clients.dynamodb().put_item(TableName="femo-jobs", Item=original)
     put(output_uri("odd"), result_of("odd"))
     sweep()
@@ -429,7 +512,7 @@ def test_a_fault_that_nobody_thought_of_is_one_jobs_alone(
         return read(job, **options)
 
     monkeypatch.setattr(outcomes, "from_s3", trip)
-    add("a", check_at=NOW - 100)
+    add("a", next_check_at=NOW - 100)
     add("b")
     put(output_uri("b"), result_of("b"))
     report = sweep()

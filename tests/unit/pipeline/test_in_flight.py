@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from tests.unit.imports import imported_apart
+from tests.unit.template.documents import template
 
 from .machines import ROOT
 
@@ -48,37 +49,28 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Any:
     # Powertools and the settings read the environment when they are imported
     with imported_apart(("femo_jobs", "femo_in_flight")), mock_aws():
         client = boto3.client("dynamodb")
+        described = template()["Resources"]["JobTable"]["Properties"]
         client.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "jobId", "KeyType": "HASH"}],
-            AttributeDefinitions=[
-                {"AttributeName": "jobId", "AttributeType": "S"},
-                {"AttributeName": "openShard", "AttributeType": "S"},
-                {"AttributeName": "checkAt", "AttributeType": "N"},
-            ],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "open-by-deadline",
-                    "KeySchema": [
-                        {"AttributeName": "openShard", "KeyType": "HASH"},
-                        {"AttributeName": "checkAt", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "KEYS_ONLY"},
-                }
-            ],
+            **{
+                part: described[part]
+                for part in ("KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")
+            },
         )
         yield client
 
 
 def put(client: Any, job_id: str, *, is_open: bool) -> None:
-    item = {"jobId": {"S": job_id}}
+    keys = importlib.import_module("femo_jobs.keys")
+    item = {"jobKey": {"S": keys.DEFAULT_KEYS.job(job_id)}}
     if is_open:
-        item |= {"openShard": {"S": "open"}, "checkAt": {"N": "1"}}
+        partition = keys.DEFAULT_KEYS.of_open(keys.shard_of(job_id))
+        item |= {"openKey": {"S": partition}, "nextCheckAt": {"N": "1"}}
     client.put_item(TableName=TABLE, Item=item)
 
 
-@pytest.mark.parametrize("number", [0, 3])
+@pytest.mark.parametrize("number", [0, 30])
 def test_the_metric_counts_the_open_jobs_alone_and_says_zero_too(
     table: Any, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
@@ -100,15 +92,10 @@ def test_the_metric_counts_the_open_jobs_alone_and_says_zero_too(
     assert metric["service"] == "in-flight"
 
 
-def test_pages_are_added_up(table: Any) -> None:
-    counting = importlib.import_module("femo_in_flight.counting")
-
-    class Pages:
-        """A table of two pages."""
-
-        def query(self, **arguments: Any) -> dict[str, Any]:
-            if "ExclusiveStartKey" in arguments:
-                return {"Count": 2}
-            return {"Count": 5, "LastEvaluatedKey": {"jobId": {"S": "x"}}}
-
-    assert counting.count_open_jobs(Pages(), TABLE) == 7
+def test_every_page_of_every_shard_is_added_up(table: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(30):
+        put(table, f"open-{index}", is_open=True)
+    jobs = importlib.import_module("femo_jobs.table").JobTable(table, TABLE)
+    whole = table.query
+    monkeypatch.setattr(table, "query", lambda **query: whole(**query, Limit=2))
+    assert importlib.import_module("femo_jobs.open_jobs").count_open(jobs) == 30

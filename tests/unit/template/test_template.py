@@ -218,7 +218,7 @@ def test_a_parameter_of_the_endpoint_says_when_it_acts() -> None:
 
 
 def test_the_table_is_safe_and_ends_its_rows() -> None:
-    table = template()["Resources"]["JobsTable"]["Properties"]
+    table = template()["Resources"]["JobTable"]["Properties"]
     assert table["BillingMode"] == "PAY_PER_REQUEST"
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}

@@ -12,9 +12,10 @@ from femo_jobs.errors import (
     SubmissionUncertainError,
 )
 from femo_jobs.faults import REPEAT_DELAYS_SECONDS, attempts_for
-from femo_jobs.jobs import Job, JobError, JobStatus, JobTable, Outcome, Settlement
+from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, Settlement
 from femo_jobs.observability import count, logger
 from femo_jobs.submission import submit
+from femo_jobs.table import JobTable
 
 
 def conclude(job: Job, outcome: Outcome, table: JobTable, settings: Configuration) -> Settlement:

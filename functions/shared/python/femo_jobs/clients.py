@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 # imported with the first client.
 
 
+CONNECTIONS = 16  # that a client keeps, and so how many threads it serves without waiting
+
+
 @cache
 def dynamodb() -> DynamoDBClient:
     """Return the client of the job table."""
@@ -44,7 +47,10 @@ def sagemaker_runtime() -> SageMakerRuntimeClient:
 
     # A second InvokeEndpointAsync would queue the job a second time: no retries inside the SDK.
     once = Config(
-        connect_timeout=3, read_timeout=15, retries={"mode": "standard", "total_max_attempts": 1}
+        connect_timeout=3,
+        read_timeout=15,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=CONNECTIONS,
     )
     return boto3.client("sagemaker-runtime", config=once)
 
@@ -66,7 +72,7 @@ def cloudwatch() -> Any:
 
 
 def warm_up() -> None:
-    """Make every client of the API now."""
+    """Make the clients now: that is slow, and two threads must not make the same one."""
     dynamodb()
     s3()
     sagemaker_runtime()
@@ -77,5 +83,8 @@ def _patience() -> Config:
 
     # The API has 29 s in all: a call that hangs must leave time to answer.
     return Config(
-        connect_timeout=3, read_timeout=8, retries={"mode": "standard", "total_max_attempts": 3}
+        connect_timeout=3,
+        read_timeout=8,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=CONNECTIONS,
     )

@@ -25,6 +25,10 @@ class SubmissionUncertainError(JobsError):
     """The request for inference may or may not have been queued."""
 
 
+class TableBusyError(JobsError):
+    """DynamoDB has not read all that it was asked for."""
+
+
 class UnreadableRowError(JobsError):
     """A row of the job table is not one that this version of the code can read.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import traceback
 from collections.abc import Callable
 from functools import wraps
@@ -49,6 +50,7 @@ class AllowListFormatter(LambdaPowertoolsFormatter):
 
 logger = Logger(logger_formatter=AllowListFormatter())
 metrics = Metrics()
+_COUNTING = threading.Lock()  # Powertools reads, adds and writes back
 
 Handler = Callable[[dict[str, Any], Any], Any]
 
@@ -79,5 +81,6 @@ def instrumented(handler: Handler) -> Handler:
 
 
 def count(name: str, value: int = 1) -> None:
-    """Add to a metric that counts something."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+    """Add to a metric that counts something. Threads may do so at the same time."""
+    with _COUNTING:
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
