@@ -20,7 +20,8 @@ from femo_signal.formats.chunk import (
     plausible_time,
     unix_time,
 )
-from femo_signal.formats.timebase import Timebase, clock_notices
+from femo_signal.formats.clock_notices import clock_notices
+from femo_signal.formats.timebase import Timebase
 from femo_signal.intervals import from_mask
 from femo_signal.notices import Notice, NoticeCode
 from femo_signal.recording import Clock, Gap
