@@ -9,7 +9,7 @@ import pytest
 
 from femo_signal.detection.building import build_profile
 from femo_signal.formats import open_recording
-from femo_signal.formats.v1 import BLOCKS
+from femo_signal.formats.v1.layout import BLOCKS
 from femo_signal.intervals import from_mask, union
 from femo_signal.notices import Notice, NoticeCode
 
