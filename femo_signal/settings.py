@@ -415,8 +415,8 @@ class EvidenceSettings(_Group):
     """By so much sensors may peak apart."""
     short_gap_seconds: Seconds = 0.25
     """A gap shorter than this (lost packets) may lie in a frame: the frame counts if enough of it
-    is samples (``least_present``). A frame that a longer gap reaches into never counts. How a gap is
-    bridged before the filters does not depend on it."""
+    is samples (``least_present``). A frame that a longer gap reaches into never counts. How gaps
+    are bridged before the filters does not depend on it."""
     least_present: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of a frame, by the energy of its window, that must be samples."""
 
