@@ -114,18 +114,38 @@ def _interpolate(
     weights = np.where(cubic, _lagrange(share), np.stack((0 * share, 1 - share, share, 0 * share)))
     weights[:, ~linked[kept]] = 0
     result = np.empty((len(kept), values.shape[1]), dtype=values.dtype)
-    limits = np.iinfo(values.dtype)
     around = (before, left, right, after)
     for column, counts in enumerate(values.T):
-        taps = [counts[tap] for tap in around]
-        mixed = sum(w * tap for w, tap in zip(weights, taps, strict=True))
-        exact = ~linked[kept]
-        false = _leapt_to_stop(counts) if limits.min == 0 else None
-        if false is not None:
-            exact = exact | np.any([false[tap] for tap in around], axis=0)
-        mixed = np.where(exact, counts[nearest[kept]], np.rint(mixed))
-        result[:, column] = np.clip(mixed, limits.min, limits.max)
+        result[:, column] = _mixed(counts, around, weights, nearest[kept], ~linked[kept])
     return kept, result
+
+
+def _mixed(
+    counts: NDArray[Any],
+    around: Sequence[NDArray[np.int64]],
+    weights: NDArray[np.float64],
+    nearest: NDArray[np.int64],
+    exact: NDArray[np.bool_],
+) -> NDArray[np.float64]:
+    """Return weighted sums of four samples each; the nearest one where ``exact`` or a stop says so.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (n,)
+    around : four ndarrays of int64, shape (k,)
+        Which samples.
+    weights : ndarray of float64, shape (4, k)
+    nearest : ndarray of int64, shape (k,)
+    exact : ndarray of bool, shape (k,)
+    """
+    limits = np.iinfo(counts.dtype)
+    taps = [counts[tap] for tap in around]
+    mixed = sum(w * tap for w, tap in zip(weights, taps, strict=True))
+    false = _leapt_to_stop(counts) if limits.min == 0 else None
+    if false is not None:
+        exact = exact | np.any([false[tap] for tap in around], axis=0)
+    chosen: NDArray[np.float64] = np.where(exact, counts[nearest], np.rint(mixed))
+    return np.clip(chosen, limits.min, limits.max)
 
 
 def _leapt_to_stop(counts: NDArray[Any]) -> NDArray[np.bool_] | None:

@@ -11,7 +11,7 @@ from femo_signal.errors import RecordingError
 from femo_signal.formats import Reader, open_recording
 from femo_signal.formats.raw.recording import RawRecording
 from femo_signal.formats.raw.store import SignalStore
-from femo_signal.intervals import clip, empty, union
+from femo_signal.intervals import Intervals, clip, empty, union
 from femo_signal.recording import RecordingInfo
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -74,13 +74,26 @@ def read_recording(
     first, past = _window(start_seconds, end_seconds)
     reader = open_recording(path)
     store = SignalStore(reader, sensors, (first, past), most_bytes)
+    ticks, presses = _fill(store, reader, path)
+    info = _info(path, reader, ticks)
+    if first >= ticks:
+        raise ValueError(
+            f"start_seconds ({start_seconds:g}) lies behind the recording's end, "
+            f"{info.duration_seconds:g} s; give an earlier one"
+        )
+    kept = clip(presses, first, min(past, ticks))
+    return store.finish(info, np.asarray(info.seconds(kept)))
+
+
+def _fill(store: SignalStore, reader: Reader, path: Path) -> tuple[int, Intervals]:
+    """Read the file through; return how many ticks it lasts, and its presses."""
     ticks = 0
     presses = [empty()]
     try:
         for chunk in reader.chunks():
             store.push(chunk)
             presses.append(chunk.presses)
-            ticks = chunk.start_tick + chunk.length
+            ticks = chunk.end_tick
     except RecordingError as error:
         raise RecordingError(f"{path.name}: {error}", code=error.code) from error
     except OSError as error:
@@ -94,14 +107,7 @@ def read_recording(
             f"{path.name} holds no whole sample after its header; transfer the recording again",
             code="recording_without_data",
         )
-    info = _info(path, reader, ticks)
-    if first >= ticks:
-        raise ValueError(
-            f"start_seconds ({start_seconds:g}) lies behind the recording's end, "
-            f"{info.duration_seconds:g} s; give an earlier one"
-        )
-    kept = clip(union(*presses), first, min(past, ticks))
-    return store.finish(info, np.asarray(info.seconds(kept)))
+    return ticks, union(*presses)
 
 
 def _window(start_seconds: float, end_seconds: float | None) -> tuple[int, int]:
