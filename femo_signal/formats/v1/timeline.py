@@ -63,6 +63,7 @@ class Timeline:
         self._last_stamp: tuple[int, float] | None = None  # its counted tick, and what it says
         self._rate = StampRate()
         self._starts: dict[float, bytes] = {}  # of records by their stamp, to know repeats
+        self._dropped = 0  # records that the file holds twice
         self._clock_set = 0.0  # ticks by which the clock was set so far
         self._behind_damage = -1  # record behind the last damage, until a stamp settles its time
         self._gap_may_shrink = 0  # ticks by which the gap before it is too long at most
@@ -222,9 +223,8 @@ class Timeline:
             return "the file holds too little for so long a pause"
         if broken:
             return None
-        known = held + sum(gap.end_seconds - gap.start_seconds for gap in self.gaps) * (
-            TICKS_PER_SECOND
-        )
+        gap_seconds = sum(gap.end_seconds - gap.start_seconds for gap in self.gaps)
+        known = held - self._dropped + gap_seconds * TICKS_PER_SECOND
         rate = self._rate.ticks_per_record
         if self._header_ticks and self._header_ticks / rate - known < jump / 2:
             return "the header leaves no room for missing records"
@@ -273,6 +273,7 @@ class Timeline:
             )
         )
         self.first = at + count
+        self._dropped += count
         return placed
 
     def _take(self, past: int) -> list[Stretch]:

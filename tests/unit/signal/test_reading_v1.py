@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import numpy as np
@@ -276,6 +277,22 @@ def test_records_stored_twice_are_read_once(tmp_path, short, records, first, tic
     reader, chunks = read(path)
     assert np.array_equal(piezo_at(chunks, ticks), short.piezo[:ticks])
     assert any("the repeats were dropped" in notice for notice in map(str, reader.notices))
+
+
+@pytest.mark.parametrize("ticks", [24 * RATE, 0])
+def test_a_hole_behind_records_stored_twice_keeps_the_times_of_what_follows(
+    tmp_path, short, records, ticks
+):
+    """The repeats are no time that the header's length would have to hold."""
+    second = [records[k * RATE : (k + 1) * RATE] for k in range(24)]
+    stored = [*second[:12], *second[6:12], *second[12:16], *second[19:]]
+    path = tmp_path / "night.dat"
+    path.write_bytes(v1_header(ticks) + b"".join(itertools.chain(*stored)))
+    reader, chunks = read(path)
+    expected = short.piezo.copy()
+    expected[16 * RATE : 19 * RATE] = -1
+    assert [(gap.start_seconds, gap.end_seconds) for gap in reader.gaps] == [(16, 19)]
+    assert np.array_equal(piezo_at(chunks, short.ticks), expected)
 
 
 @pytest.mark.parametrize("every", [10 * RATE, 7000])
