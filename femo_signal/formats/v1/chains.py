@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.formats.v1.layout import BUTTON, LAYOUT, RECORD_BYTES, is_possible
+from femo_signal.formats.v1.layout import BUTTON, LAYOUT, PIEZO, RECORD_BYTES, is_possible
 
-__all__ = ["CHAIN_RECORDS", "ChainEnd", "KnownKinds", "possible_chain"]
+__all__ = ["CHAIN_RECORDS", "ChainEnd", "KnownKinds", "likely_start", "possible_chain"]
 
 CHAIN_RECORDS = 64  # so many sound records in a row are no accident (a random byte passes at 1/4)
+START_BYTES = 8192  # in which the records must start, whatever part of the file is at hand
 ChainEnd = Literal["whole", "buffer", "illegal"]
 
 
@@ -71,3 +73,24 @@ def possible_chain(content: bytes, position: int) -> Literal["sound", "end", "da
             return "damaged"
         position += int(RECORD_BYTES[kind])
     return "sound"
+
+
+def likely_start(content: bytes) -> int | None:
+    """Return where the records of a file seem to start whose first ones are damaged.
+
+    Nothing is known of the file yet: a chain is believed whose records all have a piezo block,
+    which no text seems to have, and which starts with its commonest kind, which a chain that only
+    later falls into step seldom does.
+    """
+    for start in range(min(START_BYTES, len(content))):
+        kinds = bytearray()
+        position = start
+        while len(kinds) < CHAIN_RECORDS and position < len(content):
+            kind = content[position]
+            if not (is_possible(kind) and kind & PIEZO):
+                break
+            kinds.append(kind & LAYOUT)
+            position += int(RECORD_BYTES[kind])
+        if len(kinds) == CHAIN_RECORDS and Counter(kinds).most_common(1)[0][0] == kinds[0]:
+            return start
+    return None

@@ -16,7 +16,7 @@ from femo_signal.formats.chunk import Chunk
 from femo_signal.formats.clock_notices import clock_notices
 from femo_signal.formats.timebase import Timebase
 from femo_signal.formats.v1.buffer import FileBuffer
-from femo_signal.formats.v1.chains import CHAIN_RECORDS
+from femo_signal.formats.v1.chains import CHAIN_RECORDS, likely_start
 from femo_signal.formats.v1.finding import (
     RESUME_BYTES,
     UNSURE_RECORDS,
@@ -28,6 +28,7 @@ from femo_signal.formats.v1.held import HeldRecords
 from femo_signal.formats.v1.layout import (
     HEADER_BYTES,
     LONGEST_RECORD,
+    SAMPLE_BYTES,
     TIME,
     parse_header,
     samples_of,
@@ -135,9 +136,12 @@ class V1Reader:
                 position += found.stop
                 if not found.damaged:
                     break
-                self._check_some()
                 damaged_from = buffer.origin + position
                 position += 1
+                if not self._sound_records:
+                    position = self._first_start(data, position)
+                    self._step_over(damaged_from, buffer.origin + position)
+                    damaged_from = None
             if not buffer.at_end:
                 first = int(self._held[0]) if len(self._held) else position
                 buffer.forget(first)
@@ -189,17 +193,22 @@ class V1Reader:
 
     def _step_over(self, damaged_from: int, resumed: int) -> None:
         """Put a gap where the file was damaged, at first as long as its bytes suggest."""
-        lost = (resumed - damaged_from) * self._sound_records / self._sound_bytes
+        lost = (resumed - damaged_from) / SAMPLE_BYTES
+        if self._sound_records:
+            lost = (resumed - damaged_from) * self._sound_records / self._sound_bytes
         reason = f"bytes {damaged_from} to {resumed - 1} are damaged"
         self._timeline.open_gap(self._dropped + round(lost), reason)
         self._damages.append((damaged_from, resumed))
 
-    def _check_some(self) -> None:
-        if not self._sound_records:
+    def _first_start(self, data: NDArray[np.uint8], position: int) -> int:
+        """Return where the records start in a file whose first ones are damaged."""
+        start = likely_start(data[position : position + RESUME_BYTES].tobytes())
+        if start is None:
             raise RecordingError(
                 f"no v1 record starts at byte {HEADER_BYTES}; give a recording of a FeMo belt",
                 code="not_a_recording",
             )
+        return position + start
 
     def _notice_end(self, damaged_from: int | None, end_of_records: int) -> None:
         if damaged_from is not None:

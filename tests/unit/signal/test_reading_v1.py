@@ -279,6 +279,25 @@ def test_records_stored_twice_are_read_once(tmp_path, short, records, first, tic
     assert any("the repeats were dropped" in notice for notice in map(str, reader.notices))
 
 
+@pytest.mark.parametrize("damaged", [slice(0, 1), slice(400, 430), slice(3, 5000)])
+def test_damage_to_the_first_records_costs_no_night(tmp_path, short, records, damaged):
+    content = bytearray(b"".join(records))
+    rng = np.random.default_rng(damaged.stop)
+    garbage = rng.integers(0, 256, damaged.stop - damaged.start, dtype=np.uint8)
+    content[damaged] = (garbage | 0x02).tobytes()  # no descriptor has this bit
+    path = tmp_path / "night.dat"
+    path.write_bytes(v1_header(short.ticks) + content)
+    for size in (1, 1 << 20):
+        reader, chunks = read(path, chunk_bytes=size)
+        found = piezo_at(chunks, short.ticks + 10)
+        lost = damaged.stop // 21 + 80
+        assert any(
+            np.array_equal(found[lost + s : short.ticks - 10 + s], short.piezo[lost:-10])
+            for s in range(-10, 11)
+        )
+        assert any("stepped over" in notice for notice in map(str, reader.notices))
+
+
 @pytest.mark.parametrize("ticks", [24 * RATE, 0])
 def test_a_hole_behind_records_stored_twice_keeps_the_times_of_what_follows(
     tmp_path, short, records, ticks
