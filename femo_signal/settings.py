@@ -414,7 +414,9 @@ class EvidenceSettings(_Group):
     lag_frames: Annotated[int, Field(ge=0, le=16)] = 1
     """By so much sensors may peak apart."""
     short_gap_seconds: Seconds = 0.25
-    """Shorter gaps (lost packets) are bridged from level to level and may lie in a frame."""
+    """A gap shorter than this (lost packets) may lie in a frame: the frame counts if enough of it
+    is samples (``least_present``). A frame that a longer gap reaches into never counts. How gaps
+    are bridged before the filters does not depend on it."""
     least_present: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Share of a frame, by the energy of its window, that must be samples."""
 

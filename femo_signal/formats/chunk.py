@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.intervals import Intervals
+from femo_signal.intervals import Intervals, clip
 from femo_signal.notices import Notice
 from femo_signal.recording import Clock, Gap
 from femo_signal.settings import TICKS_PER_SECOND
@@ -56,6 +56,55 @@ class Chunk:
     imu_ticks: NDArray[np.int64]  # (m,) untrimmed
     presses: Intervals  # untrimmed
     piezo_ticks: NDArray[np.int64] | None = None  # (p,) untrimmed; None: every tick
+
+    @property
+    def end_tick(self) -> int:
+        """The tick behind the last sample."""
+        return self.start_tick + self.length
+
+    def part(self, first: int, past: int) -> Chunk:
+        """Return the samples from tick ``first`` to before ``past``; both lie in the chunk."""
+        start = self.start_tick
+        if first == start and past == self.end_tick:
+            return self
+
+        def samples(values: NDArray[Any], ticks: NDArray[np.int64] | None) -> tuple[Any, Any]:
+            if ticks is None:
+                return values[first - start : past - start], None
+            inside = slice(*np.searchsorted(ticks, (first, past)).tolist())
+            return values[inside], ticks[inside]
+
+        piezo, piezo_ticks = samples(self.piezo, self.piezo_ticks)
+        accelerometer, accelerometer_ticks = samples(self.accelerometer, self.accelerometer_ticks)
+        imu, imu_ticks = samples(self.imu, self.imu_ticks)
+        return Chunk(
+            start_tick=first,
+            length=past - first,
+            piezo=piezo,
+            accelerometer=accelerometer,
+            accelerometer_ticks=accelerometer_ticks,
+            imu=imu,
+            imu_ticks=imu_ticks,
+            presses=clip(self.presses, first, past),
+            piezo_ticks=piezo_ticks,
+        )
+
+    def shifted(self, offset: int) -> Chunk:
+        """Return the same samples so many ticks later."""
+        if not offset:
+            return self
+
+        def later(ticks: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+            return None if ticks is None else ticks + offset
+
+        return replace(
+            self,
+            start_tick=self.start_tick + offset,
+            imu_ticks=self.imu_ticks + offset,
+            presses=self.presses + offset,
+            piezo_ticks=later(self.piezo_ticks),
+            accelerometer_ticks=later(self.accelerometer_ticks),
+        )
 
 
 class Reader(Protocol):

@@ -10,12 +10,20 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.formats.v1 import BLOCKS, SIZES
+from femo_signal.formats.v1.layout import (
+    ACCELEROMETER,
+    BLOCKS,
+    BUTTON,
+    FORCE,
+    IMU,
+    PIEZO,
+    RECORD_BYTES,
+    TIME,
+)
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["Stretch", "V1Writer"]
 
-PIEZO, ACCELEROMETER, IMU, FORCE, TIME, BUTTON = 0x80, 0x40, 0x20, 0x10, 0x08, 0x01
 WIDTHS = dict(BLOCKS)  # bytes of a block by its descriptor bit
 
 
@@ -97,9 +105,9 @@ class V1Writer:
             FORCE: stretch.force,
             TIME: self._time_stamps(ticks[(kinds & TIME) > 0]),
         }
-        ends = np.cumsum(SIZES[kinds])
+        ends = np.cumsum(RECORD_BYTES[kinds])
         body = np.zeros(int(ends[-1]) if len(ends) else 0, dtype=np.uint8)
-        offsets = ends - SIZES[kinds]
+        offsets = ends - RECORD_BYTES[kinds]
         body[offsets] = kinds
         offsets += 1
         for bit, width in BLOCKS:

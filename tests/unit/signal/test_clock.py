@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import weakref
 
 import numpy as np
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from femo_signal.detection.building import build_profile
 from femo_signal.formats import open_recording
 from femo_signal.formats.chunk import Chunk
-from femo_signal.formats.timebase import Timebase, robust_line
+from femo_signal.formats.clock_offset import robust_line
+from femo_signal.formats.timebase import Timebase
 from femo_signal.intervals import empty
 from femo_signal.preprocessing.preprocess import preprocess
 from femo_signal.settings import AnalysisSettings
@@ -340,6 +342,21 @@ def test_samples_that_are_in_time_are_not_copied():
     values = np.random.default_rng(1).integers(0, 65535, (300_000, 4)).astype(np.uint16)
     (chunk,) = retimed(values, RATE, jitter=30)
     assert chunk.piezo is values
+
+
+@pytest.mark.parametrize("rate", [RATE, 1000])
+@pytest.mark.parametrize("piece", [43_690, 300_000])
+def test_a_night_needs_no_more_memory_than_some_minutes(rate, piece):
+    base = Timebase()
+    pushed: list[weakref.ref[Chunk]] = []
+    for start in range(0, 30 * 60 * RATE, piece):
+        stamped = np.arange(-(-start // RATE) * RATE, start + piece, RATE)
+        chunk = chunk_of(np.zeros((piece, 1), dtype=np.uint16), start)
+        pushed.append(weakref.ref(chunk))
+        for _ in base.push(chunk, stamped, stamped * (RATE / rate)):
+            pass
+        del chunk
+        assert sum(held() is not None for held in pushed) * piece <= 4 * 60 * RATE + 2 * piece
 
 
 def test_a_line_is_not_bent_by_a_quarter_of_outliers():

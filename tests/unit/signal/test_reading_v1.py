@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 from femo_signal.detection.building import build_profile
 from femo_signal.formats import open_recording
-from femo_signal.formats.v1 import BLOCKS
+from femo_signal.formats.v1.layout import BLOCKS
 from femo_signal.intervals import from_mask, union
 from femo_signal.notices import Notice, NoticeCode
 
@@ -276,6 +277,41 @@ def test_records_stored_twice_are_read_once(tmp_path, short, records, first, tic
     reader, chunks = read(path)
     assert np.array_equal(piezo_at(chunks, ticks), short.piezo[:ticks])
     assert any("the repeats were dropped" in notice for notice in map(str, reader.notices))
+
+
+@pytest.mark.parametrize("damaged", [slice(0, 1), slice(400, 430), slice(3, 5000)])
+def test_damage_to_the_first_records_costs_no_night(tmp_path, short, records, damaged):
+    content = bytearray(b"".join(records))
+    rng = np.random.default_rng(damaged.stop)
+    garbage = rng.integers(0, 256, damaged.stop - damaged.start, dtype=np.uint8)
+    content[damaged] = (garbage | 0x02).tobytes()  # no descriptor has this bit
+    path = tmp_path / "night.dat"
+    path.write_bytes(v1_header(short.ticks) + content)
+    for size in (1, 1 << 20):
+        reader, chunks = read(path, chunk_bytes=size)
+        found = piezo_at(chunks, short.ticks + 10)
+        lost = damaged.stop // 21 + 80
+        assert any(
+            np.array_equal(found[lost + s : short.ticks - 10 + s], short.piezo[lost:-10])
+            for s in range(-10, 11)
+        )
+        assert any("stepped over" in notice for notice in map(str, reader.notices))
+
+
+@pytest.mark.parametrize("ticks", [24 * RATE, 0])
+def test_a_hole_behind_records_stored_twice_keeps_the_times_of_what_follows(
+    tmp_path, short, records, ticks
+):
+    """The repeats are no time that the header's length would have to hold."""
+    second = [records[k * RATE : (k + 1) * RATE] for k in range(24)]
+    stored = [*second[:12], *second[6:12], *second[12:16], *second[19:]]
+    path = tmp_path / "night.dat"
+    path.write_bytes(v1_header(ticks) + b"".join(itertools.chain(*stored)))
+    reader, chunks = read(path)
+    expected = short.piezo.copy()
+    expected[16 * RATE : 19 * RATE] = -1
+    assert [(gap.start_seconds, gap.end_seconds) for gap in reader.gaps] == [(16, 19)]
+    assert np.array_equal(piezo_at(chunks, short.ticks), expected)
 
 
 @pytest.mark.parametrize("every", [10 * RATE, 7000])
