@@ -20,6 +20,11 @@ class Project:
         return self.root / "template.yaml"
 
     @property
+    def emulator(self) -> Path:
+        """The folder that the local AWS is started from."""
+        return self.root / "emulator"
+
+    @property
     def build_cache(self) -> Path:
         """Built functions, by hash of their inputs."""
         return self.root / ".aws-sam" / "local-stack"

@@ -19,10 +19,11 @@ from typing import Any, TextIO
 
 import psutil
 
-from local_stack.deployment import Deployment, deploy
+from local_stack.deployment import deploy
 from local_stack.errors import AlreadyRunningError, StackError
 from local_stack.layout import HOST, Project, StackFolder, base_environment
 from local_stack.processes import (
+    ID_VARIABLE,
     Part,
     choose_port,
     end_all,
@@ -30,6 +31,7 @@ from local_stack.processes import (
     is_alive,
     wait_until_ready,
 )
+from local_stack.target import Deployment
 
 LOCK_SECONDS = 1.0  # who looks whether a stack runs holds the lock for an instant
 READY_SECONDS = 60.0
@@ -202,7 +204,7 @@ class Supervisor:
         }
         base = base_environment(self._id, self._folder.scratch)
         self._start_guardian(base)
-        key = {"LOCAL_STACK_KEY": secrets.token_hex(16)}
+        key = {"LOCAL_AWS_KEY": secrets.token_hex(16)}
         self._parts = [
             self._ministack(gateway_port, gateway, {**base, **endpoints, **key}),
             self._sagemaker(sagemaker_port, gateway, sagemaker, {**base, **key}),
@@ -243,7 +245,7 @@ class Supervisor:
             result = deploy(deployment, known)
             description.outputs = result.outputs
             description.inert = result.inert
-        self._resume(gateway, key["LOCAL_STACK_KEY"])
+        self._resume(gateway, key["LOCAL_AWS_KEY"])
         for part in self._parts:
             part.check()
         description.status = "ready"
@@ -294,7 +296,7 @@ class Supervisor:
             command=[
                 str(self._project.tool("ministack", "python")),
                 "-m",
-                "local_stack.launcher",
+                "local_aws.ministack",
             ],
             environment={
                 **environment,
@@ -303,7 +305,7 @@ class Supervisor:
                 "GATEWAY_PORT": str(port),
                 "IOT_MTLS_ENABLED": "0",
                 "LAMBDA_WARM_TTL_SECONDS": "60",
-                "LOCAL_STACK_INERT_FILE": str(self._folder.inert),
+                "LOCAL_AWS_INERT_FILE": str(self._folder.inert),
                 "MINISTACK_HOST": "localhost",
                 "PERSIST_STATE": str(int(options.keep)),
                 "S3_DATA_DIR": str(self._folder.state / "s3"),
@@ -312,7 +314,7 @@ class Supervisor:
                 "SFTP_ENABLED": "0",
                 "STATE_DIR": str(self._folder.state / "ministack"),
             },
-            folder=self._project.root,
+            folder=self._project.emulator,
             log=self._folder.log("ministack"),
             ready_url=f"{url}/_ministack/ready",
         )
@@ -330,24 +332,26 @@ class Supervisor:
             "--entry-points": str(self._options.entry_points.resolve()),
             "--library": str(library),
             "--container-python": str(self._project.tool("container", "python")),
+            "--root-variable": "FEMO_ML_ROOT",
+            "--pass-variable": ID_VARIABLE,
         }
         return Part(
             name="SageMaker",
             command=[
                 str(self._project.python),
                 "-m",
-                "local_stack.sagemaker",
+                "local_aws.sagemaker",
                 *(word for pair in arguments.items() for word in pair),
             ],
             environment=environment,
-            folder=self._project.root,
+            folder=self._project.emulator,
             log=self._folder.log("sagemaker"),
             ready_url=f"{url}/ping",
         )
 
     def _resume(self, gateway: str, key: str) -> None:
         request = urllib.request.Request(  # noqa: S310 - the loopback
-            f"{gateway}/_local/resume", b"{}", {"X-Local-Stack-Key": key}
+            f"{gateway}/_local/resume", b"{}", {"X-Local-Aws-Key": key}
         )
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
             resumed = json.loads(response.read())
