@@ -25,6 +25,11 @@ class Project:
         return self.root / "emulator"
 
     @property
+    def entry_points(self) -> Path:
+        """The image's programs: serve, train and process."""
+        return self.root / "inference_container"
+
+    @property
     def build_cache(self) -> Path:
         """Built functions, by hash of their inputs."""
         return self.root / ".aws-sam" / "local-stack"

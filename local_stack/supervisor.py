@@ -55,23 +55,11 @@ class Options:
         The gateway's port; None takes a free one.
     keep
         Whether state is read at start and written at stop.
-    objects_on_disk
-        Whether S3 objects are kept too. In memory, ranged reads are ten times faster.
-    enforce_permissions
-        Whether IAM policies are enforced.
-    template
-        The template to deploy; None deploys nothing.
-    entry_points
-        Folder of the image's programs (serve, train, process).
     """
 
     folder: Path
     port: int | None = None
     keep: bool = False
-    objects_on_disk: bool = True
-    enforce_permissions: bool = True
-    template: Path | None = None
-    entry_points: Path = Project().root / "inference_container"
 
 
 @dataclass
@@ -177,9 +165,9 @@ class Supervisor:
         tools = [
             self._project.tool("ministack", "python"),
             self._project.tool("container", "python"),
+            self._project.tool("sam", "sam"),
+            self._project.asl_validator,
         ]
-        if self._options.template is not None:
-            tools += [self._project.tool("sam", "sam"), self._project.asl_validator]
         if missing := [str(path) for path in tools if not path.exists()]:
             raise StackError(f"{', '.join(missing)} is not installed. Run `make setup` first.")
         finish_interrupted(self._folder)
@@ -232,19 +220,18 @@ class Supervisor:
             description.write(self._folder.description)
             wait_until_ready(part, READY_SECONDS, self._interrupt_if_stopped)
 
-        if self._options.template is not None:
-            deployment = Deployment(
-                template=self._options.template,
-                gateway=gateway,
-                environment={**base, **endpoints},
-                folder=self._folder,
-                project=self._project,
-                report=self._report,
-                check=self._interrupt_if_stopped,
-            )
-            result = deploy(deployment, known)
-            description.outputs = result.outputs
-            description.inert = result.inert
+        deployment = Deployment(
+            template=self._project.template,
+            gateway=gateway,
+            environment={**base, **endpoints},
+            folder=self._folder,
+            project=self._project,
+            report=self._report,
+            check=self._interrupt_if_stopped,
+        )
+        result = deploy(deployment, known)
+        description.outputs = result.outputs
+        description.inert = result.inert
         self._resume(gateway, key["LOCAL_AWS_KEY"])
         for part in self._parts:
             part.check()
@@ -300,7 +287,7 @@ class Supervisor:
             ],
             environment={
                 **environment,
-                "AUTH": str(options.enforce_permissions).lower(),
+                "AUTH": "true",
                 "BIND_HOST": HOST,
                 "GATEWAY_PORT": str(port),
                 "IOT_MTLS_ENABLED": "0",
@@ -309,7 +296,7 @@ class Supervisor:
                 "MINISTACK_HOST": "localhost",
                 "PERSIST_STATE": str(int(options.keep)),
                 "S3_DATA_DIR": str(self._folder.state / "s3"),
-                "S3_PERSIST": str(int(options.keep and options.objects_on_disk)),
+                "S3_PERSIST": str(int(options.keep)),
                 "SFN_WAIT_SCALE": "0.05",
                 "SFTP_ENABLED": "0",
                 "STATE_DIR": str(self._folder.state / "ministack"),
@@ -329,7 +316,7 @@ class Supervisor:
             "--gateway": gateway,
             "--state": str(self._folder.state),
             "--scratch": str(self._folder.scratch / "containers"),
-            "--entry-points": str(self._options.entry_points.resolve()),
+            "--entry-points": str(self._project.entry_points),
             "--library": str(library),
             "--container-python": str(self._project.tool("container", "python")),
             "--root-variable": "FEMO_ML_ROOT",

@@ -1,10 +1,12 @@
 """Check MiniStack, fill its gaps, then hand over to its own main()."""
 
+import logging
+import os
 import sys
 
-from local_aws.ministack import control_routes, loopback_transport, prompt_exit
+from local_aws.ministack import control_routes, loopback_transport
 from local_aws.ministack.api_gateway import bodies as api_gateway_bodies
-from local_aws.ministack.cloudformation import inert_resources, sagemaker_resources
+from local_aws.ministack.cloudformation import metric_math_alarms, model_package_groups
 from local_aws.ministack.eventbridge import rule_targets
 from local_aws.ministack.iam import checked_resources
 from local_aws.ministack.lambda_functions import async_invocations
@@ -27,17 +29,16 @@ PATCHES = (
     function_environments,
     function_logs,
     functions,
-    inert_resources,
+    metric_math_alarms,
     missing_objects,
+    model_package_groups,
     ranges_of_versions,
     rule_targets,
-    sagemaker_resources,
     sns_delivery,
     state_machine_executions,
     state_machine_tasks,
     loopback_transport,
     control_routes,
-    prompt_exit,
 )
 
 
@@ -53,6 +54,9 @@ def main() -> None:
 
     sys.argv = ["ministack"]
     app.main()
+    # The state is written. A task's thread may wait for minutes, and Python would wait for it
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from ministack import app as gateway
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge
 
+from local_aws.control import KEY_HEADER, KEY_VARIABLE, PREFIX
 from local_aws.ministack.asgi import Application, Message, Receive, Send
 from local_aws.ministack.iam import authorization, service_sessions
 from local_aws.ministack.iam.authorization import authorize
@@ -35,12 +36,10 @@ PRIVATE_NAMES = (
     *task_faults.PRIVATE_NAMES,
 )
 
-PREFIX = "/_local/"
-
 
 def apply() -> None:
     """Put the routes in front of MiniStack's own application."""
-    key = os.environ.pop("LOCAL_AWS_KEY", "")
+    key = os.environ.pop(KEY_VARIABLE, "")
     gateway.app = with_control_routes(gateway.app, key)
 
 
@@ -52,7 +51,7 @@ def with_control_routes(application: Application, key: str) -> Application:
             await application(scope, receive, send)
             return
         headers = dict(scope["headers"])
-        given = headers.get(b"x-local-aws-key", b"").decode("latin-1")
+        given = headers.get(KEY_HEADER.lower().encode(), b"").decode("latin-1")
         handler = _HANDLERS.get(scope["path"].removeprefix(PREFIX))
         if not key or not hmac.compare_digest(given, key) or handler is None:
             await _answer(send, 404, {"message": "There is no such route."})

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import uvicorn
 
+from local_aws.control import KEY_VARIABLE
 from local_aws.sagemaker.application import make_application
 from local_aws.sagemaker.containers.logs import ContainerLogs
 from local_aws.sagemaker.containers.programs import Image
@@ -54,7 +55,7 @@ def main(
     """Run until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     url = f"http://{HOST}:{port}"
-    control = Gateway(gateway, os.environ.pop("LOCAL_AWS_KEY", ""))
+    control = Gateway(gateway, os.environ.pop(KEY_VARIABLE, ""))
     roles = Roles(control)
     inherited = ("LANG", "PATH", *pass_variable)
     environment = {name: os.environ[name] for name in inherited if name in os.environ}

@@ -69,8 +69,8 @@ class ControlPlane:
         if code is None:
             raise ServiceError(
                 "UnknownOperationException",
-                f"{operation} is an operation of SageMaker that the local stack does not have. "
-                f"It has: {', '.join(sorted(self._operations))}.",
+                f"{operation} is an operation of SageMaker that is not here. "
+                f"Here are: {', '.join(sorted(self._operations))}.",
             )
         validate("sagemaker", operation, request)
         self._service.gateway.authorize(headers, permissions.needed(operation, request))

@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialProvider, RefreshableCredentials
 from botocore.session import get_session
 
+from local_aws.control import KEY_HEADER, PREFIX
 from local_aws.sagemaker.arns import ACCOUNT, REGION
 from local_aws.sagemaker.errors import AccessDeniedError, ServiceError, ValidationError
 
@@ -44,7 +45,7 @@ class Gateway:
     url
         The gateway's address.
     key
-        The key that the supervisor gave to both processes.
+        The key that both processes were started with.
     """
 
     def __init__(self, url: str, key: str) -> None:
@@ -53,9 +54,9 @@ class Gateway:
 
     def _post(self, route: str, document: dict[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(  # noqa: S310 - the loopback address of the gateway
-            f"{self.url}/_local/{route}",
+            f"{self.url}{PREFIX}{route}",
             json.dumps(document).encode(),
-            {"Content-Type": "application/json", "X-Local-Stack-Key": self._key},
+            {"Content-Type": "application/json", KEY_HEADER: self._key},
         )
         try:
             with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
@@ -63,7 +64,7 @@ class Gateway:
                 return answer
         except (urllib.error.URLError, TimeoutError) as error:
             raise ServiceError(
-                "InternalFailure", f"MiniStack did not answer /_local/{route}: {error}", 500
+                "InternalFailure", f"MiniStack did not answer {PREFIX}{route}: {error}", 500
             ) from error
 
     def is_reachable(self) -> bool:
@@ -184,8 +185,8 @@ class Roles:
 class _RoleProvider(CredentialProvider):
     """Credentials of a role, renewed before they expire."""
 
-    METHOD = "local-stack-role"
-    CANONICAL_NAME = "LocalStackRole"
+    METHOD = "local-aws-role"
+    CANONICAL_NAME = "LocalAwsRole"
 
     def __init__(self, gateway: Gateway, role_arn: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Fixtures of the local stack's unit tests."""
+"""Fixtures of local SageMaker's unit tests."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,6 +1,5 @@
-"""Each host of a job gets its share of the data, where the container looks for it."""
+"""A job gets its data where the container looks for it."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -9,19 +8,11 @@ from sagemaker_fakes import FakeS3
 from local_aws.sagemaker.arns import S3Location
 from local_aws.sagemaker.containers.objects import download_keys
 from local_aws.sagemaker.errors import ContainerError
-from local_aws.sagemaker.jobs.inputs import download_input, share
+from local_aws.sagemaker.jobs.inputs import download_input
 
 
 def files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-
-
-def test_shards_are_disjoint_and_complete_and_may_be_empty() -> None:
-    keys = [f"k{number}" for number in range(5)]
-    shares = [share(keys, host, 7, sharded=True) for host in range(7)]
-    assert sorted(key for part in shares for key in part) == keys
-    assert shares[6] == []
-    assert share(keys, 1, 7, sharded=False) == keys
 
 
 @pytest.mark.parametrize(
@@ -38,21 +29,8 @@ def test_files_keep_their_names_below_the_prefix(
 ) -> None:
     s3 = FakeS3()
     s3.objects = {("b", "data/a.npz"): b"1", ("b", "data/deep/b.npz"): b"2", ("b", "data/"): b""}
-    download_input(s3, uri, "S3Prefix", tmp_path, 0, 1, sharded=False)
+    download_input(s3, uri, tmp_path)
     assert files(tmp_path) == expected
-
-
-def test_a_manifest_file_names_the_objects(tmp_path: Path) -> None:
-    s3 = FakeS3()
-    manifest = [{"prefix": "s3://b/data"}, "a.npz", "deep/b.npz"]
-    s3.objects = {
-        ("b", "list.manifest"): json.dumps(manifest).encode(),
-        ("b", "data/a.npz"): b"1",
-        ("b", "data/deep/b.npz"): b"2",
-        ("b", "data/c.npz"): b"3",
-    }
-    download_input(s3, "s3://b/list.manifest", "ManifestFile", tmp_path, 1, 2, sharded=True)
-    assert files(tmp_path) == ["deep/b.npz"]
 
 
 @pytest.mark.parametrize("uri", ["s3://b/nothing/", "s3://secret/data/"])
@@ -61,7 +39,7 @@ def test_an_input_that_cannot_be_had_is_a_reason_to_fail(tmp_path: Path, uri: st
     s3.objects["secret", "data/a"] = b"1"
     s3.denied.add("secret")
     with pytest.raises(ContainerError, match="Data download failed"):
-        download_input(s3, uri, "S3Prefix", tmp_path, 0, 1, sharded=False)
+        download_input(s3, uri, tmp_path)
 
 
 def test_a_key_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ PROCESSING_JOB: dict[str, Any] = {
                 "LocalPath": "/opt/ml/processing/input/data",
                 "S3DataType": "S3Prefix",
                 "S3InputMode": "File",
-                "S3DataDistributionType": "ShardedByS3Key",
+                "S3DataDistributionType": "FullyReplicated",
             },
         }
     ],
@@ -149,17 +149,17 @@ def test_the_samples_are_requests_that_aws_accepts() -> None:
     validate("sagemaker", "CreateTrainingJob", TRAINING_JOB)
 
 
-def test_each_host_of_a_processing_job_works_on_its_share(jobs: Jobs, service: Service) -> None:
+def test_each_host_of_a_processing_job_has_all_of_its_data(jobs: Jobs, service: Service) -> None:
     jobs.operations()["CreateProcessingJob"](PROCESSING_JOB)
     job = end_of(jobs, "ProcessingJob", "extract-1")
     assert job["ProcessingJobStatus"] == "Completed", job
     objects = s3_of(service).objects
     assert json.loads(objects["bucket", "out/algo-1.json"]) == [
         "extract-1",
-        ["0.json", "2.json"],
+        ["0.json", "1.json", "2.json"],
         "blue",
     ]
-    assert json.loads(objects["bucket", "out/algo-2.json"])[1] == ["1.json"]
+    assert objects["bucket", "out/algo-2.json"] == objects["bucket", "out/algo-1.json"]
     assert job["ProcessingStartTime"] <= job["ProcessingEndTime"]
     assert list(service.scratch.iterdir()) == []
 
@@ -243,6 +243,24 @@ def test_a_path_outside_processing_is_refused(jobs: Jobs, path: str | None) -> N
     request["ProcessingInputs"][0]["S3Input"]["LocalPath"] = path
     with pytest.raises(ValidationError, match="LocalPath"):
         jobs.operations()["CreateProcessingJob"](request)
+
+
+@pytest.mark.parametrize(
+    "change", [{"S3DataDistributionType": "ShardedByS3Key"}, {"S3DataType": "ManifestFile"}]
+)
+def test_a_way_to_hand_out_data_that_is_not_here_is_refused(
+    jobs: Jobs, change: dict[str, str]
+) -> None:
+    processing = json.loads(json.dumps(PROCESSING_JOB))
+    processing["ProcessingInputs"][0]["S3Input"] |= change
+    training = json.loads(json.dumps(TRAINING_JOB))
+    training["InputDataConfig"][0]["DataSource"]["S3DataSource"] |= change
+    for operation, request in (
+        ("CreateProcessingJob", processing),
+        ("CreateTrainingJob", training),
+    ):
+        with pytest.raises(ValidationError, match=f"only the {next(iter(change))}"):
+            jobs.operations()[operation](request)
 
 
 def test_a_metric_without_a_group_is_refused(jobs: Jobs) -> None:

@@ -10,7 +10,7 @@ from local_aws.ministack.private_names import PrivateName
 
 PRIVATE_NAMES = (PrivateName("services.stepfunctions", "_ExecutionError", kind=type),)
 
-ERROR = "LocalStack.RequestedFailure"
+ERROR = "LocalAws.RequestedFailure"
 
 _planned: dict[str, list[str]] = {}
 _lock = threading.Lock()

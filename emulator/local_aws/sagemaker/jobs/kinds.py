@@ -73,6 +73,7 @@ class ProcessingJob(JobKind):
                 raise ValidationError(f"Input {item['InputName']}: only S3Input is supported here")
             if item["S3Input"].get("S3InputMode", "File") != "File":
                 raise ValidationError(f"Input {item['InputName']}: only the mode File is supported")
+            _check_source(item["S3Input"], f"Input {item['InputName']}")
             _check_path(item["S3Input"].get("LocalPath"), f"Input {item['InputName']}")
         for item in (job.get("ProcessingOutputConfig") or {}).get("Outputs") or []:
             if "S3Output" not in item:
@@ -112,11 +113,7 @@ class ProcessingJob(JobKind):
             download_input(
                 s3,
                 source["S3Uri"],
-                source.get("S3DataType", "S3Prefix"),
                 Path(map_path(source["LocalPath"], root)),
-                host,
-                hosts,
-                sharded=source.get("S3DataDistributionType") == "ShardedByS3Key",
             )
         for item in _outputs(job):
             Path(map_path(item["S3Output"]["LocalPath"], root)).mkdir(parents=True, exist_ok=True)
@@ -147,6 +144,9 @@ class TrainingJob(JobKind):
         for channel in job.get("InputDataConfig") or []:
             if "S3DataSource" not in channel["DataSource"]:
                 raise ValidationError(f"Channel {channel['ChannelName']}: only S3 is supported")
+            _check_source(
+                channel["DataSource"]["S3DataSource"], f"Channel {channel['ChannelName']}"
+            )
         names = [channel["ChannelName"] for channel in job.get("InputDataConfig") or []]
         if len(set(names)) != len(names):
             raise ValidationError("Channel names must be unique within a training job")
@@ -184,7 +184,7 @@ class TrainingJob(JobKind):
             {
                 channel["ChannelName"]: {
                     "TrainingInputMode": "File",
-                    "S3DistributionType": _distribution(channel),
+                    "S3DistributionType": "FullyReplicated",
                     "RecordWrapperType": channel.get("RecordWrapperType", "None"),
                 }
                 for channel in channels
@@ -197,11 +197,7 @@ class TrainingJob(JobKind):
             download_input(
                 s3,
                 source["S3Uri"],
-                source["S3DataType"],
                 root / "input" / "data" / channel["ChannelName"],
-                host,
-                hosts,
-                sharded=_distribution(channel) == "ShardedByS3Key",
             )
         for folder in ("model", "output/data"):
             (root / folder).mkdir(parents=True, exist_ok=True)
@@ -263,9 +259,10 @@ def _outputs(job: Document) -> list[Mapping[str, Any]]:
     return (job.get("ProcessingOutputConfig") or {}).get("Outputs") or []
 
 
-def _distribution(channel: Mapping[str, Any]) -> str:
-    source = channel["DataSource"]["S3DataSource"]
-    return str(source.get("S3DataDistributionType", "FullyReplicated"))
+def _check_source(source: Mapping[str, Any], what: str) -> None:
+    for name, only in (("S3DataType", "S3Prefix"), ("S3DataDistributionType", "FullyReplicated")):
+        if source.get(name, only) != only:
+            raise ValidationError(f"{what}: only the {name} {only} is supported here")
 
 
 def _check_path(path: str | None, what: str) -> None:

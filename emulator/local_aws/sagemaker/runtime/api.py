@@ -36,9 +36,7 @@ def invoke_async(
     request["EndpointName"] = endpoint_name
     try:
         if body:
-            raise ValidationError(
-                "An inline Body is not supported by the local stack: use InputLocation."
-            )
+            raise ValidationError("An inline Body is not supported here: use InputLocation.")
         if "InputLocation" not in request:
             raise ValidationError("InputLocation is required.")
         validate("sagemaker-runtime", OPERATION, request)
