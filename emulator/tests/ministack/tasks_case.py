@@ -11,7 +11,7 @@ import botocore.session
 from botocore.exceptions import ClientError
 from ministack.services import stepfunctions as sfn
 
-from local_aws.ministack.step_functions import task_faults, tasks
+from local_aws.ministack.step_functions import sdk_json, task_faults, tasks
 
 
 def model(service: str, operation: str) -> Any:
@@ -75,13 +75,13 @@ class Resources(unittest.TestCase):
 class Documents(unittest.TestCase):
     def test_pascal_case_arguments_become_the_sdks_members(self) -> None:
         shape = model("stepfunctions", "StartExecution").input_shape
-        wire = tasks.to_sdk({"StateMachineArn": "arn", "Input": {"a": 1}}, shape)
+        wire = sdk_json.to_sdk({"StateMachineArn": "arn", "Input": {"a": 1}}, shape)
         self.assertEqual(wire, {"stateMachineArn": "arn", "input": '{"a": 1}'})
 
     def test_the_one_kind_of_number_of_jsonata_becomes_an_integer(self) -> None:
         shape = model("sagemaker", "CreateEndpointConfig").input_shape
         variants = [{"VariantName": "main", "InitialInstanceCount": 1.0}]
-        wire = tasks.to_sdk({"ProductionVariants": variants}, shape)
+        wire = sdk_json.to_sdk({"ProductionVariants": variants}, shape)
         self.assertIs(type(wire["ProductionVariants"][0]["InitialInstanceCount"]), int)
 
     def test_keys_that_are_data_keep_their_case(self) -> None:
@@ -92,11 +92,11 @@ class Documents(unittest.TestCase):
             "ResponseMetadata": {},
         }
         expected = {"HyperParameters": {"rounds": "1"}, "CreationTime": "2026-01-02T00:00:00.000Z"}
-        self.assertEqual(tasks.from_sdk(answer, shape), expected)
+        self.assertEqual(sdk_json.from_sdk(answer, shape), expected)
 
     def test_members_get_pascal_case(self) -> None:
         shape = model("stepfunctions", "DescribeExecution").output_shape
-        self.assertEqual(tasks.from_sdk({"name": "x"}, shape), {"Name": "x"})
+        self.assertEqual(sdk_json.from_sdk({"name": "x"}, shape), {"Name": "x"})
 
 
 class Errors(unittest.TestCase):

@@ -10,7 +10,7 @@ import pytest
 from sagemaker_fakes import ROLE, FakeGateway, FakeRoles, FakeS3
 
 from local_aws.sagemaker.errors import ResourceInUseError, ResourceNotFoundError, ValidationError
-from local_aws.sagemaker.jobs import jobs as jobs_module
+from local_aws.sagemaker.jobs import runs
 from local_aws.sagemaker.jobs.jobs import Jobs
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.service_model import validate
@@ -280,7 +280,7 @@ def test_a_job_that_is_not_there_is_not_found(jobs: Jobs) -> None:
 def test_a_job_that_ran_when_sagemaker_was_killed_runs_again(
     jobs: Jobs, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs_module, "STOP_GRACE_SECONDS", 1.0)
+    monkeypatch.setattr(runs, "STOP_GRACE_SECONDS", 1.0)
     specification = {**PROCESSING_JOB["AppSpecification"], "ContainerArguments": ["wait"]}
     jobs.operations()["CreateProcessingJob"]({**PROCESSING_JOB, "AppSpecification": specification})
     wait_until_waiting(service)

@@ -9,17 +9,12 @@ A ``.sync`` job is polled until it ends, and stopped when the execution is or it
 """
 
 import contextvars
-import datetime
-import functools
 import json
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
-import boto3
 from botocore import xform_name
-from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -27,21 +22,15 @@ from botocore.exceptions import (
     HTTPClientError,
     ParamValidationError,
 )
-from botocore.model import ListShape, MapShape, Shape, StructureShape
-from botocore.response import StreamingBody
+from botocore.model import StructureShape
 from ministack.services import stepfunctions as sfn
 
-from local_aws.ministack.iam.authorization import authorize
-from local_aws.ministack.iam.service_sessions import (
-    ACCOUNT,
-    REGION,
-    SESSION_SECONDS,
-    NotTrustedError,
-    assume,
-)
+from local_aws.ministack.iam.service_sessions import ACCOUNT, REGION
 from local_aws.ministack.private_names import PrivateName
-from local_aws.ministack.step_functions import task_faults
+from local_aws.ministack.step_functions import machine_roles, task_faults
 from local_aws.ministack.step_functions.executions import Execution, is_running
+from local_aws.ministack.step_functions.machine_roles import authorize_machine
+from local_aws.ministack.step_functions.sdk_json import from_sdk, to_sdk
 from local_aws.sagemaker.errors import ValidationError
 from local_aws.sagemaker.service_model import operation_model, validate
 
@@ -52,7 +41,7 @@ PRIVATE_NAMES = (
         "services.stepfunctions", "_execute_task", ("state_def", "raw_input", "execution", "ctx")
     ),
     PrivateName("services.stepfunctions", "_invoke_resource", ("resource", "input_data")),
-    PrivateName("services.stepfunctions", "_state_machines"),
+    *machine_roles.PRIVATE_NAMES,
 )
 
 INTEGRATION = "arn:aws:states:::"
@@ -185,7 +174,7 @@ class ServiceCall:
         """Call, wait if the task is ``.sync``, and return what a state sees as its result."""
         if self.service in INERT_SERVICES:
             return self._answer_inert(arguments, task.execution)
-        client = _client(task.execution, self.service)
+        client = machine_roles.client(task.execution, self.service)
         if self.sync:
             return self._run_job(client, arguments, task)
         result = self._call(client, self.operation, arguments)
@@ -207,7 +196,7 @@ class ServiceCall:
             "resource": f"arn:aws:{self.service}:{REGION}:{ACCOUNT}:scalable-target/local",
             "context": {f"{self.service}:service-namespace": arguments["ServiceNamespace"]},
         }
-        answer = _authorize(execution, [check])
+        answer = authorize_machine(execution, [check])
         if answer.get("denied"):
             raise sfn._ExecutionError(
                 f"{self.error_prefix}.{self.error_prefix}Exception",
@@ -347,7 +336,7 @@ def _check_job_permissions(execution: Execution, kind: str, name: str) -> None:
         ("sagemaker:ListTags", job_arn),
     ]
     checks = [{"action": action, "resource": arn} for action, arn in needed]
-    answer = _authorize(execution, checks)
+    answer = authorize_machine(execution, checks)
     for denied in answer.get("denied", []):
         raise sfn._ExecutionError(
             "SageMaker.AmazonSageMakerException"
@@ -356,18 +345,6 @@ def _check_job_permissions(execution: Execution, kind: str, name: str) -> None:
             f"{answer['principal']} is not authorized to perform: {denied['action']} on resource: "
             f"{denied['resource']}, which Step Functions needs for {kind}s with .sync",
         )
-
-
-def _authorize(execution: Execution, checks: list[dict[str, Any]]) -> dict[str, Any]:
-    credentials = _session(execution).get_credentials()
-    assert credentials is not None
-    return authorize(
-        {
-            "accessKeyId": credentials.access_key,
-            "sessionToken": credentials.token,
-            "checks": checks,
-        }
-    )
 
 
 def _lambda_result(result: dict[str, Any]) -> dict[str, Any]:
@@ -381,98 +358,3 @@ def _lambda_result(result: dict[str, Any]) -> dict[str, Any]:
         "Payload": decoded,
         "StatusCode": result.get("StatusCode", 200),
     }
-
-
-def to_sdk(value: Any, shape: Shape) -> Any:
-    """Rename a task's PascalCase arguments to the members of boto3's model."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        members: dict[str, str] = {name.lower(): name for name in shape.members}
-        renamed = {}
-        for key, item in value.items():
-            name = members.get(str(key).lower(), str(key))
-            member = shape.members.get(name)
-            renamed[name] = item if member is None else to_sdk(item, member)
-        return renamed
-    if isinstance(shape, ListShape) and isinstance(value, list):
-        return [to_sdk(item, shape.member) for item in value]
-    if isinstance(shape, MapShape) and isinstance(value, dict):
-        return {key: to_sdk(item, shape.value) for key, item in value.items()}
-    if shape.type_name in ("string", "blob") and isinstance(value, dict | list):
-        # A JSON document where the API takes text (an execution's input, an object's body)
-        value = json.dumps(value)
-    if shape.type_name in ("integer", "long") and isinstance(value, float) and value.is_integer():
-        # JSONata knows one kind of number
-        return int(value)
-    if shape.type_name == "blob" and isinstance(value, str):
-        return value.encode()
-    return value
-
-
-def from_sdk(value: Any, shape: Shape | None) -> Any:
-    """Turn boto3's answer into the JSON that a state sees: PascalCase members, text for bytes."""
-    if isinstance(value, StreamingBody):
-        value = value.read()
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    if isinstance(value, datetime.datetime):
-        text = value.astimezone(datetime.UTC).isoformat(timespec="milliseconds")
-        return text.replace("+00:00", "Z")
-    if isinstance(value, dict):
-        if isinstance(shape, StructureShape):
-            # What botocore adds (ResponseMetadata) is no member of the answer
-            return {
-                key[:1].upper() + key[1:]: from_sdk(item, shape.members[key])
-                for key, item in value.items()
-                if key in shape.members
-            }
-        below = shape.value if isinstance(shape, MapShape) else None
-        return {key: from_sdk(item, below) for key, item in value.items()}
-    if isinstance(value, list):
-        member = shape.member if isinstance(shape, ListShape) else None
-        return [from_sdk(item, member) for item in value]
-    return value
-
-
-def _role_of(execution: Execution) -> str:
-    machine = sfn._state_machines[execution["stateMachineArn"]]
-    role: str = machine["roleArn"]
-    return role
-
-
-_sessions: dict[tuple[str, str], tuple[float, boto3.Session]] = {}
-_sessions_lock = threading.Lock()
-
-
-def _client(execution: Execution, service: str) -> Any:
-    session = _session(execution)
-    with _sessions_lock:  # creating clients is not thread-safe
-        return _make_client(session, service)
-
-
-@functools.lru_cache(maxsize=64)
-def _make_client(session: boto3.Session, service: str) -> Any:
-    return session.client(
-        service,  # type: ignore[call-overload]
-        # A state's own Retry is the only one
-        config=Config(retries={"total_max_attempts": 1}, read_timeout=900),
-    )
-
-
-def _session(execution: Execution) -> boto3.Session:
-    role_arn, source_arn = _role_of(execution), execution["stateMachineArn"]
-    with _sessions_lock:
-        known = _sessions.get((role_arn, source_arn))
-        if known is not None and time.monotonic() < known[0]:
-            return known[1]
-        try:
-            credentials = assume(role_arn, "states.amazonaws.com", source_arn)
-        except NotTrustedError as error:
-            raise sfn._ExecutionError("States.TaskFailed", str(error)) from error
-        session = boto3.Session(
-            credentials["AccessKeyId"],
-            credentials["SecretAccessKey"],
-            credentials["SessionToken"],
-            region_name=REGION,
-        )
-        _sessions[role_arn, source_arn] = (time.monotonic() + SESSION_SECONDS / 2, session)
-        return session
