@@ -15,9 +15,9 @@ help: ## Show the targets
 
 setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed ## Install everything into this folder, from the lock files
 
-.venv/.installed: requirements/dev.txt pyproject.toml
+.venv/.installed: requirements/dev.txt pyproject.toml emulator/pyproject.toml
 	@scripts/install-environment $(PYTHON) .venv requirements/dev.txt "the project and its developer tools"
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable emulator
 	@touch $@
 .tools/ministack/.installed: requirements/ministack.txt
 	@scripts/install-environment $(PYTHON) .tools/ministack $< "MiniStack, the laptop's AWS"
@@ -51,7 +51,7 @@ test: setup ## Run every test
 	@$(BIN)/python -m pytest --numprocesses 2
 
 test-unit: .venv/.installed ## Run the tests that need no stack
-	@$(BIN)/python -m pytest --numprocesses 2 tests/unit
+	@$(BIN)/python -m pytest --numprocesses 2 tests/unit emulator/tests
 
 test-sdk: setup .tools/sdk/.installed ## Run the notebooks' page with the SageMaker SDK, on a local stack
 	@.tools/sdk/bin/python -m pytest tests/sdk

@@ -22,10 +22,10 @@ from tenacity import retry, retry_if_exception_type, retry_if_result, stop_after
 
 from bench.engine import ROOT
 from femo_client.api import Credentials, JobsApi
-from local_stack.deployment import STACK_NAME
 from local_stack.layout import StackFolder
 from local_stack.processes import members
 from local_stack.supervisor import read_description, supervisor_pid
+from local_stack.target import STACK_NAME
 
 Result = TypeVar("Result")
 

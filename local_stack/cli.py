@@ -50,27 +50,6 @@ def _start_options(command: click.Command) -> click.Command:
             default=None,
             help="Go on with what the folder holds, or empty it. Default: keep with --state-dir.",
         ),
-        click.option(
-            "--objects",
-            type=click.Choice(["disk", "memory"]),
-            default="disk",
-            show_default=True,
-            help="Where a kept stack holds S3 objects; those in memory go with it.",
-        ),
-        click.option(
-            "--no-auth", is_flag=True, help="Do not enforce IAM policies (they are by default)."
-        ),
-        click.option("--no-deploy", is_flag=True, help="Start an empty AWS."),
-        click.option(
-            "--template",
-            type=click.Path(path_type=Path, dir_okay=False, exists=True),
-            help="Another template than the project's own.",
-        ),
-        click.option(
-            "--entry-points",
-            type=click.Path(path_type=Path, file_okay=False, exists=True),
-            help="Another folder of serve, train and process than inference_container.",
-        ),
         folder_option,
     ):
         command = option(command)
@@ -88,22 +67,12 @@ def up(
     state_dir: Path | None,
     port: int | None,
     keep: bool | None,
-    objects: str,
-    no_auth: bool,
-    no_deploy: bool,
-    template: Path | None,
-    entry_points: Path | None,
 ) -> None:
     """Run a stack in the foreground until Ctrl-C."""
-    project = Project()
     options = Options(
         folder=_folder(state_dir).path,
         port=port,
         keep=state_dir is not None if keep is None else keep,
-        objects_on_disk=objects == "disk",
-        enforce_permissions=not no_auth,
-        template=None if no_deploy else (template or project.template).resolve(),
-        entry_points=entry_points or project.root / "inference_container",
     )
     began = time.monotonic()
 

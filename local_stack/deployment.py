@@ -14,56 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
 from local_stack import verification
 from local_stack.errors import DeploymentError
-from local_stack.layout import Project, StackFolder
+from local_stack.layout import StackFolder
 from local_stack.processes import tail
+from local_stack.target import REGION, STACK_NAME, Deployment
 
-STACK_NAME = "femo-local"
 ARTIFACTS_BUCKET = "femo-local-artifacts"
-REGION = "us-east-1"
 # Any image URI means the checkout's own inference_container here
 IMAGE_URI = "000000000000.dkr.ecr.us-east-1.amazonaws.com/femo-inference:local"
 KEPT_BUILDS = 4
-
-Report = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What to deploy, and where.
-
-    Parameters
-    ----------
-    template
-        The template.
-    gateway
-        Address of the local AWS.
-    environment
-        Variables for the tools.
-    folder, project
-        Where the stack and the checkout are.
-    report
-        Called with each line of progress.
-    check
-        Called often; raises to give up.
-    """
-
-    template: Path
-    gateway: str
-    environment: dict[str, str]
-    folder: StackFolder
-    project: Project
-    report: Report
-    check: Callable[[], None]
-
-    def client(self, service: str) -> Any:
-        """Return a client of the local AWS."""
-        session = boto3.Session("test", "test", region_name=REGION)
-        return session.client(service, endpoint_url=self.gateway)  # type: ignore[call-overload]
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,16 @@ class Project:
         return self.root / "template.yaml"
 
     @property
+    def emulator(self) -> Path:
+        """The folder that the local AWS is started from."""
+        return self.root / "emulator"
+
+    @property
+    def entry_points(self) -> Path:
+        """The image's programs: serve, train and process."""
+        return self.root / "inference_container"
+
+    @property
     def build_cache(self) -> Path:
         """Built functions, by hash of their inputs."""
         return self.root / ".aws-sam" / "local-stack"

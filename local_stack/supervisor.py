@@ -19,10 +19,11 @@ from typing import Any, TextIO
 
 import psutil
 
-from local_stack.deployment import Deployment, deploy
+from local_stack.deployment import deploy
 from local_stack.errors import AlreadyRunningError, StackError
 from local_stack.layout import HOST, Project, StackFolder, base_environment
 from local_stack.processes import (
+    ID_VARIABLE,
     Part,
     choose_port,
     end_all,
@@ -30,6 +31,7 @@ from local_stack.processes import (
     is_alive,
     wait_until_ready,
 )
+from local_stack.target import Deployment
 
 LOCK_SECONDS = 1.0  # who looks whether a stack runs holds the lock for an instant
 READY_SECONDS = 60.0
@@ -53,23 +55,11 @@ class Options:
         The gateway's port; None takes a free one.
     keep
         Whether state is read at start and written at stop.
-    objects_on_disk
-        Whether S3 objects are kept too. In memory, ranged reads are ten times faster.
-    enforce_permissions
-        Whether IAM policies are enforced.
-    template
-        The template to deploy; None deploys nothing.
-    entry_points
-        Folder of the image's programs (serve, train, process).
     """
 
     folder: Path
     port: int | None = None
     keep: bool = False
-    objects_on_disk: bool = True
-    enforce_permissions: bool = True
-    template: Path | None = None
-    entry_points: Path = Project().root / "inference_container"
 
 
 @dataclass
@@ -175,9 +165,9 @@ class Supervisor:
         tools = [
             self._project.tool("ministack", "python"),
             self._project.tool("container", "python"),
+            self._project.tool("sam", "sam"),
+            self._project.asl_validator,
         ]
-        if self._options.template is not None:
-            tools += [self._project.tool("sam", "sam"), self._project.asl_validator]
         if missing := [str(path) for path in tools if not path.exists()]:
             raise StackError(f"{', '.join(missing)} is not installed. Run `make setup` first.")
         finish_interrupted(self._folder)
@@ -202,7 +192,7 @@ class Supervisor:
         }
         base = base_environment(self._id, self._folder.scratch)
         self._start_guardian(base)
-        key = {"LOCAL_STACK_KEY": secrets.token_hex(16)}
+        key = {"LOCAL_AWS_KEY": secrets.token_hex(16)}
         self._parts = [
             self._ministack(gateway_port, gateway, {**base, **endpoints, **key}),
             self._sagemaker(sagemaker_port, gateway, sagemaker, {**base, **key}),
@@ -230,20 +220,19 @@ class Supervisor:
             description.write(self._folder.description)
             wait_until_ready(part, READY_SECONDS, self._interrupt_if_stopped)
 
-        if self._options.template is not None:
-            deployment = Deployment(
-                template=self._options.template,
-                gateway=gateway,
-                environment={**base, **endpoints},
-                folder=self._folder,
-                project=self._project,
-                report=self._report,
-                check=self._interrupt_if_stopped,
-            )
-            result = deploy(deployment, known)
-            description.outputs = result.outputs
-            description.inert = result.inert
-        self._resume(gateway, key["LOCAL_STACK_KEY"])
+        deployment = Deployment(
+            template=self._project.template,
+            gateway=gateway,
+            environment={**base, **endpoints},
+            folder=self._folder,
+            project=self._project,
+            report=self._report,
+            check=self._interrupt_if_stopped,
+        )
+        result = deploy(deployment, known)
+        description.outputs = result.outputs
+        description.inert = result.inert
+        self._resume(gateway, key["LOCAL_AWS_KEY"])
         for part in self._parts:
             part.check()
         description.status = "ready"
@@ -294,25 +283,25 @@ class Supervisor:
             command=[
                 str(self._project.tool("ministack", "python")),
                 "-m",
-                "local_stack.launcher",
+                "local_aws.ministack",
             ],
             environment={
                 **environment,
-                "AUTH": str(options.enforce_permissions).lower(),
+                "AUTH": "true",
                 "BIND_HOST": HOST,
                 "GATEWAY_PORT": str(port),
                 "IOT_MTLS_ENABLED": "0",
                 "LAMBDA_WARM_TTL_SECONDS": "60",
-                "LOCAL_STACK_INERT_FILE": str(self._folder.inert),
+                "LOCAL_AWS_INERT_FILE": str(self._folder.inert),
                 "MINISTACK_HOST": "localhost",
                 "PERSIST_STATE": str(int(options.keep)),
                 "S3_DATA_DIR": str(self._folder.state / "s3"),
-                "S3_PERSIST": str(int(options.keep and options.objects_on_disk)),
+                "S3_PERSIST": str(int(options.keep)),
                 "SFN_WAIT_SCALE": "0.05",
                 "SFTP_ENABLED": "0",
                 "STATE_DIR": str(self._folder.state / "ministack"),
             },
-            folder=self._project.root,
+            folder=self._project.emulator,
             log=self._folder.log("ministack"),
             ready_url=f"{url}/_ministack/ready",
         )
@@ -327,27 +316,29 @@ class Supervisor:
             "--gateway": gateway,
             "--state": str(self._folder.state),
             "--scratch": str(self._folder.scratch / "containers"),
-            "--entry-points": str(self._options.entry_points.resolve()),
+            "--entry-points": str(self._project.entry_points),
             "--library": str(library),
             "--container-python": str(self._project.tool("container", "python")),
+            "--root-variable": "FEMO_ML_ROOT",
+            "--pass-variable": ID_VARIABLE,
         }
         return Part(
             name="SageMaker",
             command=[
                 str(self._project.python),
                 "-m",
-                "local_stack.sagemaker",
+                "local_aws.sagemaker",
                 *(word for pair in arguments.items() for word in pair),
             ],
             environment=environment,
-            folder=self._project.root,
+            folder=self._project.emulator,
             log=self._folder.log("sagemaker"),
             ready_url=f"{url}/ping",
         )
 
     def _resume(self, gateway: str, key: str) -> None:
         request = urllib.request.Request(  # noqa: S310 - the loopback
-            f"{gateway}/_local/resume", b"{}", {"X-Local-Stack-Key": key}
+            f"{gateway}/_local/resume", b"{}", {"X-Local-Aws-Key": key}
         )
         with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
             resumed = json.loads(response.read())

@@ -6,15 +6,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from botocore.exceptions import ClientError
 
 from local_stack.errors import DeploymentError
-
-if TYPE_CHECKING:
-    from local_stack.deployment import Deployment
+from local_stack.target import STACK_NAME, Deployment
 
 Properties = dict[str, Any]
 
@@ -67,7 +65,7 @@ def local_sources(path: Path) -> set[Path]:
     return {path.parent / name for name in names}
 
 
-def check_imports(deployment: "Deployment", build: Path) -> None:
+def check_imports(deployment: Deployment, build: Path) -> None:
     """Import each built function with nothing but its package, its layers and boto3.
 
     Raises
@@ -103,7 +101,7 @@ def _plain(variables: Properties) -> dict[str, str]:
 
 
 def _import_alone(
-    deployment: "Deployment", name: str, module: str, paths: list[Path], variables: dict[str, str]
+    deployment: Deployment, name: str, module: str, paths: list[Path], variables: dict[str, str]
 ) -> None:
     interpreter = deployment.folder.scratch / "lambda-runtime" / "python3"
     program = (
@@ -136,7 +134,7 @@ def _import_alone(
         )
 
 
-def check_deployed(deployment: "Deployment", build: Path) -> None:
+def check_deployed(deployment: Deployment, build: Path) -> None:
     """Compare what security rests on between the template and the stack.
 
     Raises
@@ -152,10 +150,8 @@ def check_deployed(deployment: "Deployment", build: Path) -> None:
         )
 
 
-def deployed_differences(deployment: "Deployment", template: dict[str, Any]) -> Iterator[str]:
+def deployed_differences(deployment: Deployment, template: dict[str, Any]) -> Iterator[str]:
     """Yield what the deployed stack lacks: routes, authorizers, bucket protection, resources."""
-    from local_stack.deployment import STACK_NAME
-
     listed = deployment.client("cloudformation").get_paginator("list_stack_resources")
     physical = {
         item["LogicalResourceId"]: item["PhysicalResourceId"]
@@ -190,7 +186,7 @@ def expected_routes(template: dict[str, Any]) -> dict[tuple[str, str], bool]:
 
 
 def _api_differences(
-    deployment: "Deployment", template: dict[str, Any], physical: dict[str, str]
+    deployment: Deployment, template: dict[str, Any], physical: dict[str, str]
 ) -> Iterator[str]:
     client = deployment.client("apigateway")
     expected = expected_routes(template)
@@ -227,7 +223,7 @@ def _resource_id(items: list[dict[str, Any]], path: str) -> str:
 
 
 def _bucket_differences(
-    deployment: "Deployment", name: str, bucket: str, properties: Properties
+    deployment: Deployment, name: str, bucket: str, properties: Properties
 ) -> Iterator[str]:
     client = deployment.client("s3")
 
@@ -265,7 +261,7 @@ def _bucket_differences(
 
 
 def _policy_differences(
-    deployment: "Deployment", name: str, properties: Properties, physical: dict[str, str]
+    deployment: Deployment, name: str, properties: Properties, physical: dict[str, str]
 ) -> Iterator[str]:
     logical = properties.get("Bucket", {})
     bucket = physical.get(logical["Ref"]) if isinstance(logical, dict) else logical

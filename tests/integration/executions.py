@@ -54,7 +54,7 @@ def plan_failures(
                 "after": sorted(after),
             }
         ).encode(),
-        {"X-Local-Stack-Key": ministack.environ()["LOCAL_STACK_KEY"]},
+        {"X-Local-Aws-Key": ministack.environ()["LOCAL_AWS_KEY"]},
     )
     with urllib.request.urlopen(request, timeout=30) as answer:
         forgotten: list[str] = json.load(answer)["forgotten"]

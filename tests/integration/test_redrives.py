@@ -43,7 +43,7 @@ def redrive_to_the_end(stack: Stack, arn: str) -> tuple[dict[str, Any], list[str
     failed = []
     ended = stack.wait_for_execution(arn)
     while ended["status"] == "FAILED":
-        assert ended["error"] == "LocalStack.RequestedFailure", ended["cause"]
+        assert ended["error"] == "LocalAws.RequestedFailure", ended["cause"]
         failed.append(entered(stack, arn)[-1])
         assert failed.count(failed[-1]) <= 2, failed
         ended = redrive(stack, arn)

@@ -16,7 +16,7 @@ from femo_signal.learning.hyperparameters import (
     Hyperparameters,
     read_job_hyperparameters,
 )
-from local_stack.sagemaker.service_model import service_model, validate
+from local_aws.sagemaker.service_model import service_model, validate
 
 from .machines import ROOT, Document, ExecutionFailedError, Run, Task, TaskError, load, start
 

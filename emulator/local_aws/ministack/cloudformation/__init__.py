@@ -1,0 +1,1 @@
+"""Resource types that MiniStack's CloudFormation lacks."""

@@ -1,0 +1,1 @@
+"""Functions: their runtime, environments, logs and asynchronous invocations."""

@@ -1,0 +1,1 @@
+"""Buckets' properties and S3's answers."""

@@ -1,0 +1,1 @@
+"""Topics that are encrypted, and delivery to functions."""

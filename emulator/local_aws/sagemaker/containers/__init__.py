@@ -1,0 +1,1 @@
+"""Containers without Docker: programs, their logs, the objects they read and write."""

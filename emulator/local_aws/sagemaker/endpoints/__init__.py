@@ -1,0 +1,1 @@
+"""Endpoints, their configurations and the model servers behind them."""

@@ -1,0 +1,1 @@
+"""Invocations of endpoints and the queue of those that wait."""

@@ -1,0 +1,347 @@
+"""The asynchronous queue: takes invocations as capacity allows, and tells how each one ended.
+
+Every step is decided by the durable queue. An invocation leaves it only after its outcome has
+been written to S3 and published, so each is told at least once, whatever is killed in between.
+"""
+
+import json
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local_aws.sagemaker import models
+from local_aws.sagemaker.arns import ACCOUNT, REGION, S3Location
+from local_aws.sagemaker.endpoints.endpoints import Endpoints
+from local_aws.sagemaker.endpoints.model_server import ModelResponse
+from local_aws.sagemaker.errors import ValidationError
+from local_aws.sagemaker.service import Service
+from local_aws.sagemaker.store import Document, QueuedInvocation
+
+logger = logging.getLogger(__name__)
+
+# https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpointAsync.html
+DEFAULT_TTL_SECONDS = 21600
+DEFAULT_TIMEOUT_SECONDS = 900
+DEFAULT_CONCURRENCY = 4
+MAX_ATTEMPTS = 3
+DISPATCH_SECONDS = 0.5
+NOTIFICATION_ATTEMPTS = 5
+ID_HEADER = "X-Amzn-SageMaker-Inference-Id"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an invocation ended.
+
+    Parameters
+    ----------
+    status
+        ``Completed``, ``Failed`` or ``Expired``.
+    reason
+        ``failureReason`` of the message.
+    content_type, body
+        What the container answered, if it did.
+    """
+
+    status: str
+    reason: str | None = None
+    content_type: str = "application/json"
+    body: bytes | None = None
+
+
+class Invocations:
+    """The queue of all endpoints and the threads that work on it."""
+
+    def __init__(
+        self, service: Service, endpoints: Endpoints, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._service = service
+        self._endpoints = endpoints
+        self._clock = clock
+        self._running: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Take up what the last run left, and begin to dispatch."""
+        left = self._service.store.put_back_all()
+        if left:
+            logger.warning("%d invocations were running at the last stop and start again", left)
+        threading.Thread(target=self._dispatch_forever, daemon=True).start()
+
+    def submit(self, endpoint_name: str, request: Document) -> Document:
+        """Queue an invocation and return InvokeEndpointAsync's answer.
+
+        Raises
+        ------
+        ValidationError
+            If the endpoint is not there, not asynchronous or not in service.
+        """
+        try:
+            endpoint = self._endpoints.find(endpoint_name)
+        except ValidationError as error:
+            raise ValidationError(
+                f"Endpoint {endpoint_name} of account {ACCOUNT} not found."
+            ) from error
+        if endpoint["EndpointStatus"] in ("Creating", "Deleting", "Failed"):
+            raise ValidationError(
+                f"Endpoint {endpoint_name} is not in service: it is {endpoint['EndpointStatus']}."
+            )
+        config = self._endpoints.config(endpoint_name)
+        if config is None or "AsyncInferenceConfig" not in config:
+            raise ValidationError(
+                f"Endpoint {endpoint_name} does not support asynchronous invocations."
+            )
+        output = config["AsyncInferenceConfig"]["OutputConfig"]
+        invocation_id = str(uuid.uuid4())
+        document = dict(request)
+        document.setdefault("InferenceId", str(uuid.uuid4()))
+        answer = {"InferenceId": document["InferenceId"]}
+        if "S3OutputPath" in output:
+            location = S3Location.parse(output["S3OutputPath"])
+            answer["OutputLocation"] = str(location.child(f"{invocation_id}.out"))
+        if "S3FailurePath" in output:
+            location = S3Location.parse(output["S3FailurePath"])
+            answer["FailureLocation"] = str(location.child(f"{invocation_id}-error.out"))
+        document |= {
+            key: answer[key] for key in ("OutputLocation", "FailureLocation") if key in answer
+        }
+        self._service.store.enqueue(endpoint_name, document, self._clock())
+        with self._endpoints.changed:
+            self._endpoints.changed.notify_all()
+        return answer
+
+    def _dispatch_forever(self) -> None:
+        while not self._service.stopping.is_set():
+            if not self.dispatch():
+                with self._endpoints.changed:
+                    self._endpoints.changed.wait(DISPATCH_SECONDS)
+
+    def dispatch(self) -> int:
+        """Start what can be started now and return how much that was."""
+        started = 0
+        for name in self._endpoints.names():
+            config = self._endpoints.config(name)
+            server = self._endpoints.server(name)
+            if config is None or server is None or not server.ready:
+                continue
+            while self._reserve(name, concurrency(config)):
+                invocation = self._service.store.take(name)
+                if invocation is None:
+                    self._release(name)
+                    break
+                started += 1
+                threading.Thread(target=self._work, args=(invocation, config), daemon=True).start()
+        return started
+
+    def _reserve(self, name: str, limit: int) -> bool:
+        with self._lock:
+            if self._running.get(name, 0) >= limit:
+                return False
+            self._running[name] = self._running.get(name, 0) + 1
+            return True
+
+    def _release(self, name: str) -> None:
+        with self._lock:
+            self._running[name] -= 1
+
+    def _work(self, invocation: QueuedInvocation, config: Document) -> None:
+        try:
+            outcome = self.run(invocation, config)
+            if outcome is None:
+                self._service.store.put_back(invocation.number)
+                time.sleep(DISPATCH_SECONDS)
+            else:
+                self.tell(invocation, config, outcome)
+                self._service.store.remove(invocation.number)
+        except Exception:  # the invocation stays in the queue, and the fault must be seen
+            logger.exception("Invocation %s is put back", invocation.document["InferenceId"])
+            time.sleep(DISPATCH_SECONDS)
+            self._service.store.put_back(invocation.number)
+        finally:
+            self._release(invocation.endpoint)
+            with self._endpoints.changed:
+                self._endpoints.changed.notify_all()
+
+    def run(self, invocation: QueuedInvocation, config: Document) -> Outcome | None:
+        """Send one invocation to the container; None means that it must be tried again."""
+        request = invocation.document
+        ttl = request.get("RequestTTLSeconds", DEFAULT_TTL_SECONDS)
+        if self._clock() - invocation.received > ttl:
+            return Outcome(
+                "Expired", f"The request waited for longer than its RequestTTLSeconds ({ttl} s)."
+            )
+        role = self._role(config)
+        source = S3Location.parse(request["InputLocation"])
+        try:
+            s3 = self._service.roles.client("s3", role)
+            body = s3.get_object(Bucket=source.bucket, Key=source.key)["Body"].read()
+        except ClientError as error:
+            return Outcome(
+                "Failed", f"ClientError: cannot read the input {request['InputLocation']}: {error}"
+            )
+        timeout = request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_SECONDS)
+        try:
+            response = self._send(invocation, body, timeout)
+        except TimeoutError:
+            return Outcome(
+                "Failed",
+                f"ClientError: the model did not answer within {timeout} s "
+                "(InvocationTimeoutSeconds).",
+            )
+        except ConnectionError as error:
+            if invocation.attempts < MAX_ATTEMPTS:
+                logger.warning("Invocation %s again: %s", request["InferenceId"], error)
+                return None
+            return Outcome(
+                "Failed", f"ServerError: the container went away {MAX_ATTEMPTS} times: {error}"
+            )
+        if response is None:
+            return None
+        if 200 <= response.status < 300:
+            return Outcome("Completed", None, response.content_type, response.body)
+        kind = "client" if response.status < 500 else "server"
+        text = response.body[:1024].decode(errors="replace")
+        reason = (
+            f"ClientError: Received {kind} error ({response.status}) from primary with message "
+            f'"{text}". See /aws/sagemaker/Endpoints/{invocation.endpoint} in CloudWatch Logs.'
+        )
+        return Outcome("Failed", reason, response.content_type, response.body)
+
+    def _send(
+        self, invocation: QueuedInvocation, body: bytes, seconds: float
+    ) -> ModelResponse | None:
+        """Return the container's answer, or None if the service or the endpoint ends before.
+
+        A container that is not there has not seen the request, so the attempt is not used up.
+        """
+        headers = container_headers(invocation.document)
+        name = invocation.endpoint
+        while self._endpoints.config(name) is not None:
+            server = self._endpoints.server(name)
+            if server is not None and server.ready:
+                try:
+                    return server.invoke(body, headers, seconds)
+                except ConnectionRefusedError:
+                    logger.warning(
+                        "Invocation %s waits: its container is not there", headers[ID_HEADER]
+                    )
+            if self._service.stopping.wait(DISPATCH_SECONDS):
+                break
+        return None
+
+    def tell(self, invocation: QueuedInvocation, config: Document, outcome: Outcome) -> None:
+        """Write the outcome to S3 and publish it."""
+        request = invocation.document
+        role = self._role(config)
+        place = "OutputLocation" if outcome.status == "Completed" else "FailureLocation"
+        if place in request and (outcome.body is not None or outcome.status != "Completed"):
+            body = outcome.body if outcome.body is not None else (outcome.reason or "").encode()
+            content_type = outcome.content_type if outcome.body is not None else "text/plain"
+            target = S3Location.parse(request[place])
+            try:
+                self._service.roles.client("s3", role).put_object(
+                    Bucket=target.bucket, Key=target.key, Body=body, ContentType=content_type
+                )
+            except ClientError as error:
+                outcome = Outcome("Failed", f"ClientError: cannot write {request[place]}: {error}")
+        settings = config["AsyncInferenceConfig"]["OutputConfig"].get("NotificationConfig", {})
+        topic = settings.get("SuccessTopic" if outcome.status == "Completed" else "ErrorTopic")
+        if topic is not None:
+            self._publish(role, topic, message(invocation, outcome, self._clock()))
+
+    def _publish(self, role: str, topic: str, document: Document) -> None:
+        for attempt in range(1, NOTIFICATION_ATTEMPTS + 1):
+            try:
+                self._service.roles.client("sns", role).publish(
+                    TopicArn=topic, Message=json.dumps(document)
+                )
+                return
+            except (ClientError, BotoCoreError) as error:
+                logger.error(
+                    "Notification of %s to %s failed (attempt %d): %s",
+                    document["inferenceId"],
+                    topic,
+                    attempt,
+                    error,
+                )
+                if isinstance(error, ClientError) and _is_denied(error):
+                    # AWS counts a NotificationFailure and goes on
+                    return
+                if attempt == NOTIFICATION_ATTEMPTS:
+                    raise
+                self._service.stopping.wait(0.2 * 2**attempt)
+
+    def _role(self, config: Document) -> str:
+        model = models.find(self._service, config["ProductionVariants"][0]["ModelName"])
+        role: str = model["ExecutionRoleArn"]
+        return role
+
+
+def concurrency(config: Document) -> int:
+    """Return how many invocations an endpoint's one instance takes at once."""
+    client = config.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
+    limit: int = client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
+    return limit
+
+
+def container_headers(request: Document) -> dict[str, str]:
+    """Return the headers that the container sees."""
+    headers = {
+        "Content-Type": request.get("ContentType", "application/octet-stream"),
+        "Accept": request.get("Accept", "*/*"),
+        ID_HEADER: request["InferenceId"],
+    }
+    if "CustomAttributes" in request:
+        headers["X-Amzn-SageMaker-Custom-Attributes"] = request["CustomAttributes"]
+    return headers
+
+
+def message(invocation: QueuedInvocation, outcome: Outcome, moment: float) -> Document:
+    """Return the SNS message of an outcome, as AWS publishes it."""
+    request = invocation.document
+    parameters: dict[str, Any] = {
+        "accept": request.get("Accept", "*/*"),
+        "contentType": request.get("ContentType", "application/octet-stream"),
+        "endpointName": invocation.endpoint,
+        "inputLocation": request["InputLocation"],
+    }
+    if "CustomAttributes" in request:
+        parameters["customAttributes"] = request["CustomAttributes"]
+    document: Document = {
+        "awsRegion": REGION,
+        "eventTime": _iso(moment),
+        "receivedTime": _iso(invocation.received),
+        "invocationStatus": outcome.status,
+        "requestParameters": parameters,
+        "inferenceId": request["InferenceId"],
+        "eventVersion": "1.0",
+        "eventSource": "aws:sagemaker",
+        "eventName": "InferenceResult",
+    }
+    if outcome.status == "Completed":
+        document["responseParameters"] = {
+            "contentType": outcome.content_type,
+            "outputLocation": request["OutputLocation"],
+        }
+    else:
+        document["failureReason"] = outcome.reason
+        if "FailureLocation" in request:
+            document["responseParameters"] = {"failureLocation": request["FailureLocation"]}
+    return document
+
+
+def _iso(moment: float) -> str:
+    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def _is_denied(error: ClientError) -> bool:
+    codes = ("AuthorizationError", "AccessDenied", "KMSAccessDenied", "NotFound")
+    return error.response["Error"]["Code"] in codes

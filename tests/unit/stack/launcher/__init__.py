@@ -1,1 +1,0 @@
-"""Cases that run under MiniStack's own interpreter (see ../test_launcher.py)."""
