@@ -52,8 +52,6 @@ from femo_signal.learning.model import (
     Calibration,
     ModelCard,
     MovementModel,
-    TrainedRecording,
-    TrainingRecord,
     trees_digest,
     version_of,
 )
@@ -64,6 +62,7 @@ from femo_signal.learning.outcomes import (
     outcome_of,
     rule_outcomes,
 )
+from femo_signal.learning.provenance import TrainedKeys, TrainedRecording, TrainingRecord
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
 from femo_signal.version import __version__
@@ -230,6 +229,11 @@ def _card(
         hyperparameters=chosen,
         metrics=dict(evaluation.metrics),
         training=facts,
+        trained_on=TrainedKeys.of(
+            [(one.content_sha256, one.fingerprint) for one in dataset.recordings],
+            [one.subject_id for one in dataset.recordings],
+            salt=digest,
+        ),
         evaluation={name: whole[name] for name in _POOLED},
         libraries={
             "femo_cloud": __version__,
@@ -472,8 +476,8 @@ def _known_to(model: MovementModel, dataset: Dataset) -> list[str]:
     known = familiarity(dataset, model)
     if known is None:
         return [
-            "Whether the model was trained on any of these recordings is not known: its folder "
-            "has no training.json."
+            "Whether the model was trained on any of these recordings is not known: neither its "
+            "card nor a training.json says so."
         ]
     count, seen, related = len(dataset.recordings), int(known.seen.sum()), int(known.related.sum())
     notices = []

@@ -188,15 +188,15 @@ def test_an_evaluation_tells_of_subjects_that_the_model_knows(dataset, model):
 
 
 def test_an_evaluation_that_cannot_know_says_so(dataset, model):
-    notices = evaluate_model(dataset, model=replace(model, record=None)).notices
+    silent = replace(model, record=None, card=model.card.model_copy(update={"trained_on": None}))
+    notices = evaluate_model(dataset, model=silent).notices
     assert any("not known" in notice for notice in notices)
 
 
 def test_values_that_were_given_are_the_ones_that_train(dataset):
     given = {"min_data_in_leaf": 7, "lambda_l2": 3.0, "num_leaves": 5, "num_iterations": 3}
     model = train_model(dataset, hyperparameters=given)
-    booster = model._booster
-    assert booster.num_trees() == 3
+    assert model.trees.count("\nTree=") == 3
     used = model.card.hyperparameters.model_dump()
     assert {name: used[name] for name in given} == given
     for name in ("min_data_in_leaf", "lambda_l2", "num_leaves"):
