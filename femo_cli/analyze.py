@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from femo_cli.options import RecordingPath, overwrite_option
+from femo_cli.options import RecordingPath, json_option, model_option, overwrite_option
 from femo_cli.output import print_json, share_bar
 
 __all__ = ["analyze"]
@@ -16,15 +16,14 @@ __all__ = ["analyze"]
 
 @click.command()
 @click.argument("recording", type=RecordingPath)
-@click.option("--model", "model_folder", type=RecordingPath, required=True,
-              help="Folder of the model.")  # fmt: skip
+@model_option
 @click.option("--remove-hiccups", is_flag=True, help="Take hiccup bouts out of the movements.")
 @click.option("--metadata", is_flag=True, help="A summary in place of the events.")
 @click.option("--include-full-intervals", is_flag=True, help="List the onset intervals too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
               help="Draw the analysis into this file.")  # fmt: skip
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Nothing but the JSON response.")
+@json_option("Nothing but the JSON response.")
 def analyze(
     recording: Path,
     model_folder: Path,

@@ -47,6 +47,7 @@ def no_gain(status: str) -> dict[str, Any]:
         "subjects": 0,
         "recordings_seen_by_serving": None,
         "compared_on": None,
+        "explanation": None,
         "serving_version": None,
         "status": status,
     }
@@ -77,7 +78,8 @@ def gain_over(
         subjects (recordings where no subject is named); ``compared_on``: ``unseen``, recordings
         that the model in service was trained neither on nor on their subjects; or all, which
         favours it where it was trained on them: ``too_few_unseen`` (fewer than `LEAST_UNSEEN`
-        subjects), ``not_known`` (the model does not tell); ``recordings`` and ``subjects`` that
+        subjects), ``not_known`` (the model does not tell); ``explanation``, the same as a
+        sentence; ``recordings`` and ``subjects`` that
         were compared; ``recordings_seen_by_serving``, of all recordings, they or their
         subjects, None where not known; ``serving_version``; and ``status``: ``compared``,
         ``one_subject`` (no interval), ``undefined`` (no movement to find, nor found), or why it
@@ -92,6 +94,8 @@ def gain_over(
     whole = model_outcomes(dataset, serving)
     theirs = [whole[number] for number in chosen]
     gain = paired_differences(ours, theirs, seed=seed)["f1"]
+    subjects = len({outcome.group for outcome in theirs})
+    seen = None if known is None else int((~known.unseen).sum())
     status = "compared"
     if gain["difference"] is None:
         status = "undefined"
@@ -102,9 +106,17 @@ def gain_over(
         "low": gain["low"],
         "high": gain["high"],
         "recordings": len(theirs),
-        "subjects": len({outcome.group for outcome in theirs}),
-        "recordings_seen_by_serving": None if known is None else int((~known.unseen).sum()),
+        "subjects": subjects,
+        "recordings_seen_by_serving": seen,
         "compared_on": compared_on,
+        "explanation": {
+            "unseen": f"compared on {len(theirs)} recordings of {subjects} subjects that the "
+            "model in service has not learnt",
+            "too_few_unseen": f"the model in service has learnt from {seen} of the {len(theirs)} "
+            "recordings or from their subjects, which favours it: too few are left to compare on",
+            "not_known": "whether the model in service has learnt from these recordings, which "
+            "would favour it, is not known",
+        }[compared_on],
         "serving_version": serving.version,
         "status": status,
     }

@@ -118,6 +118,7 @@ def test_a_comparison_with_too_few_new_women_takes_all_and_says_that_it_favours_
         assert gain["compared_on"] == "too_few_unseen"
         assert (gain["recordings"], gain["recordings_seen_by_serving"]) == (6, known)
         assert gain["status"] == "compared"
+        assert f"{known} of the 6 recordings" in gain["explanation"]
 
 
 def test_nobody_reads_from_a_packed_model_whom_it_learnt_from(dataset, model):

@@ -7,8 +7,6 @@ import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
 import lightgbm
@@ -277,20 +275,3 @@ def test_trees_decide_as_lightgbm_itself_does_to_the_last_bit(model, dataset):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(trees)).predict(features), theirs)
     with pytest.raises(ValueError, match="columns"):
         trees.predict(features[:, 1:])
-
-
-def test_nobody_waits_for_libraries_of_training_before_a_first_answer(model, tmp_path):
-    model.save(tmp_path / "model")
-    script = (
-        "import sys, numpy\n"
-        "from femo_signal import MovementModel\n"
-        "model = MovementModel.load(sys.argv[1])\n"
-        "model.__dict__['card'].__dict__['classifier'] = 'trees'\n"
-        "model.warm_up().predict_proba(numpy.zeros((2, len(model.card.feature_names))))\n"
-        "print(*sorted({'lightgbm', 'sklearn', 'scipy.stats', 'pandas'} & set(sys.modules)))\n"
-    )
-    loaded = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "model")],
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    assert loaded.stdout.split() == []
