@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
+from femo_signal.learning.count_fit import count_coverage, count_intervals
 from femo_signal.learning.dataset import RecordingFeatures, prepare_dataset
-from femo_signal.learning.expected_count import count_coverage, count_intervals
 from femo_signal.learning.extraction import extract_manifest
 from femo_signal.learning.training import model_outcomes, train_model
 from femo_signal.manifest import load_manifest

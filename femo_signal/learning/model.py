@@ -12,15 +12,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ValidationError
 
 from femo_signal.errors import ModelError
 from femo_signal.learning.card import (
-    SCHEMA_VERSION,
     Calibration,
     ModelCard,
     trees_digest,
@@ -39,20 +37,32 @@ from femo_signal.learning.expected_count import (
     expected_count,
 )
 from femo_signal.learning.features import names_of
-from femo_signal.learning.fingerprint import regular_size
+from femo_signal.learning.model_files import (
+    MODEL_CARD,
+    MODEL_FILES,
+    MODEL_TEXT,
+    MOST_BYTES,
+    TRAINING_RECORD,
+    check_versions,
+    parse_document,
+    read_bounded,
+    read_record,
+)
 from femo_signal.learning.native_trees import LightGBMError, NativeTrees
 from femo_signal.learning.provenance import TrainedOn, TrainedRecording, TrainingRecord
 from femo_signal.learning.trees import checked_trees
-from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
 from femo_signal.writing import check_target, whole_files
 
 if TYPE_CHECKING:
     from femo_signal.detection.judged import JudgedTime
     from femo_signal.detection.profile import Profile
-
 __all__ = [
+    "MODEL_CARD",
     "MODEL_FILES",
+    "MODEL_TEXT",
+    "MOST_BYTES",
+    "TRAINING_RECORD",
     "Calibration",
     "ModelCard",
     "MovementModel",
@@ -61,15 +71,6 @@ __all__ = [
     "trees_digest",
     "version_of",
 ]
-
-MODEL_TEXT = "model.txt"
-MODEL_CARD = "model.json"
-TRAINING_RECORD = "training.json"
-MODEL_FILES = (MODEL_TEXT, MODEL_CARD, TRAINING_RECORD)
-MOST_BYTES = 512 * 1024**2
-"""Of one file of a model; the largest that can be trained has some 100 MB."""
-
-_Document = TypeVar("_Document", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -277,93 +278,23 @@ class MovementModel:
         """
         source = Path(folder)
         try:
-            trees = _content(source / MODEL_TEXT).decode()
-            card = _content(source / MODEL_CARD)
+            trees = read_bounded(source / MODEL_TEXT).decode()
+            card = read_bounded(source / MODEL_CARD)
         except (OSError, ValueError) as error:
             raise ModelError(
                 f"{source}: cannot read the model: {error}; "
                 f"give the folder that holds {MODEL_TEXT} and {MODEL_CARD}"
             ) from error
-        _check_versions(card, source)
-        parsed = _parsed(ModelCard, card, source / MODEL_CARD)
+        check_versions(card, source)
+        parsed = parse_document(ModelCard, card, source / MODEL_CARD)
         wanted = names_of(parsed.settings)
         if parsed.feature_names != wanted:
             raise ModelError(f"{source}: {_difference(parsed.feature_names, wanted)}")
-        model = cls(card=parsed, trees=trees, record=_record(source, parsed.version))
+        model = cls(card=parsed, trees=trees, record=read_record(source, parsed.version))
         try:
             return model.check()
         except ModelError as error:
             raise ModelError(f"{source}: {error}") from error
-
-
-def _content(path: Path) -> bytes:
-    """Read a file of bounded size.
-
-    Raises
-    ------
-    OSError
-        If it cannot be read, is no regular file or is larger than any model.
-    """
-    size = regular_size(path)
-    if size > MOST_BYTES:
-        raise OSError(f"{path.name} has {size} bytes, more than any model")
-    return path.read_bytes()
-
-
-def _check_versions(card: bytes, source: Path) -> None:
-    """Say of an older or newer model that it is one, rather than which field it lacks.
-
-    Raises
-    ------
-    ModelError
-        If the card is of another schema or its features of another version of the method.
-    """
-    try:
-        given = json.loads(card)
-    except (ValueError, RecursionError):
-        return  # the card's own check says what is wrong
-    if not isinstance(given, dict):
-        return
-    for name, ours in (("schema_version", SCHEMA_VERSION), ("method_version", METHOD_VERSION)):
-        theirs = given.get(name)
-        if type(theirs) is int and theirs != ours:
-            raise ModelError(
-                f"{source / MODEL_CARD}: {name} is {theirs}, this version of femo works with "
-                f"{ours}; train the model again"
-            )
-
-
-def _parsed(kind: type[_Document], text: bytes, path: Path) -> _Document:
-    try:
-        return kind.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the document"
-        raise ModelError(f"{path}: {where}: {first['msg']}; train the model again") from error
-
-
-def _record(folder: Path, version: str) -> TrainingRecord | None:
-    """Read what a model was trained on; None where the folder does not say.
-
-    Raises
-    ------
-    ModelError
-        If the file is malformed or belongs to another model.
-    """
-    path = folder / TRAINING_RECORD
-    if not path.exists():
-        return None
-    try:
-        text = _content(path)
-    except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error}; correct or remove it") from error
-    record = _parsed(TrainingRecord, text, path)
-    if record.model_version != version:
-        raise ModelError(
-            f"{path}: is of the model {record.model_version}, not of {version} beside it; "
-            "use the files of one training"
-        )
-    return record
 
 
 def _difference(wanted: tuple[str, ...], given: tuple[str, ...]) -> str:

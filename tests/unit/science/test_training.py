@@ -11,8 +11,9 @@ import pytest
 from femo_signal.errors import ModelError
 from femo_signal.learning.calibration import best_threshold, correct_for_presses, fit_calibration
 from femo_signal.learning.dataset import Dataset, RecordingFeatures, prepare_dataset
+from femo_signal.learning.fitting import split_by_group
 from femo_signal.learning.model import Calibration
-from femo_signal.learning.training import Hyperparameters, _split, evaluate_model, train_model
+from femo_signal.learning.training import Hyperparameters, evaluate_model, train_model
 from femo_signal.manifest import load_manifest
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
@@ -33,7 +34,7 @@ def test_training_twice_gives_the_same_bytes(tmp_path, dataset, model, model_fol
 
 
 def test_no_subject_is_in_two_folds(dataset):
-    folds = _split(dataset, range(len(dataset.recordings)), 8)
+    folds = split_by_group(dataset, range(len(dataset.recordings)), 8)
     names = dataset.group_names
     assert sorted(k for _, test in folds for k in test) == list(range(len(dataset.recordings)))
     for train, test in folds:
@@ -43,7 +44,7 @@ def test_no_subject_is_in_two_folds(dataset):
 
 def test_recordings_are_the_groups_where_no_subject_is_named(dataset):
     nameless = Dataset(tuple(replace(r, subject_id=None) for r in dataset.recordings))
-    assert len(_split(nameless, range(6), 8)) == 6
+    assert len(split_by_group(nameless, range(6), 8)) == 6
     assert evaluate_model(nameless).method.endswith("by recording")
 
 
@@ -143,7 +144,9 @@ def test_a_copy_under_another_name_or_subject_is_told_and_in_no_other_fold(datas
     )
     copy = [r.recording_id for r in with_copy.recordings].index("other/name.dat")
     for least in (1, 4, 100):  # also where recordings are kept apart for want of subjects
-        for _, test in _split(with_copy, range(len(with_copy.recordings)), 8, least_groups=least):
+        for _, test in split_by_group(
+            with_copy, range(len(with_copy.recordings)), 8, least_groups=least
+        ):
             assert (original in test) == (copy in test)
     assert any("other/name.dat" in notice for notice in with_copy.notices)
 
