@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from femo_cli.dataset import extract_dataset
+from femo_cli.dataset import extract_dataset, tell_no_items
 from femo_cli.options import (
     RecordingPath,
     json_option,
@@ -63,10 +63,7 @@ def compare(
             )
     ours, theirs = (datasets[model.card.settings_digest] for model in models)
     if ours is None or theirs is None:
-        if as_json:
-            print_json({"status": "NotCompared", "reason": "the manifest has no items"})
-        else:
-            click.echo("The manifest has no items: nothing to compare.")
+        tell_no_items("NotCompared", "compare", as_json=as_json)
         return
     from femo_signal.learning.comparison import compare_models
     from femo_signal.writing import whole_files

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.dataset import extract_dataset
+from femo_cli.dataset import extract_dataset, tell_no_items
 from femo_cli.evaluation_table import evaluation_lines
 from femo_cli.options import (
     json_option,
@@ -55,10 +55,7 @@ def evaluate(
         manifest, settings=model.settings, cache=cache, force=force_extract, strict=strict
     )
     if dataset is None:
-        if as_json:
-            print_json({"status": "NotEvaluated", "reason": "the manifest has no items"})
-        else:
-            click.echo("The manifest has no items: nothing to evaluate.")
+        tell_no_items("NotEvaluated", "evaluate", as_json=as_json)
         return
     evaluation: Evaluation = evaluate_model(dataset, model=model)
     if output is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.dataset import extract_dataset
+from femo_cli.dataset import extract_dataset, tell_no_items
 from femo_cli.evaluation_table import evaluation_lines
 from femo_cli.options import (
     METHOD_HELP,
@@ -83,10 +83,7 @@ def train(
         strict=strict,
     )
     if dataset is None:
-        if as_json:
-            print_json({"status": "NotTrained", "reason": "the manifest has no items"})
-        else:
-            click.echo("The manifest has no items: nothing to train.")
+        tell_no_items("NotTrained", "train", as_json=as_json)
         return
     with share_bar("Training") as tell:
         model = train_model(dataset, hyperparameters=hyperparameters, seed=seed, progress=tell)
@@ -94,15 +91,8 @@ def train(
     assert model.record is not None
     evaluation = model.record.evaluation
     if as_json:
-        print_json(
-            {
-                "status": "Trained",
-                "model": str(output),
-                "version": model.version,
-                "threshold": model.threshold,
-                "evaluation": evaluation,
-            }
-        )
+        facts = {"model": str(output), "version": model.version, "threshold": model.threshold}
+        print_json({"status": "Trained", **facts, "evaluation": evaluation})
         return
     for line in evaluation_lines(evaluation):
         click.echo(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -136,14 +136,25 @@ def plan_recordings(
             notices.append(f"left out {item.recording_id}: {error}")
     if manifest.items and not items:
         raise InputError(f"none of the {len(notices)} recordings can be read; {notices[0]}")
+    _check_named_once(items)
+    kept = manifest.model_copy(update={"items": tuple(items.values())})
+    return kept, list(uploads.values()), notices
+
+
+def _check_named_once(items: Mapping[int, ManifestItem]) -> None:
+    """Refuse two items of the same recording.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
     seen: dict[str, int] = {}
     for index, item in items.items():
         if (first := seen.setdefault(item.recording_id, index)) != index:
             raise InputError(
                 f"items.{index}: the same recording as items.{first}; name each recording once"
             )
-    kept = manifest.model_copy(update={"items": tuple(items.values())})
-    return kept, list(uploads.values()), notices
 
 
 def in_bucket(manifest: Manifest, bucket: str) -> Manifest:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -140,6 +140,7 @@ def draw_plan(
     waveforms = [wave for kick in kicks for wave in movement_waveforms(kick, traits, rng)]
     for pulses in bouts:
         waveforms += hiccup_waveforms(pulses, traits, recording_format, rng)
+    waveforms += [wave for one in disturbances for wave in one.waveforms]
     gaps = _draw_gaps(traits, seconds, rng) if recording_format == "v2" else []
     return RecordingPlan(
         traits=traits,
@@ -152,19 +153,24 @@ def draw_plan(
         hiccup_pulses=bouts,
         body_movements=body,
         small_movements=small,
-        artefacts=[
-            (label.start, label.end, label.kind)
-            for label in (disturbance.label for disturbance in disturbances)
-            if label.kind in ("click", "rubbing")
-        ],
+        artefacts=_artefacts(disturbances),
         nuisances=_labels(traits, seconds, disturbances, small, gaps, recording_format),
         presses=draw_presses(traits, seconds, kicks, body, rng),
         gaps=gaps,
-        waveforms=waveforms + [wave for one in disturbances for wave in one.waveforms],
+        waveforms=waveforms,
         steps=[step for one in disturbances for step in one.steps],
         faults=[fault for one in disturbances for fault in one.faults],
         gains=[gain for one in disturbances for gain in one.gains],
     )
+
+
+def _artefacts(disturbances: Sequence[Disturbance]) -> list[tuple[float, float, str]]:
+    labels = [disturbance.label for disturbance in disturbances]
+    return [
+        (label.start, label.end, label.kind)
+        for label in labels
+        if label.kind in ("click", "rubbing")
+    ]
 
 
 def _physiology(traits: SubjectTraits, seed: int) -> Physiology:
