@@ -355,13 +355,8 @@ def main(
     """Run, check and print; the exit status is 1 if a job is lost, stuck, doubled or wrong."""
     folder = WORK / "jobs"
     recordings = Recordings.make(folder / "recordings")
-    plan = draw(
-        count,
-        seed,
-        run=f"run-{seed}",
-        good=sorted(recordings.good),
-        bad=sorted(recordings.bad),
-    )
+    names = {"good": sorted(recordings.good), "bad": sorted(recordings.bad)}
+    plan = draw(count, seed, run=f"run-{seed}", **names)
     trained_model()
     try:
         with running(folder / "stack") as stack:

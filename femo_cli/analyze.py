@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from femo_cli.options import RecordingPath, json_option, model_option, overwrite_option
 from femo_cli.output import print_json, share_bar
+
+if TYPE_CHECKING:
+    from femo_signal.reporting.analysis import Analysis
 
 __all__ = ["analyze"]
 
@@ -52,9 +56,7 @@ def analyze(
         profile = build_profile(recording, settings=model.settings, progress=tell)
         analysis = analyze_profile(profile, model, hiccups_removed=remove_hiccups)
     result = report(
-        analysis,
-        include_full_intervals=include_full_intervals,
-        extract_events=not metadata,
+        analysis, include_full_intervals=include_full_intervals, extract_events=not metadata
     )
     response = {
         "status": "Completed",
@@ -64,16 +66,20 @@ def analyze(
     }
     print_json(response)
     if plot is not None:
-        from femo_signal.reporting.plots import plot_analysis
-        from femo_signal.writing import whole_file
-
-        with whole_file(plot) as partial:
-            plot_analysis(analysis, partial)
+        _draw(plot, analysis)
     if not as_json:
         for line in summary_lines(response):
             click.echo(line, err=True)
         if plot is not None:
             click.echo(f"Picture: {plot}", err=True)
+
+
+def _draw(path: Path, analysis: Analysis) -> None:
+    from femo_signal.reporting.plots import plot_analysis
+    from femo_signal.writing import whole_file
+
+    with whole_file(path) as partial:
+        plot_analysis(analysis, partial)
 
 
 def _check_picture(path: Path, *, overwrite: bool) -> None:

@@ -99,18 +99,9 @@ def plan_recordings(
     uploads: dict[str, Upload] = {}
 
     def place(name: str, item: int, field: str) -> str:
-        path = folder / name
-        try:
-            size = regular_size(path)
-            digest = content_sha256(path)[:DIGEST_LENGTH]
-        except OSError as error:
-            raise InputError(
-                f"items.{item}.{field}: {path}: {error.strerror or error}; correct the path, or "
-                "give bucketName for a recording in S3"
-            ) from error
-        key = f"training/{digest}/{path.name}"
-        uploads[key] = Upload(path, key, size)
-        return key
+        upload = _upload_of(folder / name, f"items.{item}.{field}")
+        uploads[upload.key] = upload
+        return upload.key
 
     def placed(index: int, item: ManifestItem) -> ManifestItem:
         if item.bucket_name is not None:
@@ -139,6 +130,25 @@ def plan_recordings(
     _check_named_once(items)
     kept = manifest.model_copy(update={"items": tuple(items.values())})
     return kept, list(uploads.values()), notices
+
+
+def _upload_of(path: Path, field: str) -> Upload:
+    """Return where a file goes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; `field` says who names it.
+    """
+    try:
+        size = regular_size(path)
+        digest = content_sha256(path)[:DIGEST_LENGTH]
+    except OSError as error:
+        raise InputError(
+            f"{field}: {path}: {error.strerror or error}; correct the path, or "
+            "give bucketName for a recording in S3"
+        ) from error
+    return Upload(path, f"training/{digest}/{path.name}", size)
 
 
 def _check_named_once(items: Mapping[int, ManifestItem]) -> None:

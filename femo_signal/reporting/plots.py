@@ -243,13 +243,10 @@ def _hatch(axes: Axes, analysis: Analysis) -> None:
 def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: bool) -> None:
     profile = analysis.profile
     info = profile.info
-    bounds = (
-        round(start * TICKS_PER_SECOND) - info.trim_ticks,
-        round(end * TICKS_PER_SECOND) - info.trim_ticks,
-    )
+    first, past = (round(edge * TICKS_PER_SECOND) - info.trim_ticks for edge in (start, end))
 
     def inside(intervals: Intervals) -> list[tuple[float, float]]:
-        return _bars(info, clip(intervals, *bounds))
+        return _bars(info, clip(intervals, first, past))
 
     axes.set_xlim(start, end)
     axes.set_ylim(-0.6, 2.6)
@@ -269,7 +266,7 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
     axes.broken_barh(
         inside(analysis.movements), (0.72, 0.56), color=_FOUND, zorder=4, gid="movements"
     )
-    pressed = info.seconds(clip(profile.all_presses, *bounds)[:, 0])
+    pressed = info.seconds(clip(profile.all_presses, first, past)[:, 0])
     axes.plot(
         pressed,
         np.full(len(pressed), _LANES["pressed"]),
