@@ -117,12 +117,17 @@ def cross_validate(
     fitters = fitters_of(dataset.settings, chosen, seed)
     outcomes: dict[ClassifierKind, dict[int, RecordingOutcome]] = {kind: {} for kind in fitters}
     jobs = [(kind, train, test) for kind in fitters for train, test in folds]
-    # Threads: LightGBM releases the interpreter lock, and one thread a fit keeps results exact.
+    # Threads: LightGBM releases the interpreter lock, and one thread a fit keeps results exact. No
+    # name holds the results: where a job is stopped they go, and with them the fits still to come.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        results = pool.map(
-            lambda job: _decide(dataset, job[0], fitters[job[0]], job[1], job[2]), jobs
-        )
-        for done, ((kind, _, test), result) in enumerate(zip(jobs, results, strict=True), start=1):
+        for done, ((kind, _, test), result) in enumerate(
+            zip(
+                jobs,
+                pool.map(lambda job: _decide(dataset, job[0], fitters[job[0]], *job[1:]), jobs),
+                strict=True,
+            ),
+            start=1,
+        ):
             outcomes[kind].update(zip(test, result, strict=True))
             if progress is not None:
                 progress(done / len(jobs))
