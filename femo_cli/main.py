@@ -42,7 +42,7 @@ def femo() -> None:
 
 def main() -> None:
     """Run the command line."""
-    from femo_signal.errors import FemoError
+    from femo_signal.errors import FemoError  # loads nothing else
 
     try:
         femo(standalone_mode=False)

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
 
 from femo_signal.detection.evidence import Evidence, Flags, Floats, agreement
+from femo_signal.detection.peaks import peaks_apart
 from femo_signal.settings import CandidateSettings, EvidenceSettings
 
 __all__ = ["Candidates", "chance_level", "find_candidates", "highest_within"]
@@ -213,12 +213,7 @@ def _split(
             rows.append((a, b))
             continue
         inside = strength[a:b]
-        peaks = (
-            find_peaks(
-                np.concatenate(([0], inside, [0])), height=1, distance=apart, plateau_size=1
-            )[0]
-            - 1
-        )
+        peaks = peaks_apart(inside, least=1, apart=apart)
         start = a
         for left, right in pairwise(peaks.tolist()):
             valley = left + int(inside[left:right].argmin())
