@@ -66,7 +66,7 @@ push: .venv/.installed ## Push the commit's image to Amazon ECR, its URI to samc
 	@$(BIN)/python -m scripts.image.push --profile "$(PROFILE)" --repository "$(REPOSITORY)"
 
 test-image: .venv/.installed ## Build the image without a Docker engine, and run it (root, buildah, mmdebstrap)
-	@$(BIN)/python -m pytest tests/image
+	@$(BIN)/python -m pytest tests/image --timeout 1200
 
 check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
 	$(BIN)/ruff format --check .

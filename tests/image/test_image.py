@@ -66,34 +66,40 @@ def test_a_training_run_leaves_a_model_and_its_evaluation(trained: Trained) -> N
 
 
 @pytest.fixture(scope="module")
-def night(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A recording that takes long enough to be in flight, as an object in the bucket."""
-    folder = tmp_path_factory.mktemp("night")
-    synthesize_cohort(folder, recordings=1, minutes=240, seed=7)
+def longer(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A recording of some seconds' work, as an object in the bucket."""
+    folder = tmp_path_factory.mktemp("longer")
+    synthesize_cohort(folder, recordings=1, minutes=40, seed=7)
     (path,) = folder.glob("*.dat")
-    return trained.bucket.put("night.dat", path.read_bytes())
+    return trained.bucket.put("longer.dat", path.read_bytes())
 
 
 def test_sigterm_lets_the_job_in_flight_finish_and_ends_the_server_well(
-    container: Container, trained: Trained, night: str, tmp_path: Path
+    container: Container, trained: Trained, longer: str, tmp_path: Path
 ) -> None:
     for name in ("model.txt", "model.json"):
         (tmp_path / "model").mkdir(exist_ok=True)
         (tmp_path / "model" / name).write_bytes((trained.root("train/model") / name).read_bytes())
-    given = {**trained.environment, "FEMO_RECORDINGS_BUCKET": trained.bucket.name}
+    given = {
+        **trained.environment,
+        "FEMO_RECORDINGS_BUCKET": trained.bucket.name,
+        "MODEL_SERVER_GRACE_SECONDS": "24",
+    }
     with container.serve(tmp_path, given) as server:
         assert server.ping().status_code == 200
         short = server.invoke(_first(trained.bucket))
         assert short.status_code == 200, short.text
         assert short.json()["jobId"] == "job-1"
-        answer = server.invoke_in_background(night, job="job-2")
+        answer = server.invoke_in_background(longer, job="job-2")
         while server.wait_for("job started").get("job_id") != "job-2":
             pass
         server_process(server.process).terminate()
         server.wait_for("shutting down")
         assert answer().status_code == 200
         assert server.process.wait(PATIENCE) == 0
-        assert "stopped" in {line["event"] for line in server.whole_log()}
+        events = [line["event"] for line in server.whole_log()]
+        assert events.index("shutting down") < len(events) - 1 - events[::-1].index("job completed")
+        assert events[-1] == "stopped"
 
 
 def _first(bucket: Bucket) -> str:

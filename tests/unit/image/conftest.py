@@ -14,7 +14,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-PROGRAM = """#!{python}
+PROGRAM = """#!{python} -IS
 import json, os, sys
 here = {folder!r}
 words = sys.argv[1:]
@@ -63,15 +63,24 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     return Programs(folder)
 
 
-@pytest.fixture
-def ecr(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name, value in {
+@pytest.fixture(scope="session")
+def mocked_ecr() -> Iterator[Any]:
+    variables = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "eu-central-1",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    }.items():
-        monkeypatch.setenv(name, value)
-    with mock_aws():
+    }
+    with pytest.MonkeyPatch.context() as patch, mock_aws():
+        for name, value in variables.items():
+            patch.setenv(name, value)
         yield boto3.client("ecr")
+
+
+@pytest.fixture
+def ecr(mocked_ecr: Any) -> Any:
+    """An account without repositories."""
+    for found in mocked_ecr.describe_repositories()["repositories"]:
+        mocked_ecr.delete_repository(repositoryName=found["repositoryName"], force=True)
+    return mocked_ecr
