@@ -88,6 +88,8 @@ def built() -> dict[str, str]:
     environment = machine.prepare_buildah()
     machine.make_base(environment)
     machine.build_image(environment, IMAGE)
+    # An earlier run's image has lost its name to this one; each takes as much disk as the whole
+    machine.run(["buildah", "rmi", "--prune"], environment)
     return environment
 
 
