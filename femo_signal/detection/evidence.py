@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from femo_signal.crew import Crew
 from femo_signal.intervals import Intervals, contains, dilate, union
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import TICKS_PER_SECOND, EvidenceSettings
@@ -262,6 +263,7 @@ def gather(
     gaps: Intervals,
     body_movement: Intervals,
     settings: EvidenceSettings,
+    crew: Crew,
 ) -> tuple[Frames, list[ChannelEvidence]]:
     """Compare channels of one length and rate with their own levels.
 
@@ -274,6 +276,8 @@ def gather(
         Ticks; body movement takes no part in a level. No channel is on next to a gap, unless it is
         so short that a frame holds enough samples all the same.
     settings : EvidenceSettings
+    crew : Crew
+        Whose threads share the work.
     """
     if not channels:
         return Frames(0, 0, 1, 1), []
@@ -285,14 +289,13 @@ def gather(
     held = present_share(frames, gaps[short], step_ticks=first.step_ticks)
     # Half of the packets is half of the energy up to rounding, which machines do differently
     enough = held >= settings.least_present * (1 - 1e-5)
-    found = []
-    for name, channel in channels.items():
+
+    def compare(name: str, channel: Channel) -> ChannelEvidence:
         hidden = union(off[name], gaps[~short]) if name in off else gaps[~short]
         on = enough & ~frames.inside(hidden, margin_ticks=margin)
-        found.append(
-            channel_evidence(channel, on=on, quiet=quiet, frames=frames, settings=settings)
-        )
-    return frames, found
+        return channel_evidence(channel, on=on, quiet=quiet, frames=frames, settings=settings)
+
+    return frames, crew.map(compare, channels, channels.values())
 
 
 def collect_evidence(
@@ -301,6 +304,7 @@ def collect_evidence(
     gaps: Intervals,
     body_movement: Intervals,
     settings: EvidenceSettings,
+    crew: Crew,
 ) -> Evidence:
     """Compare every live sensor with its own level, and add up what they agree on.
 
@@ -310,12 +314,19 @@ def collect_evidence(
     gaps, body_movement : Intervals
         Ticks.
     settings : EvidenceSettings
+    crew : Crew
+        Whose threads share the work.
     """
     channels = {
         name: signals.sensors[name] for name in sorted(signals.sensors) if name in signals.live
     }
     frames, found = gather(
-        channels, off=signals.off, gaps=gaps, body_movement=body_movement, settings=settings
+        channels,
+        off=signals.off,
+        gaps=gaps,
+        body_movement=body_movement,
+        settings=settings,
+        crew=crew,
     )
     return combine(tuple(channels), frames, found, settings=settings)
 
