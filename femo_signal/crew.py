@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, TypeVar
 
-__all__ = ["Batch", "Crew", "usual_threads"]
+__all__ = ["ALONE", "Batch", "Crew", "usual_threads"]
 
 T = TypeVar("T")
 
@@ -98,3 +98,7 @@ class Crew:
             return lambda: function(*given)
 
         return self.start([task(given) for given in zip(*arguments, strict=True)]).finish()
+
+
+ALONE = Crew(1)
+"""No thread but the calling one."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.crew import Crew
+from femo_signal.crew import ALONE, Crew
 from femo_signal.detection.body_movement import Motion, adaptive_body_movement, collect_motion
 from femo_signal.detection.candidates import Candidates, find_candidates
 from femo_signal.detection.edges import seen_by, true_edges
@@ -38,7 +38,7 @@ def find_movements(
     gaps: Intervals,
     length: int,
     settings: AnalysisSettings,
-    crew: Crew | None = None,
+    crew: Crew = ALONE,
 ) -> Findings:
     """Find candidate movements of the baby, and the mother's own.
 
@@ -53,7 +53,6 @@ def find_movements(
     crew : Crew, optional
         Whose threads share the work.
     """
-    crew = crew or Crew(1)
     motion = collect_motion(signals, gaps=gaps, settings=settings.body_movement, crew=crew)
     moving = adaptive_body_movement(motion, length=length, settings=settings.body_movement)
     evidence = collect_evidence(

@@ -47,23 +47,17 @@ def build_profile(
     chunk_bytes: int | None = None,
     threads: int | None = None,
 ) -> Profile:
-    """Read a recording and compute its reference profile.
+    """Read a recording and compute its profile.
 
     Parameters
     ----------
     path : str or Path
     settings : AnalysisSettings, optional
-        The reference profile of docs/method.md, unless given.
     progress : callable, optional
         Is told the share of the work done, 0 to 1.
-    chunk_bytes : int, optional
-        How much of the file is held at a time; the result does not depend on it.
-    threads : int, optional
-        How many share the work, `femo_signal.crew.usual_threads` unless given; nor on these.
-
-    Returns
-    -------
-    Profile
+    chunk_bytes, threads : int, optional
+        How much of the file is held at a time, and how many threads share the work (see
+        `femo_signal.crew.usual_threads`); the result depends on neither.
 
     Raises
     ------
@@ -89,11 +83,7 @@ def build_profile(
             chunk_bytes=chunk_bytes,
             crew=crew,
         )
-        found = (
-            _adaptive(read, settings, crew)
-            if settings.method == "adaptive"
-            else find_by_thresholds(read, settings)
-        )
+        found = _find(read, settings, crew)
     tell(1.0)
     return _profile(read, found, settings)
 
@@ -128,8 +118,10 @@ def _profile(read: Preprocessed, found: Found, settings: AnalysisSettings) -> Pr
     )
 
 
-def _adaptive(read: Preprocessed, settings: AnalysisSettings, crew: Crew) -> Found:
-    """Find what all sensors agree on, each compared with its own level."""
+def _find(read: Preprocessed, settings: AnalysisSettings, crew: Crew) -> Found:
+    """Find movements by the method that the settings name."""
+    if settings.method == "reference":
+        return find_by_thresholds(read, settings)
     found = find_movements(
         read.signals,
         gaps=read.untrimmed_gaps,

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.crew import Batch, Crew
+from femo_signal.crew import ALONE, Batch, Crew
 from femo_signal.errors import RecordingError
 from femo_signal.formats import Chunk, Reader, open_recording
 from femo_signal.formats.chunk import Header
@@ -118,7 +118,7 @@ def preprocess(
     *,
     progress: Callable[[float], None] | None = None,
     chunk_bytes: int | None = None,
-    crew: Crew | None = None,
+    crew: Crew = ALONE,
 ) -> Preprocessed:
     """Read a recording and band-pass its signals.
 
@@ -138,7 +138,6 @@ def preprocess(
     RecordingError
         If the file cannot be analysed.
     """
-    crew = crew or Crew(1)
     options = settings.preprocessing
     reader = open_recording(path, chunk_bytes=chunk_bytes)
     tracks = _Tracks(reader.header, options)
@@ -148,8 +147,7 @@ def preprocess(
     untrimmed = {channel.name: channel.samples for channel in finished}
     gaps = _as_ticks(reader.gaps)
     usage = tracks.usage(untrimmed, gaps, ticks)
-    margin = options.usable.margin_ticks
-    off = {name: _off_with_margin(runs, gaps, axis, margin) for name, runs in usage.items()}
+    off = _off_with_margin(usage, gaps, axis, options.usable.margin_ticks)
     return Preprocessed(
         info=_info(path.name, reader, tracks.sensors, usage, axis),
         signals=_signals(finished, off, axis, slow=tracks.slow),
@@ -223,10 +221,15 @@ def _as_ticks(gaps: list[Gap]) -> Intervals:
     return as_intervals(np.rint(seconds * TICKS_PER_SECOND).astype(np.int64))
 
 
-def _off_with_margin(runs: list[OffRun], gaps: Intervals, axis: _Axis, margin: int) -> Intervals:
-    """Return where a channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
-    rows = [(run.start - margin, run.end + margin) for run in runs]
-    return axis.clip(difference(as_intervals(rows), gaps))
+def _off_with_margin(
+    usage: Mapping[str, list[OffRun]], gaps: Intervals, axis: _Axis, margin: int
+) -> dict[str, Intervals]:
+    """Return where each channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
+    rows = {
+        name: [(run.start - margin, run.end + margin) for run in runs]
+        for name, runs in usage.items()
+    }
+    return {name: axis.clip(difference(as_intervals(rows[name]), gaps)) for name in rows}
 
 
 def _as_seconds(sensor: str, runs: list[OffRun]) -> list[SensorOff]:

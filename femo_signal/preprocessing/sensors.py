@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from femo_signal.formats import Chunk
 from femo_signal.formats.chunk import VOLTS_PER_COUNT
 from femo_signal.intervals import Intervals, union
+from femo_signal.preprocessing.bridging import Line, bridge, eased, straight_line
 from femo_signal.preprocessing.filters import (
     QUARTER_CONTEXT,
     QUARTER_RATE,
@@ -151,15 +152,15 @@ class _Channel:
             return
         start, end = self._next_tick, self._held_tick
         held, self._held = self._held - self._offset, NOTHING
-        before = _straight_line(self._recent, side=1)
-        after = _straight_line(held[: self._usable.bridge_ticks], side=-1)
+        before = straight_line(self._recent, side=1)
+        after = straight_line(held[: self._usable.bridge_ticks], side=-1)
         if end - start >= self._usable.bridge_ticks:
             change = np.float32(after.level - before.level)
             self._offset += change
             held -= change
             after = Line(before.level, after.slope)
         ease = self._usable.ease_ticks
-        for first, past in _eased(end - start, ease):
+        for first, past in eased(end - start, ease):
             self._hold_until(start + first)
             ticks = np.arange(first, past) + 0.5
             self._thin(bridge(ticks, end - start, before, after, ease_ticks=ease))
@@ -174,72 +175,6 @@ class _Channel:
         reach = self._usable.bridge_ticks
         self._recent = np.concatenate((self._recent, samples[-reach:]))[-reach:]
         self._next_tick += len(samples)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A straight line through samples next to a gap."""
-
-    level: float  # at the edge of the gap, counts
-    slope: float  # per tick
-
-
-def _eased(length: int, ease_ticks: int) -> list[tuple[int, int]]:
-    """Return the parts of a gap in which its bridge is not level, as ticks from its start."""
-    if length <= 2 * ease_ticks:
-        return [(0, length)]
-    return [(0, ease_ticks), (length - ease_ticks, length)]
-
-
-def _straight_line(samples: NDArray[np.float32], *, side: int) -> Line:
-    """Fit a line to samples; its level is at one end (1: behind the last, -1: before the first).
-
-    Parameters
-    ----------
-    samples : ndarray of float32, shape (n,)
-    side : int
-
-    Returns
-    -------
-    Line
-    """
-    values = samples.astype(np.float64)
-    count = len(values)
-    ticks = np.arange(count) - (count - 1) / 2
-    slope = float((values * ticks).sum()) / max(float((ticks * ticks).sum()), 1)
-    return Line(float(values.mean()) + side * slope * count / 2, slope)
-
-
-def bridge(
-    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line, *, ease_ticks: int
-) -> NDArray[np.float32]:
-    """Join two straight lines over a gap, without a step and without a bend.
-
-    Over the first and the last ``ease_ticks`` each slope gives way to that of the line from edge to
-    edge; in a shorter gap that is the cubic through both levels and slopes.
-
-    Parameters
-    ----------
-    ticks : ndarray of float64, shape (n,)
-        From the start of the gap.
-    length : int
-        Ticks of the gap.
-    before, after : Line
-        At either edge.
-    ease_ticks : int
-
-    Returns
-    -------
-    ndarray of float32, shape (n,)
-    """
-    mean_slope = (after.level - before.level) / length
-    reach = min(length, ease_ticks)
-    leaving = np.minimum(ticks / reach, 1)
-    coming = np.minimum((length - ticks) / reach, 1)
-    joined = before.level + mean_slope * ticks
-    joined = joined + (before.slope - mean_slope) * reach * leaving * (1 - leaving) ** 2
-    joined = joined - (after.slope - mean_slope) * reach * coming * (1 - coming) ** 2
-    return np.asarray(joined, dtype=np.float32)
 
 
 class SensorTrack:
