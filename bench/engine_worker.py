@@ -45,13 +45,12 @@ def peak_megabytes() -> float:
 
     Raises
     ------
-    RuntimeError
-        Where the system does not tell, as only Linux does.
+    FileNotFoundError
+        On a system without ``/proc``: only Linux tells it so.
     """
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("the system does not tell a process's peak memory")
+    status = Path("/proc/self/status").read_text().splitlines()
+    (line,) = [line for line in status if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
 
 
 # Where the function that does it is called from, and what it does.
