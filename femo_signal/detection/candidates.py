@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 
 from femo_signal.detection.evidence import Evidence, Flags, Floats, agreement
 from femo_signal.detection.peaks import peaks_apart
@@ -73,8 +74,8 @@ def chance_level(
         level = found
         true = agreement(z, on, settings=evidence) >= level
         reach = round(settings.chance_apart_seconds * frame_rate)
-        near = np.convolve(true, np.ones(2 * reach + 1), "same") > 0.5
-        kept = quiet & ~near
+        near = maximum_filter1d(true.astype(np.uint8), 2 * reach + 1, mode="constant")
+        kept = quiet & (near == 0)
     return level
 
 
@@ -110,12 +111,14 @@ def chance_levels(
     which these and others are on; failing that, the highest level that is known.
     """
     level = np.full(evidence.frames.count, np.nan, dtype=np.float32)
-    sets, which = np.unique(evidence.on, axis=1, return_inverse=True)
-    for number, members in enumerate(sets.T):
-        if not members.any():
+    one_bit_each = 1 << np.arange(len(evidence.on), dtype=np.int64)
+    which = one_bit_each @ evidence.on
+    for code in np.unique(which).tolist():
+        members = (code & one_bit_each) > 0
+        if not code:
             continue
         fit = evidence.on[members].all(axis=0) & quiet
-        level[which.ravel() == number] = chance_level(
+        level[which == code] = chance_level(
             evidence.z[members],
             evidence.on[members],
             fit,

@@ -89,6 +89,15 @@ def test_a_minute_of_scattered_samples_is_not_called_quiet(tmp_path):
     assert judged.unjudged_seconds["sensor_off"] == 0
 
 
+def test_a_long_gap_stays_long_where_trimming_leaves_little_of_it(tmp_path):
+    # Packets 73 to 80; 5 s are trimmed, which is 80 packets: 1/16 s of the gap's 1/2 s is left
+    profile = without_packets(tmp_path, lambda number: 73 <= number <= 80)
+    assert profile.gaps.tolist() == [[0, RATE // 16]]
+    on = profile.findings.evidence.on
+    assert not on[:, 0].any()
+    assert on[:, 3:].all()
+
+
 def test_time_with_no_moment_of_rest_is_body_movement_and_no_sensor_off(tmp_path):
     belt = make_calm_belt(40)
     profile = build_profile(write_v1(tmp_path / "r.dat", belt), settings=SETTINGS)
