@@ -435,8 +435,12 @@ class CandidateSettings(_Group):
     """Around true agreement, so much is no chance either."""
     chance_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     solo_z: Level = 4.0
-    """What a single sensor must show to be a candidate where no more than two are on: half of the
-    movements are near one of two piezos alone."""
+    """What a single sensor must show to be a candidate where few are on: half of the movements are
+    near one of two piezos alone."""
+    solo_sensors: Annotated[int, Field(ge=0, le=6)] = 2
+    """Where more are on, the others would have seen it too; one alone then makes no candidate."""
+    surround_seconds: PositiveSeconds = 15.0
+    """Before and after a candidate, what its spectrum is compared with where few are on."""
     default_level: Level = 7.0
     """Of agreement, where no level can be told."""
     least_level: Level = 3.0

@@ -35,7 +35,7 @@ __all__ = [
     "of_no_movement",
 ]
 
-FEATURE_SET = "4"  # changes whenever a feature does; part of the feature cache's key
+FEATURE_SET = "5"  # changes whenever a feature does; part of the feature cache's key
 
 
 _AGREE = "agreement of sensors (fused modalities beat a single one, docs/method.md)"
@@ -208,7 +208,7 @@ def extract_features(
     if hiccups is None:
         hiccups = find_hiccups(profile)
     if profile.findings is not None:
-        table = describe_candidates(profile.findings, hiccups)
+        table = describe_candidates(profile.findings, hiccups, profile.signals, profile.settings)
         return np.column_stack([table[spec.name] for spec in ADAPTIVE_FEATURES])
     columns: dict[str, NDArray[np.float64]] = {}
     peak_tick, main = _strength(profile, found, columns)
