@@ -1,8 +1,8 @@
 """How wide a band a candidate's energy fills, on the sensor that sees it best.
 
-What a fetus pushes through tissue and belt swings at a few hertz for as long as it lasts. Cloth that
-rubs, a connector's click and a voice fill the whole band at once. Where many sensors are on they
-agree on the one and not on the other; where two or fewer are, this is what tells them apart.
+What a fetus pushes through tissue and belt swings at a few hertz for as long as it lasts. Cloth
+that rubs, a connector's click and a voice fill the whole band at once. Where many sensors are on,
+they agree on the one and not on the other; where few are, this is what tells them apart.
 """
 
 from __future__ import annotations
