@@ -448,7 +448,11 @@ class CandidateSettings(_Group):
     rule_strength: Level = 1.25
     """The unlearned rule accepts what exceeds the chance level so many times."""
     stands_out: Level = 1.3
-    """What is so many times as strong as the pulses of a regular train is none of them."""
+    """What is so many times as strong as the pulses of a regular train near it is none of them."""
+    usual_pulses: Annotated[int, Field(ge=1, le=1000)] = 9
+    """So many of them tell what is usual there: a train raises the level it is compared with."""
+    pulse_seconds: Seconds = 0.1
+    """To either side of a pulse's summit, by which a candidate is one of a train."""
     lower_share: Annotated[float, Field(gt=0, le=1)] = 0.6
     """A candidate lasts as long as the agreement stays above this share of its level."""
     join_seconds: Seconds = 0.4

@@ -2,7 +2,8 @@
 
 Nothing is counted, timed, rated or called quiet outside judged time, so every figure, picture and
 summary takes it from here. Time is judged where enough detecting sensors are on, in no gap, free of
-body movement, not cut off at an end and, where hiccups are taken out, in none of their bouts
+body movement, not cut off at an end, free of pulses of unknown origin where too few sensors are on
+to tell them from movements and, where hiccups are taken out, in none of their bouts
 (docs/method.md, "Judged time").
 """
 
@@ -32,7 +33,7 @@ from femo_signal.settings import TICKS_PER_SECOND, JudgingSettings
 
 __all__ = ["REASONS", "JudgedTime", "judge_time"]
 
-REASONS = ("ends", "gap", "sensor_off", "body_movement", "hiccups")
+REASONS = ("ends", "gap", "sensor_off", "body_movement", "regular_pulses", "hiccups")
 """Why time is not judged; where several hold, the first one is told."""
 
 
@@ -152,6 +153,7 @@ def judge_time(
     sensors_on: Mapping[str, Intervals],
     enough_on: Intervals,
     motion_on: Intervals,
+    pulses: Intervals,
     hiccups: Intervals,
     settings: JudgingSettings | None = None,
 ) -> JudgedTime:
@@ -172,6 +174,8 @@ def judge_time(
         Where as many of them can see as a detection needs.
     motion_on : Intervals
         Where the IMU can see.
+    pulses : Intervals
+        Where regular pulses of unknown origin cannot be told from movements.
     hiccups : Intervals
         What is taken out with the bouts; empty where they stay.
     settings : JudgingSettings, optional
@@ -182,6 +186,7 @@ def judge_time(
         "gap": gaps,
         "sensor_off": complement(enough_on, length),
         "body_movement": body_movement,
+        "regular_pulses": pulses,
         "hiccups": hiccups,
     }
     unjudged: dict[str, Intervals] = {}

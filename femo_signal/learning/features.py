@@ -236,7 +236,7 @@ def of_no_movement(profile: Profile, hiccups: HiccupAnalysis) -> NDArray[np.bool
     return train_pulses(
         profile.findings,
         hiccups.regular_pulses,
-        stands_out=profile.settings.candidates.stands_out,
+        settings=profile.settings.candidates,
     )
 
 

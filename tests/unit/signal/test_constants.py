@@ -47,7 +47,7 @@ ALLOWED = {
         *("FEATURES", "_HALF_WINDOW_SECONDS", "_HORIZON_SECONDS", "_RIPPLE_SECONDS"),
         *("_CHAIN_SECONDS", "_CHAIN_PULSES"),
     },
-    "learning/candidate_features.py": {"PULSE_SECONDS", "LEAST_STRENGTH", "ADAPTIVE_FEATURES"},
+    "learning/candidate_features.py": {"LEAST_STRENGTH", "ADAPTIVE_FEATURES"},
     # the scale of the rule's scores: a threshold of 0.5 is where it accepts
     "learning/classifiers.py": {"RULE_THRESHOLD", "RULE_STEEPNESS", "REJECTED_SCORE"},
 }
