@@ -6,7 +6,7 @@ sensor which of its pulses belong to which chain (docs/method.md, "Hiccups").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,6 +91,8 @@ class HiccupAnalysis:
     could_be_seen: bool  # enough sensors showed enough time for the shortest bout
     bout_facts: tuple[Bout, ...] = ()  # each bout, with its pulses
     regular_pulses: tuple[RegularPulses, ...] = ()
+    untold: Intervals = field(default_factory=empty)
+    """Ticks in which regular pulses on one sensor could be hiccups, movements or neither."""
 
     @property
     def breath_known(self) -> bool | None:
@@ -158,6 +160,7 @@ def find_hiccups(profile: Profile) -> HiccupAnalysis:
         could_be_seen=_could_be_seen(profile),
         bout_facts=rhythms.bouts,
         regular_pulses=rhythms.regular_pulses,
+        untold=_untold_pulses(profile, rhythms),
     )
 
 
@@ -261,10 +264,10 @@ def judged_beside(
     if hiccups_removed:
         length, settings = profile.info.length_ticks, profile.settings.hiccups
         time = taken_out(hiccups.bouts, length=length, settings=settings)
-    return profile.judge(pulses=_untold_pulses(profile, hiccups), hiccups=time)
+    return profile.judge(pulses=hiccups.untold, hiccups=time)
 
 
-def _untold_pulses(profile: Profile, hiccups: HiccupAnalysis) -> Intervals:
+def _untold_pulses(profile: Profile, rhythms: Rhythms) -> Intervals:
     """Return where regular pulses on one sensor could be hiccups, movements or neither.
 
     That is where so few sensors are on that one alone makes a candidate. A pulse that belongs to
@@ -273,7 +276,7 @@ def _untold_pulses(profile: Profile, hiccups: HiccupAnalysis) -> Intervals:
     if profile.findings is None:
         return empty()
     length, settings = profile.info.length_ticks, profile.settings
-    spans = [[s.start, s.end] for s in hiccups.regular_pulses if s.reason == "one_sensor"]
+    spans = [[s.start, s.end] for s in rhythms.regular_pulses if s.reason == "one_sensor"]
     reach = round(settings.hiccups.link_seconds[1] * TICKS_PER_SECOND)
     near = dilate(as_intervals(spans), 2 * reach + 1, length)
     many = at_least(settings.candidates.solo_sensors + 1, *_shown(profile))

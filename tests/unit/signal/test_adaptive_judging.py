@@ -106,7 +106,7 @@ def test_time_with_no_moment_of_rest_is_body_movement_and_no_sensor_off(tmp_path
 def one_sided_pulses(seconds: int, begin: float, end: float):
     """Return a belt on which one piezo alone shows uneven pulses, and their times."""
     rng = np.random.default_rng(3)
-    belt = make_calm_belt(seconds, kicks=(20.0, seconds - 20.0))
+    belt = make_calm_belt(seconds, kicks=(50.0, seconds - 50.0))
     times = begin + np.cumsum(np.clip(rng.normal(2.8, 0.25, 200), 1.9, 4.1))
     times = times[times < end]
     clock = np.arange(RATE // 2) / RATE
