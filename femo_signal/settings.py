@@ -30,6 +30,7 @@ __all__ = [
     "MatchSettings",
     "MendingSettings",
     "Method",
+    "MotionEvidenceSettings",
     "MovementSettings",
     "PreprocessingSettings",
     "SensationSettings",
@@ -419,6 +420,14 @@ class EvidenceSettings(_Group):
     """Share of a frame, by the energy of its window, that must be samples."""
 
 
+class MotionEvidenceSettings(EvidenceSettings):
+    """The same for the IMU; what is left out is the IMU's, not a sensor's."""
+
+    bands_hz: tuple[BandHz, ...] = ((2.0, 4.0), (4.0, 10.0))
+    short_gap_seconds: Seconds = 0.0
+    """The IMU is interpolated by straight lines, whose bends no frame may hold."""
+
+
 class CandidateSettings(_Group):
     """What makes agreement of the sensors a candidate (the adaptive method)."""
 
@@ -465,10 +474,7 @@ class CandidateSettings(_Group):
 class BodyMovementSettings(_Group):
     """When the mother moves, by the IMU's own spread (the adaptive method)."""
 
-    evidence: EvidenceSettings = EvidenceSettings(
-        bands_hz=((2.0, 4.0), (4.0, 10.0)), short_gap_seconds=0.0
-    )
-    """The IMU is interpolated by straight lines, whose bends no frame may hold."""
+    evidence: MotionEvidenceSettings = MotionEvidenceSettings()
     upper_z: Level = 9.0
     """A movement of hers rises at least so far above the IMU's own level."""
     lower_z: Level = 5.0

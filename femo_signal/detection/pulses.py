@@ -213,6 +213,32 @@ def find_pulses(
     tracks : tuple of SensorTrack
         One a sensor that has a background.
     """
+    tracks = _tracks(sensors, hidden, off, settings)
+    names = tuple(track.name for track in tracks)
+    samples = round(settings.snippet_seconds * SNIPPET_RATE) + 2 * ALIGN
+    if not tracks:
+        none = np.zeros((0, 0), dtype=np.float32)
+        nothing = np.zeros((0, 0, samples), dtype=np.float32)
+        return Pulses((), np.zeros(0, dtype=np.int64), none, none.astype(bool), nothing), ()
+    sizes = np.stack([track.size for track in tracks])
+    tracks = tuple(replace(track, size=row) for track, row in zip(tracks, sizes, strict=True))
+    at = _summits(sizes, settings)
+    on = sizes[:, at].T > 0
+    size = _largest_near(sizes, at, round(settings.coincidence_seconds * SNIPPET_RATE / HOP))
+    snippets = np.zeros((len(at), len(tracks), samples), dtype=np.float32)
+    for number, track in enumerate(tracks):
+        snippets[:, number] = _snippets(track, sensors[track.name], at, samples, settings)
+    tick = tracks[0].size_tick + at * HOP_TICKS
+    return Pulses(names, tick, size * on, on, snippets), tracks
+
+
+def _tracks(
+    sensors: Mapping[str, Channel],
+    hidden: Intervals,
+    off: Mapping[str, Intervals],
+    settings: HiccupSettings,
+) -> tuple[SensorTrack, ...]:
+    """Return the track of each sensor that has a background, by name."""
     found = [
         track_sensor(
             name,
@@ -222,32 +248,20 @@ def find_pulses(
         )
         for name in sorted(sensors)
     ]
-    tracks = tuple(track for track in found if track is not None)
-    names = tuple(track.name for track in tracks)
-    samples = round(settings.snippet_seconds * SNIPPET_RATE) + 2 * ALIGN
-    if not tracks:
-        none = np.zeros((0, 0), dtype=np.float32)
-        nothing = np.zeros((0, 0, samples), dtype=np.float32)
-        return Pulses((), np.zeros(0, dtype=np.int64), none, none.astype(bool), nothing), ()
-    sizes = np.stack([track.size for track in tracks])
-    tracks = tuple(replace(track, size=row) for track, row in zip(tracks, sizes, strict=True))
-    del found
-    at = _summits(sizes, settings)
-    on = sizes[:, at].T > 0
-    reach = round(settings.coincidence_seconds * SNIPPET_RATE / HOP)
-    size = np.max(
-        [
-            sizes[:, np.clip(at + shift, 0, sizes.shape[1] - 1)].T
-            for shift in range(-reach, reach + 1)
-        ],
+    return tuple(track for track in found if track is not None)
+
+
+def _largest_near(
+    sizes: NDArray[np.float32], at: NDArray[np.int64], reach: int
+) -> NDArray[np.float32]:
+    """Return each sensor's largest size within reach of some places, shape (n, sensors)."""
+    last = sizes.shape[1] - 1
+    largest: NDArray[np.float32] = np.max(
+        [sizes[:, np.clip(at + shift, 0, last)].T for shift in range(-reach, reach + 1)],
         axis=0,
         initial=0,
     )
-    snippets = np.zeros((len(at), len(tracks), samples), dtype=np.float32)
-    for number, track in enumerate(tracks):
-        snippets[:, number] = _snippets(track, sensors[track.name], at, samples, settings)
-    tick = tracks[0].size_tick + at * HOP_TICKS
-    return Pulses(names, tick, size * on, on, snippets), tracks
+    return largest
 
 
 def _snippets(
