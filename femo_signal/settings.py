@@ -265,6 +265,8 @@ class HiccupSettings(_Group):
 
     background_seconds: Annotated[float, Field(ge=10, le=3600)] = 60.0
     """Over which a sensor's own noise is taken (a median)."""
+    background_block_seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
+    """So much of it is one value; a sensor that is seen for less than a quarter has none."""
     pulse_level: Level = 3.0
     """From which on one sensor sees a pulse: RMS over 1/8 s, times the median of that RMS."""
     joint_level: Level = 1.8
@@ -280,6 +282,8 @@ class HiccupSettings(_Group):
     alone has the root of its samples, 6."""
     least_signal: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Share of a wave form's energy that is taken to be the pulse's, however weak it is."""
+    align_seconds: Annotated[float, Field(ge=0.02, le=0.5)] = 0.09375
+    """By so much two wave forms may be shifted against each other to lie on one another."""
     link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (1.7, 12.5)
     """Between linked pulses: a short interval, and three long ones, two pulses missing."""
     fast_link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (0.4, 2.2)

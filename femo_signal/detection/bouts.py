@@ -220,7 +220,7 @@ def _without_loose_ends(
 
 def _sites(chain: PulseChain, pulses: Pulses, settings: HiccupSettings) -> tuple[str, ...]:
     """Return the sensors on which each pulse is like the mean of the others."""
-    snippets = shifted(pulses.snippet[chain.index], chain.shift).astype(np.float64)
+    snippets = shifted(pulses.snippet[chain.index], chain.shift, pulses.margin).astype(np.float64)
     seen = []
     for number, name in enumerate(pulses.sensors):
         rows = snippets[pulses.on[chain.index, number], number]

@@ -32,8 +32,6 @@ STEP_TICKS = TICKS_PER_SECOND // SNIPPET_RATE
 HOP = 2  # samples between two values of the size
 HOP_TICKS = HOP * STEP_TICKS
 WINDOW = 8  # samples of one value: 1/8 s
-BLOCK_SECONDS = 10  # of one value of the background
-ALIGN = 6  # samples by which two pulses may be shifted against each other
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class Pulses:
     tick: NDArray[np.int64]  # (n,) of the largest size, trimmed axis
     size: NDArray[np.float32]  # (n, sensors) times the sensor's background; 0 where it is off
     on: NDArray[np.bool_]  # (n, sensors)
-    snippet: NDArray[np.float32]  # (n, sensors, samples + 2 ALIGN) over background; 0 where off
+    snippet: NDArray[np.float32]  # (n, sensors, samples + 2 margin) over background; 0 where off
+    margin: int  # samples on either side, by which two pulses may be shifted against each other
 
     @property
     def strength(self) -> NDArray[np.float32]:
@@ -60,6 +59,7 @@ class Pulses:
             self.size[index],
             self.on[index],
             self.snippet[index],
+            self.margin,
         )
 
 
@@ -170,7 +170,7 @@ def rolling_background(
     Background or None
         None if nothing is seen, or all of it is 0.
     """
-    block = BLOCK_SECONDS * SNIPPET_RATE // HOP
+    block = round(settings.background_block_seconds * SNIPPET_RATE / HOP)
     blocks = -(-len(size) // block)
     table = np.full(blocks * block, np.inf, dtype=np.float32)
     table[: len(size)][seen] = size[seen]
@@ -180,7 +180,7 @@ def rolling_background(
     if not enough.any():
         return None
     medians = table[enough, (count[enough] - 1) // 2].astype(np.float64)
-    width = max(1, round(settings.background_seconds / BLOCK_SECONDS)) | 1
+    width = max(1, round(settings.background_seconds / settings.background_block_seconds)) | 1
     smooth = median_filter(medians, width, mode="nearest")
     if not (smooth > 0).any():
         return None
@@ -215,11 +215,13 @@ def find_pulses(
     """
     tracks = _tracks(sensors, hidden, off, settings)
     names = tuple(track.name for track in tracks)
-    samples = round(settings.snippet_seconds * SNIPPET_RATE) + 2 * ALIGN
+    margin = round(settings.align_seconds * SNIPPET_RATE)
+    samples = round(settings.snippet_seconds * SNIPPET_RATE) + 2 * margin
     if not tracks:
         none = np.zeros((0, 0), dtype=np.float32)
         nothing = np.zeros((0, 0, samples), dtype=np.float32)
-        return Pulses((), np.zeros(0, dtype=np.int64), none, none.astype(bool), nothing), ()
+        no_tick = np.zeros(0, dtype=np.int64)
+        return Pulses((), no_tick, none, none.astype(bool), nothing, margin), ()
     sizes = np.stack([track.size for track in tracks])
     tracks = tuple(replace(track, size=row) for track, row in zip(tracks, sizes, strict=True))
     at = _summits(sizes, settings)
@@ -229,7 +231,7 @@ def find_pulses(
     for number, track in enumerate(tracks):
         snippets[:, number] = _snippets(track, sensors[track.name], at, samples, settings)
     tick = tracks[0].size_tick + at * HOP_TICKS
-    return Pulses(names, tick, size * on, on, snippets), tracks
+    return Pulses(names, tick, size * on, on, snippets, margin), tracks
 
 
 def _tracks(
@@ -274,7 +276,8 @@ def _snippets(
     """Cut out a sensor's wave form around places of its size, over its background."""
     wave, _ = pulse_wave(channel)
     # The window of a size begins at its sample; a pulse rises faster than it falls.
-    first = at * HOP + WINDOW // 2 - (samples - 2 * ALIGN) * 3 // 8 - ALIGN
+    margin = round(settings.align_seconds * SNIPPET_RATE)
+    first = at * HOP + WINDOW // 2 - (samples - 2 * margin) * 3 // 8 - margin
     index = np.clip(first[:, None] + np.arange(samples), 0, len(wave) - 1)
     level = track.background.at(at)
     rows = np.zeros((len(at), samples), dtype=np.float32)

@@ -38,7 +38,7 @@ ALLOWED = {
     # a fact of the normal distribution, a batch, and what keeps a logarithm finite
     "detection/evidence.py": {"MAD_TO_SIGMA", "BATCH_FRAMES", "LEAST_ENERGY"},
     # the raster of samples at 64 Hz on which pulses are looked for
-    "detection/pulses.py": {"SNIPPET_RATE", "HOP", "WINDOW", "BLOCK_SECONDS", "ALIGN"},
+    "detection/pulses.py": {"SNIPPET_RATE", "HOP", "WINDOW"},
     "detection/chains.py": {"BATCH"},
     # how chance is drawn, which changes no detection
     "detection/chance.py": {"SHIFTS", "_UPPER"},
