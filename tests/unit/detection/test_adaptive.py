@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from femo_signal.detection.adaptive import find_movements
+from femo_signal.detection.bouts import Rhythm
 from femo_signal.detection.evidence import agreement
 from femo_signal.intervals import empty
+from femo_signal.learning.candidate_features import train_pulses
 from femo_signal.learning.candidate_spectrum import spectral_spreads
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, EvidenceSettings
@@ -211,3 +213,26 @@ def test_a_gain_changes_no_width(gain):
     before, _ = spreads(rows)
     after, _ = spreads(rows | {name: gain * rows[name] for name in ("sensor_3", "sensor_6")})
     assert after == pytest.approx(before, rel=1e-3)
+
+
+def test_the_first_pulses_of_a_train_are_of_it_though_it_raises_the_level_of_the_later_ones():
+    rows = two_sensors(belt(kicks=()))
+    pulses = np.arange(100.0, 500.0, 2.2)
+    shape = np.std(rows["sensor_3"]) * 25 * wave(0.5)
+    for pulse in pulses:
+        first = round(pulse * RATE)
+        rows["sensor_3"][first : first + len(shape)] += shape
+    findings = found(rows)
+    ticks = np.round((pulses + 0.25) * TICKS_PER_SECOND).astype(np.int64)
+    train = Rhythm(
+        start=int(ticks[0]), end=int(ticks[-1]), pulses=ticks, sites=("sensor_3",),
+        interval_seconds=2.2, interval_deviation=0.0, missed_share=0.0, strength_deviation=0.0,
+        likeness=1.0, stray_share=0.0,
+    )  # fmt: skip
+    rejected = train_pulses(findings, [train], settings=SETTINGS.candidates)
+    starts = findings.detections[:, 0] / TICKS_PER_SECOND
+    early = (starts > 99) & (starts < 160)
+    strength = findings.candidates.strength
+    assert strength[early].max() > 1.3 * np.median(strength[rejected])  # what the level does
+    assert early.sum() >= 10
+    assert rejected[early].all()
