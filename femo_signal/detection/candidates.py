@@ -156,7 +156,7 @@ def find_candidates(
         nothing = np.zeros(0, dtype=np.int64)
         return Candidates(nothing, nothing, nothing, np.zeros(0), level)
     alone = evidence.z.max(axis=0) / np.float32(settings.solo_z)
-    alone[evidence.on.sum(axis=0) > 2] = 0  # the others would have seen it too
+    alone[evidence.on.sum(axis=0) > settings.solo_sensors] = 0
     rise = np.maximum(evidence.agreement / level, alone)
     strength = np.where(quiet, rise, 0).astype(np.float32)
     runs = _runs(strength >= settings.lower_share)

@@ -61,11 +61,16 @@ class Profile:
         """Where the IMU can see, and movement of the mother be told."""
         return union(*(self._on(name) for name in ("acceleration", "roll", "yaw")))
 
-    def judge(self, *, hiccups: Intervals | None = None) -> JudgedTime:
+    def judge(
+        self, *, pulses: Intervals | None = None, hiccups: Intervals | None = None
+    ) -> JudgedTime:
         """Tell which time could be judged, and why the rest could not.
 
         Parameters
         ----------
+        pulses : Intervals, optional
+            Where regular pulses cannot be told from movements, see
+            `femo_signal.detection.hiccups.judged_beside`.
         hiccups : Intervals, optional
             What is taken out with the hiccup bouts; without them their time is judged.
         """
@@ -82,6 +87,7 @@ class Profile:
             sensors_on=sensors_on,
             enough_on=union(enough_on, *lost.values()),
             motion_on=self.motion_seen,
+            pulses=empty() if pulses is None else pulses,
             hiccups=empty() if hiccups is None else hiccups,
             settings=self.settings.judging,
         )

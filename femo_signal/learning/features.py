@@ -34,7 +34,7 @@ __all__ = [
     "names_of",
     "of_no_movement",
 ]
-FEATURE_SET = "4"  # changes whenever a feature does; part of the feature cache's key
+FEATURE_SET = "5"  # changes whenever a feature does; part of the feature cache's key
 
 
 def features_of(settings: AnalysisSettings) -> tuple[FeatureSpec, ...]:
@@ -69,7 +69,7 @@ def extract_features(
     if hiccups is None:
         hiccups = find_hiccups(profile)
     if profile.findings is not None:
-        table = describe_candidates(profile.findings, hiccups)
+        table = describe_candidates(profile.findings, hiccups, profile.signals, profile.settings)
         return np.column_stack([table[spec.name] for spec in ADAPTIVE_FEATURES])
     columns: Columns = {}
     peak = describe_detections(profile, found, columns)
@@ -89,5 +89,5 @@ def of_no_movement(profile: Profile, hiccups: HiccupAnalysis) -> NDArray[np.bool
     return train_pulses(
         profile.findings,
         hiccups.regular_pulses,
-        stands_out=profile.settings.candidates.stands_out,
+        settings=profile.settings.candidates,
     )

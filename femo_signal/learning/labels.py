@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.building import build_profile
-from femo_signal.detection.hiccups import find_hiccups, taken_out
+from femo_signal.detection.hiccups import find_hiccups, judged_beside, taken_out
 from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.profile import Profile
 from femo_signal.errors import LabelError
@@ -158,9 +158,9 @@ def label_profile(
     recording_id : str
     subject_id : str or None
     """
-    judged = profile.judge()
     cores = union(*profile.core_detections.values())
     hiccups = find_hiccups(profile)
+    judged = judged_beside(profile, hiccups)
     asked = overlapping(profile.detections, intersection(cores, judged.judged))
     regular = of_no_movement(profile, hiccups)
     kept = asked & ~regular

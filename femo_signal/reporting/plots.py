@@ -49,6 +49,7 @@ _UNJUDGED = {
     "gap": _Look("no data", "white", "#888888", "xxxx", above=True),
     "sensor_off": _Look("sensors off", "white", "#B07AA1", "....", above=True),
     "body_movement": _Look("maternal movement", "#CFCFCF", "#B8B8B8", "||||", False),
+    "regular_pulses": _Look("regular pulses", "#F5EBDD", "#C9A36A", "++++", above=False),
     "hiccups": _Look("hiccups taken out", "#E3F3EC", _HICCUP, "\\\\\\\\", above=False),
 }
 
@@ -161,6 +162,7 @@ def _not_judged_words(recording: Mapping[str, Any]) -> str:
         "gap": "without data",
         "sensor_off": "with sensors off",
         "body_movement": "masked by maternal movement",
+        "regular_pulses": "of regular pulses on one sensor",
         "hiccups": "of hiccup bouts",
     }
     seconds = recording["unjudged_seconds"]

@@ -81,6 +81,7 @@ def judged(*, length_seconds: float = 1800, off: Intervals | None = None) -> Jud
         sensors_on={"sensor_3": on},
         enough_on=on,
         motion_on=on,
+        pulses=empty(),
         hiccups=empty(),
     )
 

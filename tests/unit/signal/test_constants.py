@@ -38,7 +38,7 @@ ALLOWED = {
     # a fact of the normal distribution, a batch, and what keeps a logarithm finite
     "detection/evidence.py": {"MAD_TO_SIGMA", "BATCH_FRAMES", "LEAST_ENERGY"},
     # the raster of samples at 64 Hz on which pulses are looked for
-    "detection/pulses.py": {"SNIPPET_RATE", "HOP", "WINDOW", "BLOCK_SECONDS", "ALIGN"},
+    "detection/pulses.py": {"SNIPPET_RATE", "HOP", "WINDOW"},
     "detection/chains.py": {"BATCH"},
     # how chance is drawn, which changes no detection
     "detection/chance.py": {"SHIFTS", "_UPPER"},
@@ -48,7 +48,7 @@ ALLOWED = {
         *("_HALF_WINDOW_SECONDS", "_HORIZON_SECONDS", "_RIPPLE_SECONDS"),
     },
     "learning/chain_features.py": {"_CHAIN_SECONDS", "_CHAIN_PULSES"},
-    "learning/candidate_features.py": {"PULSE_SECONDS", "LEAST_STRENGTH", "ADAPTIVE_FEATURES"},
+    "learning/candidate_features.py": {"LEAST_STRENGTH", "ADAPTIVE_FEATURES"},
     # the scale of the rule's scores: a threshold of 0.5 is where it accepts
     "learning/classifiers.py": {"RULE_THRESHOLD", "RULE_STEEPNESS", "REJECTED_SCORE"},
 }
