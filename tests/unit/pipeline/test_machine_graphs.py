@@ -33,7 +33,15 @@ OPTIMIZED = {
         "AlgorithmSpecification", "HyperParameters", "InputDataConfig", "OutputDataConfig",
         "ResourceConfig", "RoleArn", "StoppingCondition", "Tags", "TrainingJobName", "VpcConfig",
     },
-    "updateEndpoint": {"EndpointConfigName", "EndpointName"},
+    "getItem": {
+        "AttributesToGet", "ConsistentRead", "ExpressionAttributeNames", "Key",
+        "ProjectionExpression", "ReturnConsumedCapacity", "TableName",
+    },
+    "updateItem": {
+        "AttributeUpdates", "ConditionalOperator", "ConditionExpression", "Expected",
+        "ExpressionAttributeNames", "ExpressionAttributeValues", "Key", "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics", "ReturnValues", "TableName", "UpdateExpression",
+    },
     "publish": {
         "Message", "MessageAttributes", "MessageStructure", "PhoneNumber", "Subject",
         "TargetArn", "TopicArn",
