@@ -86,7 +86,7 @@ class Account:
         return getattr(self, task.operation)(task.arguments)
 
     def UpdateItem(self, request: Document) -> Document:  # noqa: N802
-        assert request["Key"] == {"endpoint": {"S": ENDPOINT}}
+        assert request["Key"] == {"id": {"S": ENDPOINT}}
         values = {
             name: float(value["N"]) if "N" in value else value["S"]
             for name, value in request.get("ExpressionAttributeValues", {}).items()

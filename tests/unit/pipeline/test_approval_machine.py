@@ -22,6 +22,7 @@ def definition() -> Document:
             "DeploymentStateMachineArn": MACHINE,
             "NamePrefix": "femo-dev",
             "AlertTopicArn": TOPIC,
+            "DeploymentTableName": "femo-deployment",
         },
     )
 
@@ -37,12 +38,12 @@ class Account:
 
     def __init__(self, *, serving: str | None = None) -> None:
         self.started: dict[str, Document] = {}
-        self.tags: dict[str, str] = {}
+        self.marks: dict[str, Document] = {}
         self.serving = serving
         self.alerts: list[Document] = []
 
     def __call__(self, task: Task) -> Any:
-        check_request(task)
+        check_request(sdk_names(task))
         return getattr(self, task.operation)(task.arguments)
 
     def StartExecution(self, request: Document) -> Document:  # noqa: N802
@@ -53,16 +54,17 @@ class Account:
         self.started[name] = json.loads(request["Input"])
         return {"ExecutionArn": f"{MACHINE}:{name}"}
 
-    def ListTags(self, _request: Document) -> Document:  # noqa: N802
-        return {"Tags": [{"Key": key, "Value": value} for key, value in self.tags.items()]}
+    def GetItem(self, request: Document) -> Document:  # noqa: N802
+        assert request["ConsistentRead"]
+        found = self.marks.get(request["Key"]["id"]["S"])
+        return {"Item": found} if found else {}
 
-    def AddTags(self, request: Document) -> Document:  # noqa: N802
-        self.tags |= {tag["Key"]: tag["Value"] for tag in request["Tags"]}
+    def PutItem(self, request: Document) -> Document:  # noqa: N802
+        self.marks[request["Item"]["id"]["S"]] = request["Item"]
         return {}
 
-    def DeleteTags(self, request: Document) -> Document:  # noqa: N802
-        for key in request["TagKeys"]:
-            self.tags.pop(key, None)
+    def DeleteItem(self, request: Document) -> Document:  # noqa: N802
+        self.marks.pop(request["Key"]["id"]["S"], None)
         return {}
 
     def ListEndpoints(self, _request: Document) -> Document:  # noqa: N802
@@ -75,6 +77,14 @@ class Account:
         assert request["TopicArn"] == TOPIC
         self.alerts.append(json.loads(request["Message"]))
         return {}
+
+
+def sdk_names(task: Task) -> Task:
+    """Step Functions writes every member with a capital; its own API has small ones."""
+    if task.service != "stepfunctions":
+        return task
+    small = {name[0].lower() + name[1:]: value for name, value in task.arguments.items()}
+    return Task(task.state, task.resource, small)
 
 
 def changed(event: Document, moment: str, approval: str, **detail: Any) -> Document:
@@ -91,7 +101,7 @@ def test_an_event_that_comes_twice_deploys_once(definition: Document, event: Doc
     account = Account()
     assert outcome(definition, event, account) == "STARTED"
     assert outcome(definition, event, account) == "ALREADY_STARTED"
-    account.tags.clear()  # both at once
+    account.marks.clear()  # both at once
     assert outcome(definition, event, account) == "ALREADY_STARTED"
     (given,) = account.started.values()
     assert given == {"modelPackageArn": event["detail"]["ModelPackageArn"]}
@@ -101,7 +111,6 @@ def test_each_version_has_a_deployment_of_its_own(definition: Document, event: D
     account = Account()
     for version in (7, 8):
         event["detail"]["ModelPackageVersion"] = version
-        account.tags.clear()
         start(definition, event).go_on(account)
     assert [name.rsplit("-", 1)[0] for name in account.started] == ["femo-dev-7", "femo-dev-8"]
 

@@ -17,6 +17,7 @@ NAMED = {
 # What the optimized integrations take; another member keeps the whole machine from being created.
 # https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
 # https://docs.aws.amazon.com/step-functions/latest/dg/connect-sns.html
+# https://docs.aws.amazon.com/step-functions/latest/dg/connect-ddb.html
 OPTIMIZED = {
     "createEndpoint": {"EndpointConfigName", "EndpointName", "Tags"},
     "createEndpointConfig": {"EndpointConfigName", "KmsKeyId", "ProductionVariants", "Tags"},
@@ -32,6 +33,16 @@ OPTIMIZED = {
     "createTrainingJob": {
         "AlgorithmSpecification", "HyperParameters", "InputDataConfig", "OutputDataConfig",
         "ResourceConfig", "RoleArn", "StoppingCondition", "Tags", "TrainingJobName", "VpcConfig",
+    },
+    "deleteItem": {
+        "ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames",
+        "ExpressionAttributeValues", "Key", "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics", "ReturnValues", "TableName",
+    },
+    "putItem": {
+        "ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames",
+        "ExpressionAttributeValues", "Item", "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics", "ReturnValues", "TableName",
     },
     "getItem": {
         "AttributesToGet", "ConsistentRead", "ExpressionAttributeNames", "Key",
