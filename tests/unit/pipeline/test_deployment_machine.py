@@ -284,7 +284,7 @@ def later(definition: Document) -> Run:
 
 
 @pytest.mark.parametrize(
-    "state", ["CreateModel", "UpdateEndpoint", "DescribeEndpoint", "InvokeSmokeJob"]
+    "state", ["CreateModel", "UpdateEndpoint", "DescribeEndpoint", "InvokeSmokeJob", "RollBack"]
 )
 def test_an_older_deployment_gives_way_to_a_newer_one_and_undoes_nothing(
     definition: Document, state: str
