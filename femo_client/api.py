@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -35,6 +35,8 @@ _PARALLEL_PARTS = 4
 _FIRST_RETRY_SECONDS = 0.2
 _FIRST_POLL_SECONDS = 0.25
 _LAST_POLL_SECONDS = 5.0
+_WAIT_SECONDS = 20  # the longest that the service holds an answer back
+_POLLS_A_WAIT = 10  # how often a job that has outlasted a wait is looked at in as much time again
 # A service that asks for more than that has no short trouble: the caller is told.
 _LONGEST_PAUSE_SECONDS = 20.0
 _PATIENCE_SECONDS = 60.0
@@ -231,6 +233,36 @@ class JobsApi:
         """
         return self._call("POST", "/jobs", json=job)
 
+    def submit_and_wait(
+        self,
+        job: dict[str, Any],
+        *,
+        timeout_seconds: float = 900.0,
+        on_poll: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """Submit a job and follow it until it is completed, failed or expired.
+
+        The service is asked to hold its first answer back until then, which it does for some
+        seconds and as long as it has room; after that the job's status is asked for.
+
+        Raises
+        ------
+        ApiError
+            The request was refused, the service is not available, or the job was still queued
+            after `timeout_seconds`.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        prefer = {"Prefer": f"wait={min(_WAIT_SECONDS, max(int(timeout_seconds), 0))}"}
+        answer = self._answer("POST", "/jobs", json=job, headers=prefer)
+        submitted = _body(answer)
+        if on_poll:
+            on_poll(submitted)
+        if submitted["status"] in TERMINAL:
+            return submitted
+        pause = max(_waited(answer) / _POLLS_A_WAIT, _FIRST_POLL_SECONDS)
+        time.sleep(min(max(pause, _retry_after(answer) or 0.0), _LONGEST_PAUSE_SECONDS))
+        return self._follow(submitted["jobId"], deadline, timeout_seconds, pause, on_poll)
+
     def status(self, job_id: str) -> dict[str, Any]:
         """Return a job with its status and, once it is completed, its result.
 
@@ -244,8 +276,18 @@ class JobsApi:
         return self._call("GET", f"/jobs/{quote(check_job_id(job_id), safe='')}")
 
     def service(self) -> dict[str, Any]:
-        """Return what is in service: the endpoint's status and the model package."""
+        """Return what is in service, how soon each lane can begin, and how much there is to do."""
         return self._call("GET", "/service")
+
+    def warm_up(self) -> dict[str, Any]:
+        """Have an instance started where there is none. Needs the scope service/write.
+
+        Raises
+        ------
+        ApiError
+            The client may not, no model is in service, or the service is not available.
+        """
+        return self._call("POST", "/service/warm-up")
 
     def jobs(
         self,
@@ -298,9 +340,20 @@ class JobsApi:
             The job was still queued after `timeout_seconds`.
         """
         deadline = time.monotonic() + timeout_seconds
-        pause = _FIRST_POLL_SECONDS
+        return self._follow(job_id, deadline, timeout_seconds, _FIRST_POLL_SECONDS, on_poll)
+
+    def _follow(
+        self,
+        job_id: str,
+        deadline: float,
+        timeout_seconds: float,
+        pause: float,
+        on_poll: Callable[[dict[str, Any]], object] | None,
+    ) -> dict[str, Any]:
+        path = f"/jobs/{quote(check_job_id(job_id), safe='')}"
         while True:
-            job = self.status(job_id)
+            answer = self._answer("GET", path)
+            job = _body(answer)
             if on_poll:
                 on_poll(job)
             if job["status"] in TERMINAL:
@@ -312,7 +365,7 @@ class JobsApi:
                     f"job {job_id} is still {job['status']} after {timeout_seconds:.0f} s; "
                     "it goes on: ask for its status later",
                 )
-            time.sleep(pause)
+            time.sleep(min(max(pause, _retry_after(answer) or 0.0), _LONGEST_PAUSE_SECONDS))
             pause = min(pause * 1.5, _LAST_POLL_SECONDS)
 
     def result(self, job: dict[str, Any]) -> EventsResult | MetadataResult:
@@ -341,23 +394,25 @@ class JobsApi:
         raise ApiError(0, told.get("code", "no_result"), message)
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        return _body(self._answer(method, path, **request))
+
+    def _answer(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> httpx.Response:
+        def send(token: str) -> httpx.Response:
+            signed = {**(headers or {}), "Authorization": f"Bearer {token}"}
+            return self._send(method, self._url + path, headers=signed, **request)
+
         known = self._token
         token = self.token()
         try:
-            answer = self._send(method, self._url + path, headers=_bearer(token), **request)
+            return send(token)
         except ApiError as error:
             # An older token may have been revoked, or have run out while the machine slept.
             if error.status != httpx.codes.UNAUTHORIZED or token != known:
                 raise
             self._token_expires = 0.0
-            answer = self._send(method, self._url + path, headers=_bearer(self.token()), **request)
-        try:
-            body = answer.json()
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise ApiError(0, "bad_answer", f"{method} {path} did not answer with a JSON object")
-        return body
+            return send(self.token())
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         attempts = Retrying(
@@ -403,8 +458,21 @@ def _hashes(path: Path) -> list[str]:
         return [hashlib.sha256(piece).hexdigest() for piece in pieces]
 
 
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
+def _body(answer: httpx.Response) -> dict[str, Any]:
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        asked = f"{answer.request.method} {answer.request.url.path}"
+        raise ApiError(0, "bad_answer", f"{asked} did not answer with a JSON object")
+    return body
+
+
+def _waited(answer: httpx.Response) -> float:
+    """Return how long the service has held an answer back (s): what it says it has applied."""
+    found = re.search(r"\bwait\s*=\s*\"?(\d{1,4})\b", answer.headers.get("Preference-Applied", ""))
+    return float(found[1]) if found else 0.0
 
 
 def _is_passing(error: BaseException) -> bool:
