@@ -22,7 +22,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("femo_client.api._FIRST_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("femo_client.answers._FIRST_RETRY_SECONDS", 0.0)
     monkeypatch.setattr("femo_client.api._FIRST_POLL_SECONDS", 0.0)
 
 
