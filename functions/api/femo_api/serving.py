@@ -100,13 +100,18 @@ def warm_up(settings: Configuration) -> dict[str, Any]:
     endpoint = look(settings)
     if not endpoint.serves:
         raise errors.model_not_deployed("There is nothing to warm up")
-    if endpoint.status is not EndpointStatus.IN_SERVICE or endpoint.state is not LaneState.COLD:
-        effect = (
-            WarmUpEffect.ALREADY_WARM
-            if endpoint.state is LaneState.READY
-            else WarmUpEffect.UNDER_WAY
-        )
-        return _warmed(endpoint.state, effect)
+    found = _ask_for_one(settings) if _is_cold(endpoint) else endpoint
+    if found is None:
+        return _warmed(LaneState.STARTING, WarmUpEffect.STARTED)
+    runs = found.state is LaneState.READY
+    return _warmed(found.state, WarmUpEffect.ALREADY_WARM if runs else WarmUpEffect.UNDER_WAY)
+
+
+def _ask_for_one(settings: Configuration) -> Endpoint | None:
+    """Ask for one instance; the endpoint as it is where something else has been faster.
+
+    That is scaling, a deployment or another request: SageMaker refuses two changes at once.
+    """
     try:
         clients.sagemaker().update_endpoint_weights_and_capacities(
             EndpointName=settings.endpoint_name,
@@ -118,14 +123,14 @@ def warm_up(settings: Configuration) -> dict[str, Any]:
         code = error.response["Error"]["Code"]
         if code in BUSY:
             raise errors.service_busy() from error
-        if code != "ValidationException":
+        if code != "ValidationException" or _is_cold(now := look(settings)):
             raise
-        # Scaling, a deployment or another request may have been faster.
-        now = look(settings)
-        if now.status is EndpointStatus.IN_SERVICE and now.state is LaneState.COLD:
-            raise
-        return _warmed(now.state, WarmUpEffect.UNDER_WAY)
-    return _warmed(LaneState.STARTING, WarmUpEffect.STARTED)
+        return now
+    return None
+
+
+def _is_cold(endpoint: Endpoint) -> bool:
+    return endpoint.status is EndpointStatus.IN_SERVICE and endpoint.state is LaneState.COLD
 
 
 def look(settings: Configuration) -> Endpoint:

@@ -59,14 +59,10 @@ def accept(
     try:
         recording = recordings.find(location, settings)
     except errors.ApiError:
-        # A repeat stays a repeat when its recording has gone, and a conflict a conflict.
-        existing = table.get(submission.jobId)
-        if existing is None:
+        before = _accepted_before(submission.jobId, request, table)
+        if before is None:
             raise
-        _refuse_conflict(existing, request, etag=None)
-        if existing.is_queued_for_inference or existing.status is not JobStatus.QUEUED:
-            return Accepted(existing, is_new=False)
-        raise
+        return Accepted(before, is_new=False)
     _refuse_what_would_expire(submission.jobId, table, settings, api)
 
     for _ in range(MAX_ROUNDS):
@@ -91,6 +87,16 @@ def accept(
         if claimed is not None:
             return Accepted(_queue(claimed, table, settings), is_new=True)
     raise errors.submission_uncertain()
+
+
+def _accepted_before(job_id: str, request: JobRequest, table: JobTable) -> Job | None:
+    """Return the job of a repeat whose recording has gone; a conflict stays a conflict."""
+    existing = table.get(job_id)
+    if existing is None:
+        return None
+    _refuse_conflict(existing, request, etag=None)
+    is_accepted = existing.is_queued_for_inference or existing.status is not JobStatus.QUEUED
+    return existing if is_accepted else None
 
 
 def _refuse_what_would_expire(
