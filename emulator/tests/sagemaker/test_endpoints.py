@@ -226,7 +226,7 @@ def test_an_endpoint_is_back_after_a_restart(endpoints: Endpoints, service: Serv
 def test_an_endpoint_is_back_after_a_restart_in_which_its_container_was_killed_again_and_again(
     endpoints: Endpoints, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_aws.sagemaker.endpoints.endpoints.RESTORE_SECONDS", 0.05)
+    monkeypatch.setattr("local_aws.sagemaker.endpoints.lifecycle.RESTORE_SECONDS", 0.05)
     create(endpoints)
     settled(endpoints, "InService")
     endpoints.stop()
