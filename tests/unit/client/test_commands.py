@@ -12,7 +12,6 @@ import httpx
 import pytest
 from click.testing import CliRunner, Result
 
-from femo_cli import stack
 from femo_cli.main import femo
 from femo_client.api import JobsApi
 
@@ -33,7 +32,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
     def invoke(service: Service, command: str, *arguments: str) -> Result:
         reached = functools.partial(JobsApi, transport=httpx.MockTransport(service))
-        monkeypatch.setattr(stack, "JobsApi", reached)
+        monkeypatch.setattr("femo_client.api.JobsApi", reached)
         return CliRunner().invoke(femo, [command, *arguments], env=STACK)
 
     return invoke

@@ -113,6 +113,7 @@ CALLS = {
         "events:DescribeRule",
         "ecr:BatchGetImage",
         "ecr:DescribeImages",
+        "logs:PutRetentionPolicy",
     },
     "TrainingJobRole": LOGS
     | {
@@ -306,7 +307,7 @@ def test_who_publishes_to_an_encrypted_topic_may_use_its_key() -> None:
     ],
 )
 def test_a_machine_may_make_every_call_that_its_tasks_make(machine: str, role: str) -> None:
-    prefixes = {"sagemakerruntime": "sagemaker", "sfn": "states"}
+    prefixes = {"cloudwatchlogs": "logs", "sagemakerruntime": "sagemaker", "sfn": "states"}
     prefixes["applicationautoscaling"] = "application-autoscaling"
     actions = {"headObject": "GetObject", "listObjectsV2": "ListBucket"}
     for name, state in load(machine)["States"].items():
