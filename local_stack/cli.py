@@ -28,7 +28,7 @@ START_SECONDS = 900.0
 STOP_SECONDS = 75.0
 # What no deployment shows, and a user would wait for in vain
 LIMITS = (
-    "scaling in: no instance goes while nobody waits for the next one (emulator/README.md)",
+    "scaling to zero: an endpoint keeps its last instance (emulator/README.md says how it goes)",
     "a rule target's dead-letter queue: it gets what a rule may not hand over, and no other event",
     "e-mail subscriptions: nothing is sent",
 )

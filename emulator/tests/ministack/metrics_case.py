@@ -225,10 +225,10 @@ class Alarms(Store):
         kept = self.keep(EvaluationPeriods=1, AlarmActions=[TOPIC])
         self.put(2.0)
         for _ in range(2):
-            alarms.evaluate_all(inward=True)
+            alarms.evaluate_all()
         evaluation.age(60)
         self.put(0.0)
-        alarms.evaluate_all(inward=True)
+        alarms.evaluate_all()
         self.assertEqual(self.told, [("a", "ALARM"), ("a", "OK")])
         self.assertIn("Threshold Crossed", kept["StateReason"])
 
@@ -238,25 +238,24 @@ class Alarms(Store):
         evaluation.age(60)
         self.put(3.0)
         for _ in range(2):
-            alarms.evaluate_all(inward=True)
+            alarms.evaluate_all()
         self.assertEqual([call["value"] for call in self.called], [3.0, 3.0])
         self.assertEqual(self.called[0]["policyArn"], POLICY)
         self.assertEqual(self.called[0]["threshold"], 1.0)
 
-    def test_in_real_time_no_fleet_of_an_idle_laptop_shrinks(self) -> None:
+    def test_the_last_instance_of_an_idle_laptop_can_be_kept(self) -> None:
         self.keep(
             EvaluationPeriods=1, ComparisonOperator="LessThanThreshold", AlarmActions=[POLICY]
         )
         self.put(0.0)
-        alarms.evaluate_all(inward=False)
-        self.assertEqual(self.called, [])
-        alarms.evaluate_all(inward=True)
-        self.assertEqual(len(self.called), 1)
+        alarms.evaluate_all(least=1)
+        alarms.evaluate_all()
+        self.assertEqual([call["least"] for call in self.called], [1, 0])
 
     def test_an_alarm_that_is_switched_off_calls_nobody(self) -> None:
         self.keep(EvaluationPeriods=1, AlarmActions=[POLICY], ActionsEnabled=False)
         self.put(2.0)
-        alarms.evaluate_all(inward=True)
+        alarms.evaluate_all()
         self.assertEqual(self.called, [])
 
     def test_minutes_pass_one_by_one(self) -> None:

@@ -239,6 +239,19 @@ def test_an_idle_fleet_shrinks_and_then_cools_down(scaling: Scaling) -> None:
     assert scaling.endpoints.capacity == 0
 
 
+def test_an_instance_that_is_to_be_kept_stays(scaling: Scaling) -> None:
+    scaling.register(0, 4)
+    scaling.endpoints.capacity = 3
+    policy = scaling.call("PutScalingPolicy", TRACKING)
+    low = next(a["AlarmName"] for a in policy["Alarms"] if "AlarmLow" in a["AlarmName"])
+    call = {"policyArn": policy["PolicyARN"], "alarmName": low, "value": 0.0, "threshold": 4.5}
+    scaling.scaler.on_alarm({**call, "least": 1})
+    assert scaling.endpoints.capacity == 1
+    scaling.service.clock.advance(601)
+    scaling.scaler.on_alarm({**call, "least": 1})
+    assert scaling.endpoints.capacity == 1
+
+
 def test_a_metric_at_its_target_removes_nothing(scaling: Scaling) -> None:
     scaling.register(0, 4)
     scaling.endpoints.capacity = 2

@@ -117,34 +117,34 @@ def evaluate(alarm: dict[str, Any]) -> float | None:
     return latest
 
 
-def evaluate_all(*, inward: bool) -> list[dict[str, Any]]:
+def evaluate_all(least: int = 0) -> list[dict[str, Any]]:
     """Evaluate every alarm, call the policies of those that ring, and say what came of it.
 
     Parameters
     ----------
-    inward
-        Whether alarms on too low a value call their policies too.
+    least
+        How many instances no policy goes below, whatever its target's minimum is.
     """
     called = []
     for alarm in list(cloudwatch._alarms.values()):
         latest = evaluate(alarm)
-        is_low = alarm["ComparisonOperator"].startswith("Less")
-        if alarm["StateValue"] != "ALARM" or latest is None or (is_low and not inward):
+        if alarm["StateValue"] != "ALARM" or latest is None:
             continue
         if not alarm.get("ActionsEnabled", True):
             continue
         for action in alarm.get("AlarmActions") or []:
             if action.startswith(POLICY_ARN):
-                called.append(_call(action, alarm, latest))
+                called.append(_call(action, alarm, latest, least))
     return called
 
 
-def _call(policy_arn: str, alarm: dict[str, Any], value: float) -> dict[str, Any]:
+def _call(policy_arn: str, alarm: dict[str, Any], value: float, least: int) -> dict[str, Any]:
     call = {
         "policyArn": policy_arn,
         "alarmName": alarm["AlarmName"],
         "value": value,
         "threshold": alarm["Threshold"],
+        "least": least,
     }
     try:
         answer = sagemaker_link.post("scaling-alarm", call)

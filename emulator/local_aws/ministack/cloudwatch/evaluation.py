@@ -28,25 +28,25 @@ PRIVATE_NAMES = (
 STEP_SECONDS = 60
 PERIOD_SECONDS = 10.0
 # An idle laptop's user would else wait for minutes until the first job has an instance again
-SCALE_IN_VARIABLE = "LOCAL_AWS_SCALES_IN"
+TO_ZERO_VARIABLE = "LOCAL_AWS_SCALES_TO_ZERO"
 
 _turn = threading.Lock()
 
 
 def apply() -> None:
     """Evaluate in a thread, for as long as MiniStack runs."""
-    inward = os.environ.get(SCALE_IN_VARIABLE) == "1"
-    threading.Thread(target=_evaluate_forever, args=(inward,), daemon=True).start()
+    least = 0 if os.environ.get(TO_ZERO_VARIABLE) == "1" else 1
+    threading.Thread(target=_evaluate_forever, args=(least,), daemon=True).start()
 
 
-def _evaluate_forever(inward: bool) -> None:
+def _evaluate_forever(least: int) -> None:
     set_request_account_id("test")
     set_request_region(REGION)
     while True:
         time.sleep(PERIOD_SECONDS)
         try:
             with _turn:
-                alarms.evaluate_all(inward=inward)
+                alarms.evaluate_all(least)
         except Exception:  # the next turn may succeed, and the fault must be seen
             logger.exception("The alarms were not evaluated")
 
@@ -73,7 +73,7 @@ def advance(request: dict[str, Any]) -> dict[str, Any]:
             step = min(seconds, STEP_SECONDS)
             age(step)
             sagemaker_link.post("advance", {"seconds": step})
-            called += alarms.evaluate_all(inward=True)
+            called += alarms.evaluate_all()
             seconds -= step
             if seconds <= 0:
                 break

@@ -35,7 +35,8 @@ class Scaler:
         Parameters
         ----------
         call
-            ``policyArn``, ``alarmName``, and ``value`` and ``threshold`` of the alarm.
+            ``policyArn``, ``alarmName``, ``value`` and ``threshold`` of the alarm, and ``least``:
+            instances that are kept, whatever the target's minimum is.
         """
         with self._lock:
             policy = self._service.store.get(POLICY, call["policyArn"])
@@ -48,6 +49,8 @@ class Scaler:
             last = self._last_activity(policy)
             wanted = self._wanted(policy, call, capacity, last)
             wanted = min(max(wanted, target["MinCapacity"]), target["MaxCapacity"])
+            if wanted < capacity:
+                wanted = max(wanted, min(capacity, call.get("least", 0)))
             if wanted == capacity:
                 return {"outcome": "nothing to change"}
             if refusal := self._refusal(policy, target, capacity, wanted, last):
