@@ -55,7 +55,8 @@ def main(
     """Run until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     url = f"http://{HOST}:{port}"
-    control = Gateway(gateway, os.environ.pop(KEY_VARIABLE, ""))
+    key = os.environ.pop(KEY_VARIABLE, "")
+    control = Gateway(gateway, key)
     roles = Roles(control)
     inherited = ("LANG", "PATH", *pass_variable)
     environment = {name: os.environ[name] for name in inherited if name in os.environ}
@@ -76,7 +77,7 @@ def main(
         stopping=threading.Event(),
     )
     uvicorn.run(
-        make_application(service), host=HOST, port=port, log_level="warning", access_log=False
+        make_application(service, key), host=HOST, port=port, log_level="warning", access_log=False
     )
 
 

@@ -12,12 +12,15 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from local_aws.sagemaker.control_plane import ControlPlane
+from local_aws.sagemaker.control_routes import router
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.errors import ServiceError, ValidationError
 from local_aws.sagemaker.jobs.jobs import Jobs
-from local_aws.sagemaker.runtime import backlog_metrics
 from local_aws.sagemaker.runtime.api import invoke_async, refuse_invocation
+from local_aws.sagemaker.runtime.backlog_metrics import BacklogMetrics
 from local_aws.sagemaker.runtime.invocations import Invocations
+from local_aws.sagemaker.scaling.operations import ScalingOperations
+from local_aws.sagemaker.scaling.scaler import Scaler
 from local_aws.sagemaker.service import Service
 
 logger = logging.getLogger(__name__)
@@ -25,19 +28,31 @@ logger = logging.getLogger(__name__)
 JSON_TYPE = "application/x-amz-json-1.1"
 
 
-def make_application(service: Service) -> FastAPI:
-    """Return the ASGI application; starting it takes up the work of the last run."""
+def make_application(service: Service, key: str = "") -> FastAPI:
+    """Return the ASGI application; starting it takes up the work of the last run.
+
+    Parameters
+    ----------
+    service
+        What is served.
+    key
+        The key of the routes under /_local/; without one they are not there.
+    """
     endpoints = Endpoints(service)
     invocations = Invocations(service, endpoints)
+    metrics = BacklogMetrics(service, endpoints, invocations.outcomes)
     jobs = Jobs(service)
-    control_plane = ControlPlane(service, endpoints, jobs)
+    scaler = Scaler(service, endpoints)
+    scaling = ScalingOperations(service, endpoints, scaler)
+    control_plane = ControlPlane(service, endpoints, jobs, scaling)
+    planes = {"SageMaker": control_plane.call, "AnyScaleFrontendService": scaling.call}
 
     @asynccontextmanager
     async def lifespan(_application: FastAPI) -> AsyncIterator[None]:
         endpoints.start()
         invocations.start()
         jobs.start()
-        backlog_metrics.start(service)
+        metrics.start()
         yield
         service.stopping.set()
         await asyncio.gather(asyncio.to_thread(endpoints.stop), asyncio.to_thread(jobs.stop))
@@ -46,6 +61,8 @@ def make_application(service: Service) -> FastAPI:
     application = FastAPI(
         title="Local SageMaker", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
     )
+
+    application.include_router(router(service, metrics, scaler, key))
 
     @application.get("/ping")
     async def ping() -> dict[str, str]:
@@ -57,7 +74,7 @@ def make_application(service: Service) -> FastAPI:
         body = await request.body()
 
         def work() -> dict[str, Any]:
-            if prefix != "SageMaker":
+            if prefix not in planes:
                 raise ServiceError(
                     "UnknownOperationException", "X-Amz-Target names no operation of SageMaker"
                 )
@@ -67,7 +84,7 @@ def make_application(service: Service) -> FastAPI:
                 raise ServiceError("SerializationException", "The body is not JSON") from error
             if not isinstance(document, dict):
                 raise ValidationError("The body must be a JSON object")
-            return control_plane.call(operation, document, request.headers)
+            return planes[prefix](operation, document, request.headers)
 
         status, answer, headers = await _answer(operation, work)
         return Response(
