@@ -16,7 +16,7 @@ import click
 __all__ = ["main"]
 
 _COMMANDS = (
-    "analyze", "compare", "convert", "deploy", "evaluate", "inspect", "jobs", "models", "status",
+    "analyze", "compare", "convert", "deploy", "evaluate", "inspect", "jobs", "models", "remove", "status",
     "submit", "synthesize", "train",
 )  # fmt: skip
 
