@@ -61,7 +61,8 @@ def remove(
 
 def _tell_plan(plan: Plan, account: Account) -> None:
     target = plan.target
-    click.echo(f"{target.stack} in {account.region}: {target.status}", err=True)
+    status = target.status or "there is no such stack"
+    click.echo(f"{target.stack} in {account.region}: {status}", err=True)
     if not target.owns_names:
         click.echo(
             f"Another stack is named {target.names} by its parameters: its endpoint, models and "
@@ -96,8 +97,8 @@ def _ask(plan: Plan) -> None:
     """
     if plan.open_jobs:
         raise click.ClickException(
-            f"{plan.open_jobs} jobs of {plan.target.stack} have no outcome yet, and would never get "
-            "one: wait for them, or give --yes"
+            f"{plan.open_jobs} jobs of {plan.target.stack} have no outcome yet, and would never "
+            "get one: wait for them, or give --yes"
         )
     typed = click.prompt(f"Type {plan.target.stack} to remove it", default="", err=True)
     if typed != plan.target.stack:

@@ -71,7 +71,7 @@ class Target:
 
     stack: str
     stack_id: str | None  # None where CloudFormation knows of none of this name
-    status: str  # DELETE_COMPLETE where it has gone
+    status: str | None  # DELETE_COMPLETE where it has gone, None where there was none
     names: str  # PROJECT-STAGE, with which the names of all that its machines make begin
     owns_names: bool  # False where another stack of the same project and stage is alive
     resources: tuple[Resource, ...] = ()
@@ -79,7 +79,7 @@ class Target:
     @property
     def is_there(self) -> bool:
         """Whether CloudFormation still has the stack."""
-        return self.status != GONE
+        return self.status not in (GONE, None)
 
     def of(self, kind: str) -> list[str]:
         """Return the names of the stack's resources of a type that exist."""
@@ -177,7 +177,7 @@ def find_target(account: Account, stack: str) -> Target:
     return Target(
         stack=stack,
         stack_id=None if found is None else found["StackId"],
-        status=GONE if found is None else found["StackStatus"],
+        status=None if found is None else found["StackStatus"],
         names=names,
         # One project and stage has one package group: whose it is, all of those names is
         owns_names=not others or (group is not None and group.is_there),

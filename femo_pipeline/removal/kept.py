@@ -58,8 +58,8 @@ def _log_role(name: str, region: str, partition: str) -> tuple[str, ...]:
 
 Commands = Callable[[str, str, str], tuple[str, ...]]
 
-# Logical id of what template.yaml retains -> what it holds, and how it is ended. A bucket's policy goes
-# with its bucket; that API Gateway logs at all is a setting of the account.
+# Logical id of what template.yaml retains -> what it holds, and how it is ended. A bucket's policy
+# goes with its bucket; that API Gateway logs at all is a setting of the account.
 RETAINED: dict[str, tuple[str, Commands]] = {
     "RecordingsBucket": ("recordings, labelled cohorts among them", _bucket),
     "RequestsBucket": ("requests, results and failures of jobs", _bucket),

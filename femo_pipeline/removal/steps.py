@@ -16,6 +16,7 @@ __all__ = ["AFTER", "BEFORE", "Step"]
 # Auto Scaling's dimension of an endpoint's instances; there is no other in this template
 DIMENSION = "sagemaker:variant:DesiredInstanceCount"
 UNDER_WAY = ("InProgress", "Stopping")
+ENDPOINT_LOGS = "/aws/sagemaker/Endpoints/"
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,11 @@ def _disable(account: Account, rule: str) -> None:
 def _executions(account: Account, target: Target) -> Iterator[str]:
     for machine in target.of("AWS::StepFunctions::StateMachine"):
         request = {"stateMachineArn": machine, "statusFilter": "RUNNING"}
-        for one in _listed(account.states, "list_executions", "executions", **request):
-            yield one["executionArn"]
+        try:
+            for one in _listed(account.states, "list_executions", "executions", **request):
+                yield one["executionArn"]
+        except account.states.exceptions.StateMachineDoesNotExist:
+            continue  # a removal that failed has taken it
 
 
 def _stop_execution(account: Account, arn: str) -> None:
@@ -193,26 +197,18 @@ def _delete_package(account: Account, arn: str) -> None:
 
 def _log_groups(account: Account, target: Target) -> Iterator[str]:
     """Find log groups that a late line has made again; by their name the next stack would fail."""
-    prefixes = [
-        f"/aws/apigateway/{target.stack}-access",
-        *(f"/aws/lambda/{target.stack}-{one}" for one in ("api", "completion", "in-flight",
-                                                         "sweeper")),
-        *(f"/aws/vendedlogs/states/{target.stack}-{one}"
-          for one in ("approval", "deployment", "restoration", "training")),
-    ]  # fmt: skip
-    for prefix in prefixes:
-        for one in _listed(
-            account.logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix
-        ):
-            if one["logGroupName"] == prefix:
-                yield prefix
-    endpoints = "/aws/sagemaker/Endpoints/"
-    for one in _listed(
-        account.logs, "describe_log_groups", "logGroups",
-        logGroupNamePrefix=endpoints + target.names,
-    ):  # fmt: skip
-        if _is_ours(one["logGroupName"].removeprefix(endpoints), target):
-            yield one["logGroupName"]
+    made = {one.name for one in target.resources if one.kind == "AWS::Logs::LogGroup"}
+    for name in sorted(made):
+        if name in _groups_below(account, name):
+            yield name
+    for name in _groups_below(account, ENDPOINT_LOGS + target.names):
+        if name not in made and _is_ours(name.removeprefix(ENDPOINT_LOGS), target):
+            yield name
+
+
+def _groups_below(account: Account, prefix: str) -> list[str]:
+    listed = _listed(account.logs, "describe_log_groups", "logGroups", logGroupNamePrefix=prefix)
+    return [one["logGroupName"] for one in listed]
 
 
 def _delete_log_group(account: Account, name: str) -> None:
