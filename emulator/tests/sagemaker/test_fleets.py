@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from endpoint_programs import config, prepare, wait_for
-from sagemaker_fakes import FakeRoles
+from sagemaker_fakes import ROLE, FakeRoles
 
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
@@ -296,3 +296,18 @@ def test_a_fleet_has_its_size_again_after_a_restart(fleet: Fleet) -> None:
         wait_for(lambda: len(again.servers("acme")) == 2)
     finally:
         again.stop()
+
+
+def test_an_endpoint_whose_role_is_gone_is_not_deleted_until_it_is_back(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("local_aws.sagemaker.endpoints.lifecycle.RESTORE_SECONDS", 0.01)
+    roles = fleet.service.roles
+    assert isinstance(roles, FakeRoles)
+    roles.untrusted.add(ROLE)
+    server = fleet.endpoints.servers("acme")[0]
+    fleet.endpoints.delete({"EndpointName": "acme"})
+    wait_for(lambda: not server.alive())
+    assert fleet.look()["EndpointStatus"] == "Deleting"
+    roles.untrusted.clear()
+    wait_for(lambda: fleet.service.store.get("endpoint", "acme") is None)

@@ -11,7 +11,8 @@ from sagemaker_fakes import ROLE, FakeRoles
 
 from local_aws.sagemaker.endpoints.model_server import ModelResponse
 from local_aws.sagemaker.errors import ValidationError
-from local_aws.sagemaker.runtime.invocations import MAX_ATTEMPTS, Invocations, Outcome, message
+from local_aws.sagemaker.runtime.invocations import MAX_ATTEMPTS, Invocations
+from local_aws.sagemaker.runtime.messages import Outcome, message
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.store import QueuedInvocation
 

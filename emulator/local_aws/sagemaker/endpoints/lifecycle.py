@@ -97,7 +97,8 @@ class Lifecycle:
                 self.set(name, EndpointStatus="Failed", FailureReason=str(error))
             return
         self._serve(name, fleet)
-        self.set(name, EndpointStatus="InService")
+        role = self._role(endpoint_configs.find(self._service, document["EndpointConfigName"]))
+        self.set(name, EndpointStatus="InService", ExecutionRole=role)
 
     def update(self, name: str) -> None:
         """Carry out the update that the endpoint's document holds."""
@@ -120,19 +121,15 @@ class Lifecycle:
                 self._roll_back(name, old, new, str(error))
             return
         self._retire(name, old, guardrails)
-        self._finish_update(name, target, pending, document.get("PendingDeploymentConfig"))
-
-    def _finish_update(
-        self, name: str, target: str, serving: Document, deployment: Document | None
-    ) -> None:
         self.set(
             name,
             EndpointStatus="InService",
             EndpointConfigName=target,
-            Fleets={"serving": serving},
+            ExecutionRole=self._role(config),
+            Fleets={"serving": pending},
             PendingDeploymentSummary=None,
             PendingDeploymentConfig=None,
-            LastDeploymentConfig=deployment,
+            LastDeploymentConfig=document.get("PendingDeploymentConfig"),
         )
 
     def _roll_back(self, name: str, old: Fleet | None, new: Fleet | None, reason: str) -> None:
@@ -176,16 +173,32 @@ class Lifecycle:
         )
 
     def delete(self, name: str) -> None:
-        """End the fleet and forget the endpoint with all that waits for it."""
+        """End the fleet and forget the endpoint with all that waits for it.
+
+        SageMaker frees what is left with the model's role, and waits where that role is gone.
+        https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeleteEndpoint.html
+        """
         with self._lock:
             fleet = self._fleets.pop(name, None)
         if fleet is not None:
             for server in fleet.take(len(fleet.servers())):
                 server.stop()
+        role = self._document(name).get("ExecutionRole")
+        while role is not None and not self._is_trusted(name, role):
+            if self._service.stopping.wait(RESTORE_SECONDS):
+                return
         dropped = self._service.store.remove_endpoint(name)
         if dropped:
             logger.warning("Endpoint %s went with %d invocations in its queue", name, dropped)
         self._service.store.delete(KIND, name)
+
+    def _is_trusted(self, name: str, role: str) -> bool:
+        try:
+            self._service.roles.check_trust(role)
+        except ServiceError as error:
+            logger.error("Endpoint %s is not deleted yet: %s", name, error)
+            return False
+        return True
 
     def set(self, name: str, **changes: Any) -> None:
         """Change an endpoint's document and tell whoever waits for it."""

@@ -10,17 +10,21 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.sagemaker import models
-from local_aws.sagemaker.arns import ACCOUNT, REGION, S3Location
+from local_aws.sagemaker.arns import ACCOUNT, S3Location
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.endpoints.model_server import ModelResponse, ModelServer
 from local_aws.sagemaker.errors import ValidationError
+from local_aws.sagemaker.runtime.messages import (
+    ID_HEADER,
+    LOST,
+    Outcome,
+    container_headers,
+    message,
+)
 from local_aws.sagemaker.runtime.outcome_metrics import OutcomeMetrics
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.store import Document, QueuedInvocation
@@ -34,32 +38,6 @@ DEFAULT_CONCURRENCY = 4
 MAX_ATTEMPTS = 3
 DISPATCH_SECONDS = 0.5
 NOTIFICATION_ATTEMPTS = 5
-ID_HEADER = "X-Amzn-SageMaker-Inference-Id"
-# What an instance worked on when SageMaker ended it: nothing is written and nobody is told
-LOST = "Lost"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an invocation ended.
-
-    Parameters
-    ----------
-    status
-        ``Completed``, ``Failed``, ``Expired`` or ``Lost``.
-    reason
-        ``failureReason`` of the message.
-    content_type, body
-        What the container answered, if it did.
-    response_status
-        HTTP status of that answer.
-    """
-
-    status: str
-    reason: str | None = None
-    content_type: str = "application/json"
-    body: bytes | None = None
-    response_status: int | None = None
 
 
 class Invocations:
@@ -317,57 +295,6 @@ def concurrency(config: Document) -> int:
     client = config.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
     limit: int = client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
     return limit
-
-
-def container_headers(request: Document) -> dict[str, str]:
-    """Return the headers that the container sees."""
-    headers = {
-        "Content-Type": request.get("ContentType", "application/octet-stream"),
-        "Accept": request.get("Accept", "*/*"),
-        ID_HEADER: request["InferenceId"],
-    }
-    if "CustomAttributes" in request:
-        headers["X-Amzn-SageMaker-Custom-Attributes"] = request["CustomAttributes"]
-    return headers
-
-
-def message(invocation: QueuedInvocation, outcome: Outcome, moment: float) -> Document:
-    """Return the SNS message of an outcome, as AWS publishes it."""
-    request = invocation.document
-    parameters: dict[str, Any] = {
-        "accept": request.get("Accept", "*/*"),
-        "contentType": request.get("ContentType", "application/octet-stream"),
-        "endpointName": invocation.endpoint,
-        "inputLocation": request["InputLocation"],
-    }
-    if "CustomAttributes" in request:
-        parameters["customAttributes"] = request["CustomAttributes"]
-    document: Document = {
-        "awsRegion": REGION,
-        "eventTime": _iso(moment),
-        "receivedTime": _iso(invocation.received),
-        "invocationStatus": outcome.status,
-        "requestParameters": parameters,
-        "inferenceId": request["InferenceId"],
-        "eventVersion": "1.0",
-        "eventSource": "aws:sagemaker",
-        "eventName": "InferenceResult",
-    }
-    if outcome.status == "Completed":
-        document["responseParameters"] = {
-            "contentType": outcome.content_type,
-            "outputLocation": request["OutputLocation"],
-        }
-    else:
-        document["failureReason"] = outcome.reason
-        if "FailureLocation" in request:
-            document["responseParameters"] = {"failureLocation": request["FailureLocation"]}
-    return document
-
-
-def _iso(moment: float) -> str:
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def _is_denied(error: ClientError) -> bool:

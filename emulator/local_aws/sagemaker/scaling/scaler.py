@@ -92,7 +92,7 @@ class Scaler:
                 f"(Service: AmazonSageMaker; Status Code: {error.status}; Error Code: "
                 f"{error.code})"
             )
-        moment = round(self._service.clock.now(), 3)
+        moment = int(self._service.clock.now() * 1000) / 1000
         identifier = str(uuid.uuid4())
         activity = {
             "ActivityId": identifier,
