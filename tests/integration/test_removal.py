@@ -79,7 +79,6 @@ def test_a_stack_at_work_is_removed_and_its_data_stays(deployed: Stack, manifest
     stack.client("dynamodb").describe_table(TableName=outputs["JobsTableName"])
     again = remove(stack, "--yes")
     assert not any(again["found"].values())
-    assert {one["name"] for one in again["kept"]} == {one["name"] for one in told["kept"]}
 
 
 def test_what_was_removed_is_deployed_again_trains_and_serves(
