@@ -48,6 +48,7 @@ class Controller:
         self.hidden = seen - 1  # datapoints that are not visible yet
         self.tracked: deque[Value] = deque(maxlen=kept)
         self.wake: deque[Value] = deque(maxlen=kept)
+        self.known: dict[tuple[int, int, int], tuple[Value, Value]] = {}
         self.out_done = self.in_done = NEVER  # when the last change was complete
         self.before_out = 0  # instances
         self.changing = ""
@@ -64,15 +65,26 @@ class Controller:
                 self._step() or self._track_out() or self._track_in()
 
     def _measure(self) -> None:
-        backlog, instances = self.fleet.backlog, len(self.fleet.machines)
+        state = (
+            self.fleet.backlog,
+            len(self.fleet.machines),
+            self.fleet.in_flight + self.others_in_flight(),
+        )
+        if state not in self.known:
+            self.known[state] = self._signals(*state)
+        tracked, wake = self.known[state]
+        self.tracked.append(tracked)
+        self.wake.append(wake)
+
+    def _signals(self, backlog: int, instances: int, in_flight: int) -> tuple[Value, Value]:
         metrics: dict[str, Value] = {
             "ApproximateBacklogSize": float(backlog),
             "ApproximateBacklogSizePerInstance": backlog / instances if instances else None,
             "HasBacklogWithoutCapacity": float(backlog > 0 and not instances),
-            "JobsInFlight": float(self.fleet.in_flight + self.others_in_flight()),
+            "JobsInFlight": float(in_flight),
         }
-        self.tracked.append(self.policies.tracking.signal.value(metrics))
-        self.wake.append(self.policies.wake.signal.value(metrics))
+        tracking, wake = self.policies.tracking.signal, self.policies.wake.signal
+        return tracking.value(metrics), wake.value(metrics)
 
     def _note_completion(self) -> None:
         if self.changing and not self.fleet.is_updating:

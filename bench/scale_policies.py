@@ -5,6 +5,7 @@ What a simulation reckons with cannot drift from what a deployment puts into ser
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -122,12 +123,13 @@ def template_defaults(root: Path = ROOT) -> Document:
     return {name: given.get("Default") for name, given in parameters.items()}
 
 
+@functools.cache
 def _template(root: Path) -> Document:
     template: Document = yaml.load((root / "template.yaml").read_text(), _Loader)
     return template
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Reads ``!Ref NAME`` as its long form, and other functions as nothing."""
 
 
