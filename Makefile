@@ -5,10 +5,13 @@ MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
 BIN := .venv/bin
+PROFILE ?= default
+REPOSITORY ?= femo-inference
+PYTHON_IMAGE ?=
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk check format lock bench bench-truth bench-scaling bench-api bench-jobs bench-table clean
+.PHONY: help setup demo up down test test-unit test-sdk test-image image push check format lock bench bench-truth bench-scaling bench-api bench-jobs bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -56,6 +59,15 @@ test-unit: .venv/.installed ## Run the tests that need no stack
 test-sdk: setup .tools/sdk/.installed ## Run the notebooks' page with the SageMaker SDK, on a local stack
 	@.tools/sdk/bin/python -m pytest tests/sdk
 
+image: .venv/.installed ## Build the inference image with Docker or buildah (PYTHON_IMAGE: another base)
+	@$(BIN)/python -m scripts.image.build --base "$(PYTHON_IMAGE)"
+
+push: .venv/.installed ## Push the commit's image to Amazon ECR, its URI to samconfig.toml (PROFILE, REPOSITORY)
+	@$(BIN)/python -m scripts.image.push --profile "$(PROFILE)" --repository "$(REPOSITORY)"
+
+test-image: .venv/.installed ## Build the image without a Docker engine, and run it (root, buildah, mmdebstrap)
+	@$(BIN)/python -m pytest tests/image --timeout 1200
+
 check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -65,7 +77,7 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, 
 	.tools/sam/bin/sam validate --lint --region us-east-1
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
 	$(BIN)/hadolint inference_container/Dockerfile
-	$(BIN)/shellcheck scripts/install-environment .ci/run run_pipeline.sh
+	$(BIN)/shellcheck scripts/install-environment .ci/image .ci/run run_pipeline.sh
 	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against the stored baseline
@@ -97,4 +109,4 @@ lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
 	done
 
 clean: down ## Remove what the targets above made
-	rm -rf .venv .tools .aws-sam .local demo-output
+	rm -rf .venv .tools .aws-sam .local build demo-output

@@ -3,19 +3,21 @@
 `python -m bench.coverage --train MANIFEST [--train MANIFEST ...] MANIFEST ...` trains on the first
 and prints a line for each of the others: recordings they were trained on say nothing. The folders
 of `femo synthesize` hold such manifests. Scored as a reader would: an interval that is withheld
-holds nothing.
+holds nothing. `python -m bench.coverage_table` does it with sets of its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from femo_signal.learning.count_fit import count_coverage, count_intervals
 from femo_signal.learning.dataset import RecordingFeatures, prepare_dataset
-from femo_signal.learning.expected_count import count_coverage, count_intervals
 from femo_signal.learning.extraction import extract_manifest
+from femo_signal.learning.model import MovementModel
 from femo_signal.learning.training import model_outcomes, train_model
 from femo_signal.manifest import load_manifest
 from femo_signal.settings import AnalysisSettings, Method
@@ -40,6 +42,26 @@ def recordings_of(manifest: Path, *, method: Method, cache: Path | None) -> list
     ]
 
 
+HEADING = (
+    "| set | recordings | withheld | holds the true count | true, median | width |",
+    "|---|---|---|---|---|---|",
+)
+
+
+def coverage_row(name: str, recordings: Sequence[RecordingFeatures], model: MovementModel) -> str:
+    """Return a set's line of the table, below `HEADING`."""
+    outcomes = model_outcomes(prepare_dataset(recordings), model)
+    intervals = count_intervals(outcomes, model.card.count, model.card.domain)
+    found = count_coverage(outcomes, intervals)
+    if found is None:
+        return f"| {name} | {len(outcomes)} | no annotations | | | |"
+    width = "" if found.median_width is None else f"{found.median_width:.0f}"
+    return (
+        f"| {name} | {found.recordings} | {found.withheld} | {found.share:.0%} "
+        f"| {found.median_count:.0f} | {width} |"
+    )
+
+
 _Manifest = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -58,22 +80,12 @@ def main(
     model = train_model(learnt)
     card = model.card
     click.echo(f"{card.classifier}; {card.count}; limit {card.domain and card.domain.limit}")
-    click.echo("| set | recordings | withheld | holds the true count | true, median | width |")
-    click.echo("|---|---|---|---|---|---|")
+    for line in HEADING:
+        click.echo(line)
     for path in manifests:
-        dataset = prepare_dataset(recordings_of(path, method=method, cache=cache))
-        outcomes = model_outcomes(dataset, model)
-        intervals = count_intervals(outcomes, card.count, card.domain)
         name = path.parent.name if path.stem == "manifest" else path.stem
-        found = count_coverage(outcomes, intervals)
-        if found is None:
-            click.echo(f"| {name} | {len(outcomes)} | no annotations | | | |")
-            continue
-        width = "" if found.median_width is None else f"{found.median_width:.0f}"
-        click.echo(
-            f"| {name} | {found.recordings} | {found.withheld} | {found.share:.0%} "
-            f"| {found.median_count:.0f} | {width} |"
-        )
+        found = recordings_of(path, method=method, cache=cache)
+        click.echo(coverage_row(name, found, model))
 
 
 if __name__ == "__main__":

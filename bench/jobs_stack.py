@@ -29,6 +29,8 @@ from local_stack.target import STACK_NAME
 
 Result = TypeVar("Result")
 
+POLL_SECONDS = 0.5
+
 
 class KeptStack:
     """A stack of its own, which goes on where it was after a kill.

@@ -158,6 +158,20 @@ def bandpass(samples: Samples, low: float, high: float) -> Samples:
     return signal.sosfiltfilt(sections, samples, axis=0)
 
 
+LEVELS = {"sensor_3": 1.5440, "sensor_6": 1.6106}  # V
+
+
+def body_movement(sensors: dict[str, Samples], acceleration: Samples, angles: Samples) -> Mask:
+    """Return the union of the three maps of body movement."""
+    size = round(5.5 * RATE)
+    moving = dilate(np.abs(acceleration) >= 0.675, size)
+    moving |= dilate((np.abs(angles[:, 0]) > 1.75) | (np.abs(angles[:, 2]) > 1.75), size)
+    agreeing = sum(
+        dilate(np.abs(sensors[n]) >= level, size).astype(int) for n, level in LEVELS.items()
+    )
+    return clear_ends(moving | (agreeing >= 2))
+
+
 def profile(loaded: Loaded) -> ReferenceProfile:
     """Compute the reference profile of a loaded recording."""
     total = len(loaded.pressed)
@@ -173,18 +187,9 @@ def profile(loaded: Loaded) -> ReferenceProfile:
         if right - left - 1 < 100:
             presses[left:right] = True
 
-    movement_size = round(5.5 * RATE)
-    moving = dilate(np.abs(acceleration) >= 0.675, movement_size)
-    moving |= dilate((np.abs(angles[:, 0]) > 1.75) | (np.abs(angles[:, 2]) > 1.75), movement_size)
-    levels = {"sensor_3": 1.5440, "sensor_6": 1.6106}
-    agreeing = sum(
-        dilate(np.abs(sensors[n]) >= level, movement_size).astype(int)
-        for n, level in levels.items()
-    )
-    moving = clear_ends(moving | (agreeing >= 2))
-
+    moving = body_movement(sensors, acceleration, angles)
     thresholds, maps = {}, {}
-    for name in levels:
+    for name in LEVELS:
         strength = np.abs(sensors[name])
         noise = np.median(strength[strength <= np.quantile(strength, 0.25)])
         thresholds[name] = 40 * noise if 40 * noise >= 0.0001 else float("inf")

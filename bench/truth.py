@@ -97,9 +97,9 @@ TARGETS = (
 def train(folder: Path, workers: int) -> Path:
     """Train a model on a mix of cohorts, by the command, and return its folder."""
     items = []
-    with _pool(workers) as pool:
+    with pool(workers) as processes:
         for _ in tqdm(
-            pool.map(_synthesize, TRAINING, [folder] * len(TRAINING)),
+            processes.map(_synthesize, TRAINING, [folder] * len(TRAINING)),
             total=len(TRAINING), desc="Making cohorts", unit="cohort",
         ):  # fmt: skip
             pass
@@ -139,9 +139,9 @@ def measure(model: Path, folder: Path, workers: int) -> dict[str, Figures]:
     """Make, analyse and score every recording; return each set's figures."""
     sets = evaluation_sets()
     scores: dict[str, list[RecordingScore]] = {name: [] for name in sets}
-    with _pool(workers) as pool:
+    with pool(workers) as processes:
         jobs = {
-            pool.submit(_score_one, recording, model, folder / f"{number}-{index}.dat"): name
+            processes.submit(_score_one, recording, model, folder / f"{number}-{index}.dat"): name
             for number, (name, recordings) in enumerate(sets.items())
             for index, recording in enumerate(recordings)
         }
@@ -173,7 +173,8 @@ def _model(folder: Path) -> femo_signal.MovementModel:
     return femo_signal.MovementModel.load(folder)
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def pool(workers: int) -> ProcessPoolExecutor:
+    """Return processes that begin with nothing, each with one thread."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # a process a core
     return ProcessPoolExecutor(workers, mp_context=get_context("spawn"))
 

@@ -11,7 +11,7 @@ from typing import Literal
 from bench.other_generator import Scene, make
 from femo_signal.synthetic import draw_plan, draw_subject, ground_truth, write_recording
 
-__all__ = ["TRAINING", "Cohort", "Drawn", "evaluation_sets"]
+__all__ = ["TRAINING", "Cohort", "Drawn", "Other", "evaluation_sets"]
 
 TRAINING_SEED, SEED = 101, 202
 STILL_EVERY = 8  # of a lifelike set, so many recordings hold nuisances and no movement
@@ -61,7 +61,7 @@ class Drawn:
 
 
 @dataclass(frozen=True)
-class _Other:
+class Other:
     """One recording of the other generator."""
 
     scene: Scene
@@ -70,7 +70,7 @@ class _Other:
         make(path, self.scene)
 
 
-def evaluation_sets() -> dict[str, list[Drawn | _Other]]:
+def evaluation_sets() -> dict[str, list[Drawn | Other]]:
     """Return the recordings of each set, by its name."""
     return {
         "other generator, plain": _others(8, 0),
@@ -82,9 +82,9 @@ def evaluation_sets() -> dict[str, list[Drawn | _Other]]:
         "lifelike v2": [Drawn("lifelike", "v2", number, 30) for number in range(12)],
         "rich v1": [Drawn("rich", "v1", number, 20) for number in range(3)],
         "rich v2": [Drawn("rich", "v2", number, 20) for number in range(3)],
-        "sensors off 10-50 %": [_Other(scene) for scene in _sensors_off()],
+        "sensors off 10-50 %": [Other(scene) for scene in _sensors_off()],
         "gain x 3 and x 1/3": [
-            _Other(Scene(400 + number, gain=gain))
+            Other(Scene(400 + number, gain=gain))
             for number, gain in enumerate(((0.5, 1 / 3), (0.5, 3.0), (0.0, 1 / 3), (0.0, 3.0)))
         ],
         "close pairs": _others(4, 500, close_pairs=0.6),
@@ -96,8 +96,8 @@ def evaluation_sets() -> dict[str, list[Drawn | _Other]]:
     }
 
 
-def _others(count: int, seed: int, **options: object) -> list[Drawn | _Other]:
-    return [_Other(Scene(seed + number, **options)) for number in range(count)]
+def _others(count: int, seed: int, **options: object) -> list[Drawn | Other]:
+    return [Other(Scene(seed + number, **options)) for number in range(count)]
 
 
 def _sensors_off() -> Iterator[Scene]:

@@ -5,26 +5,29 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.options import RecordingPath, overwrite_option
+from femo_cli.options import RecordingPath, json_option, model_option, overwrite_option
 from femo_cli.output import print_json, share_bar
+
+if TYPE_CHECKING:
+    from femo_signal.reporting.analysis import Analysis
 
 __all__ = ["analyze"]
 
 
 @click.command()
 @click.argument("recording", type=RecordingPath)
-@click.option("--model", "model_folder", type=RecordingPath, required=True,
-              help="Folder of the model.")  # fmt: skip
+@model_option
 @click.option("--remove-hiccups", is_flag=True, help="Take hiccup bouts out of the movements.")
 @click.option("--metadata", is_flag=True, help="A summary in place of the events.")
 @click.option("--include-full-intervals", is_flag=True, help="List the onset intervals too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
               help="Draw the analysis into this file.")  # fmt: skip
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Nothing but the JSON response.")
+@json_option("Nothing but the JSON response.")
 def analyze(
     recording: Path,
     model_folder: Path,
@@ -53,9 +56,7 @@ def analyze(
         profile = build_profile(recording, settings=model.settings, progress=tell)
         analysis = analyze_profile(profile, model, hiccups_removed=remove_hiccups)
     result = report(
-        analysis,
-        include_full_intervals=include_full_intervals,
-        extract_events=not metadata,
+        analysis, include_full_intervals=include_full_intervals, extract_events=not metadata
     )
     response = {
         "status": "Completed",
@@ -65,16 +66,20 @@ def analyze(
     }
     print_json(response)
     if plot is not None:
-        from femo_signal.reporting.plots import plot_analysis
-        from femo_signal.writing import whole_file
-
-        with whole_file(plot) as partial:
-            plot_analysis(analysis, partial)
+        _draw(plot, analysis)
     if not as_json:
         for line in summary_lines(response):
             click.echo(line, err=True)
         if plot is not None:
             click.echo(f"Picture: {plot}", err=True)
+
+
+def _draw(path: Path, analysis: Analysis) -> None:
+    from femo_signal.reporting.plots import plot_analysis
+    from femo_signal.writing import whole_file
+
+    with whole_file(path) as partial:
+        plot_analysis(analysis, partial)
 
 
 def _check_picture(path: Path, *, overwrite: bool) -> None:

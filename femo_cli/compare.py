@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from femo_cli.dataset import extract_dataset
-from femo_cli.options import RecordingPath, overwrite_option, strict_option
+from femo_cli.dataset import extract_dataset, tell_no_items
+from femo_cli.options import (
+    RecordingPath,
+    json_option,
+    labelled_recordings,
+    output_option,
+    overwrite_option,
+)
 from femo_cli.output import print_json, share_bar
 
 if TYPE_CHECKING:
@@ -22,15 +28,10 @@ _FILE = "comparison.json"
 @click.command()
 @click.argument("first", type=RecordingPath)
 @click.argument("second", type=RecordingPath)
-@click.argument("manifest", type=RecordingPath)
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False),
-              help=f"Folder for {_FILE}.")  # fmt: skip
-@click.option("--force-extract", is_flag=True, help="Ignore cached features.")
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
-              help="Feature cache; default $XDG_CACHE_HOME/femo.")  # fmt: skip
-@strict_option
+@labelled_recordings
+@output_option(f"Folder for {_FILE}.")
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print the comparison as JSON.")
+@json_option("Print the comparison as JSON.")
 def compare(
     first: Path,
     second: Path,
@@ -62,10 +63,7 @@ def compare(
             )
     ours, theirs = (datasets[model.card.settings_digest] for model in models)
     if ours is None or theirs is None:
-        if as_json:
-            print_json({"status": "NotCompared", "reason": "the manifest has no items"})
-        else:
-            click.echo("The manifest has no items: nothing to compare.")
+        tell_no_items("NotCompared", "compare", as_json=as_json)
         return
     from femo_signal.learning.comparison import compare_models
     from femo_signal.writing import whole_files

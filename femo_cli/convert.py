@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from femo_cli.options import json_option, overwrite_option
 from femo_cli.output import print_json, share_bar
-from femo_signal.formats.conversion import (
-    Conversion,
-    FolderConversion,
-    convert_file,
-    convert_folder,
-)
+
+if TYPE_CHECKING:
+    from femo_signal.formats.conversion import Conversion, FolderConversion
 
 __all__ = ["convert"]
 
@@ -20,14 +19,16 @@ __all__ = ["convert"]
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path, exists=True))
 @click.argument("out", type=click.Path(path_type=Path))
-@click.option("--overwrite", is_flag=True, help="Replace what is there already.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@overwrite_option
+@json_option("Print what was written as JSON.")
 def convert(source: Path, out: Path, overwrite: bool, as_json: bool) -> None:
     """Turn SOURCE, a .mat file of a public data set or a folder of them, into v1 recordings.
 
     OUT is a .dat file, or a folder; a folder of sessions also gets a manifest, in which the
     presses are the labels. The content tells which of the two sets a file is of.
     """
+    from femo_signal.formats.conversion import convert_file, convert_folder
+
     as_file = out.suffix.lower() == ".dat" and not out.is_dir()
     if not as_file and out.exists() and not out.is_dir():
         raise click.BadParameter(f"{out} is neither a folder nor a .dat file", param_hint="OUT")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.output import share_bar
+from femo_cli.output import print_json, share_bar
 
 if TYPE_CHECKING:
     from femo_signal.learning.training import Dataset
     from femo_signal.settings import AnalysisSettings
 
-__all__ = ["extract_dataset"]
+__all__ = ["extract_dataset", "tell_no_items"]
 
 
 def extract_dataset(
@@ -48,3 +48,11 @@ def extract_dataset(
     for notice in dataset.notices[len(extraction.notices) :]:
         click.echo(f"femo: {notice}", err=True)
     return dataset
+
+
+def tell_no_items(status: str, deed: str, *, as_json: bool) -> None:
+    """Say that nothing was done, as the manifest names no recordings."""
+    if as_json:
+        print_json({"status": status, "reason": "the manifest has no items"})
+    else:
+        click.echo(f"The manifest has no items: nothing to {deed}.")

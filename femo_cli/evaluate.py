@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.dataset import extract_dataset
+from femo_cli.dataset import extract_dataset, tell_no_items
 from femo_cli.evaluation_table import evaluation_lines
-from femo_cli.options import RecordingPath, overwrite_option, strict_option
+from femo_cli.options import (
+    json_option,
+    labelled_recordings,
+    model_option,
+    output_option,
+    overwrite_option,
+)
 from femo_cli.output import print_json
 
 if TYPE_CHECKING:
@@ -21,17 +27,11 @@ _EVALUATION_FILES = ("evaluation.json", "metrics.json", "per_recording.csv", "ev
 
 
 @click.command()
-@click.argument("manifest", type=RecordingPath)
-@click.option("--model", "model_folder", type=RecordingPath, required=True,
-              help="Folder of the model.")  # fmt: skip
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False),
-              help="Folder for evaluation.json, per_recording.csv and a picture.")  # fmt: skip
-@click.option("--force-extract", is_flag=True, help="Ignore cached features.")
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
-              help="Feature cache; default $XDG_CACHE_HOME/femo.")  # fmt: skip
-@strict_option
+@labelled_recordings
+@model_option
+@output_option("Folder for evaluation.json, per_recording.csv and a picture.")
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
+@json_option("Print the evaluation as JSON.")
 def evaluate(
     manifest: Path,
     model_folder: Path,
@@ -55,10 +55,7 @@ def evaluate(
         manifest, settings=model.settings, cache=cache, force=force_extract, strict=strict
     )
     if dataset is None:
-        if as_json:
-            print_json({"status": "NotEvaluated", "reason": "the manifest has no items"})
-        else:
-            click.echo("The manifest has no items: nothing to evaluate.")
+        tell_no_items("NotEvaluated", "evaluate", as_json=as_json)
         return
     evaluation: Evaluation = evaluate_model(dataset, model=model)
     if output is not None:

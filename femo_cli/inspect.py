@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.options import METHOD_HELP, METHODS, RecordingPath
+from femo_cli.options import METHOD_HELP, METHODS, RecordingPath, json_option
 from femo_cli.output import print_json, share_bar
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ __all__ = ["inspect"]
 @click.argument("recording", type=RecordingPath)
 @click.option("--profile", "method", type=click.Choice(METHODS), default="adaptive",
               show_default=True, help=METHOD_HELP)  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="JSON; this is what is printed anyway.")
+@json_option("JSON; this is what is printed anyway.")
 def inspect(recording: Path, method: Method, as_json: bool) -> None:  # noqa: ARG001
     """Print the profile of RECORDING, before any classifier, as JSON."""
     from femo_signal.reporting.inspection import inspect_recording

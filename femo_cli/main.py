@@ -16,8 +16,8 @@ import click
 __all__ = ["main"]
 
 _COMMANDS = (
-    "analyze", "compare", "convert", "evaluate", "inspect", "jobs", "status", "submit",
-    "synthesize", "train",
+    "analyze", "compare", "convert", "deploy", "evaluate", "inspect", "jobs", "models", "status",
+    "submit", "synthesize", "train",
 )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def femo() -> None:
 
 def main() -> None:
     """Run the command line."""
-    from femo_signal.errors import FemoError
+    from femo_signal.errors import FemoError  # loads nothing else
 
     try:
         femo(standalone_mode=False)

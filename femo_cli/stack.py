@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from femo_client.api import ApiError, Credentials, JobsApi, UnusableInputError, check_job_id
+if TYPE_CHECKING:
+    from femo_client.api import JobsApi
 
 __all__ = ["checked_job_id", "signed_in", "stack_options"]
 
@@ -30,6 +32,8 @@ def stack_options(command: Callable[..., None]) -> Callable[..., None]:
 def signed_in(
     api_url: str, token_url: str, client_id: str, client_secret: str
 ) -> Iterator[JobsApi]:
+    from femo_client.api import ApiError, Credentials, JobsApi, UnusableInputError
+
     try:
         with JobsApi(api_url, Credentials(token_url, client_id, client_secret)) as api:
             yield api
@@ -47,6 +51,8 @@ def checked_job_id(
     _context: click.Context, _parameter: click.Parameter, text: str | None
 ) -> str | None:
     """Refuse what cannot be a job's id before anything is sent."""
+    from femo_client.api import UnusableInputError, check_job_id
+
     try:
         return text if text is None else check_job_id(text)
     except UnusableInputError as error:

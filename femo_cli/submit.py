@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-from tqdm import tqdm
 
 from femo_cli.output import print_json
 from femo_cli.stack import checked_job_id, signed_in, stack_options
-from femo_client.api import JobsApi
+
+if TYPE_CHECKING:
+    from femo_client.api import JobsApi
 
 __all__ = ["submit"]
 
@@ -40,6 +42,8 @@ def submit(
     **stack: str,
 ) -> None:
     """Submit RECORDING, a file to upload or the s3:// URI of one that is there already."""
+    from tqdm import tqdm
+
     uploads = not recording.startswith("s3://")
     path = Path(recording)
     if uploads and not path.is_file():
@@ -69,6 +73,8 @@ def submit(
 
 
 def _upload(api: JobsApi, path: Path) -> str:
+    from tqdm import tqdm
+
     size = path.stat().st_size
     with tqdm(desc="Uploading", total=size, unit="B", unit_scale=True) as bar:
         return api.upload(path, on_bytes=bar.update)

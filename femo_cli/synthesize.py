@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from femo_cli.options import FiniteRange, overwrite_option
+from femo_cli.options import FiniteRange, json_option, overwrite_option
 from femo_cli.output import bar, print_json
 
 __all__ = ["synthesize"]
@@ -53,7 +53,7 @@ __all__ = ["synthesize"]
     help="What the manifest gives to train on: reference annotations, or the presses alone.",
 )
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
+@json_option("Print what was written as JSON.")
 def synthesize(
     directory: Path,
     recordings: int,

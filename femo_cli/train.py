@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from femo_cli.dataset import extract_dataset
+from femo_cli.dataset import extract_dataset, tell_no_items
 from femo_cli.evaluation_table import evaluation_lines
-from femo_cli.options import METHOD_HELP, METHODS, RecordingPath, overwrite_option, strict_option
+from femo_cli.options import (
+    METHOD_HELP,
+    METHODS,
+    json_option,
+    labelled_recordings,
+    output_option,
+    overwrite_option,
+)
 from femo_cli.output import print_json, share_bar
 
 if TYPE_CHECKING:
@@ -30,21 +37,19 @@ class _TrainCommand(click.Command):
 
 
 @click.command(cls=_TrainCommand)
-@click.argument("manifest", type=RecordingPath)
-@click.option("--output", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder for model.txt, model.json and training.json, which alone names "
-              "recordings and subjects.")  # fmt: skip
-@click.option("--force-extract", is_flag=True, help="Ignore cached features.")
-@click.option("--cache", type=click.Path(path_type=Path, file_okay=False),
-              help="Feature cache; default $XDG_CACHE_HOME/femo.")  # fmt: skip
+@labelled_recordings
+@output_option(
+    "Folder for model.txt, model.json and training.json, which alone names recordings and "
+    "subjects.",
+    required=True,
+)
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE",
               help="A hyperparameter, e.g. num_iterations=300; repeatable.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=7, show_default=True)
 @click.option("--method", type=click.Choice(METHODS), default="adaptive", show_default=True,
               help=METHOD_HELP)  # fmt: skip
-@strict_option
 @overwrite_option
-@click.option("--json", "as_json", is_flag=True, help="Print the evaluation as JSON.")
+@json_option("Print the evaluation as JSON.")
 def train(
     manifest: Path,
     output: Path,
@@ -78,10 +83,7 @@ def train(
         strict=strict,
     )
     if dataset is None:
-        if as_json:
-            print_json({"status": "NotTrained", "reason": "the manifest has no items"})
-        else:
-            click.echo("The manifest has no items: nothing to train.")
+        tell_no_items("NotTrained", "train", as_json=as_json)
         return
     with share_bar("Training") as tell:
         model = train_model(dataset, hyperparameters=hyperparameters, seed=seed, progress=tell)
@@ -89,15 +91,8 @@ def train(
     assert model.record is not None
     evaluation = model.record.evaluation
     if as_json:
-        print_json(
-            {
-                "status": "Trained",
-                "model": str(output),
-                "version": model.version,
-                "threshold": model.threshold,
-                "evaluation": evaluation,
-            }
-        )
+        facts = {"model": str(output), "version": model.version, "threshold": model.threshold}
+        print_json({"status": "Trained", **facts, "evaluation": evaluation})
         return
     for line in evaluation_lines(evaluation):
         click.echo(line)

@@ -17,6 +17,7 @@ RESEARCH_USE = (
 REASONS = {
     "body_movement": "maternal movement",
     "hiccups": "hiccup bouts",
+    "regular_pulses": "regular pulses",
     "sensor_off": "sensors off",
     "gap": "no data",
     "clock": "clock unknown",

@@ -191,12 +191,8 @@ def run(
     else:
         stack = find_cloud_stack(name or stack_name(os.environ, stage), overrides)
     if manifest is not None and manifest_path is not None:
-        if local:
-            manifest = _with_recordings(
-                stack, manifest, manifest_path.resolve().parent, strict=strict
-            )
-        else:
-            manifest = uploads.in_bucket(manifest, stack.recordings_bucket)
+        home = manifest_path.resolve().parent if local else None
+        manifest = _in_bucket(stack, manifest, home, strict=strict)
         _provide_smoke_recording(stack)
         if (notice := uploads.ending_notice(manifest, stack.recordings_bucket)) is not None:
             click.echo(f"Warning: {notice}", err=True)
@@ -241,6 +237,13 @@ def execution_input(
         "artifactBucket": overrides.artifact_bucket,
     }
     return {key: value for key, value in chosen.items() if value is not None}
+
+
+def _in_bucket(stack: Stack, manifest: Manifest, home: Path | None, *, strict: bool) -> Manifest:
+    """Return the manifest by bucket and key; a local one's files, below home, are uploaded."""
+    if home is None:
+        return uploads.in_bucket(manifest, stack.recordings_bucket)
+    return _with_recordings(stack, manifest, home, strict=strict)
 
 
 def _with_recordings(stack: Stack, manifest: Manifest, folder: Path, *, strict: bool) -> Manifest:

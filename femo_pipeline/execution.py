@@ -1,4 +1,4 @@
-"""An execution of the training machine: starting it, following it, and how it ended."""
+"""An execution of a state machine: starting it, following it, and how it ended."""
 
 from __future__ import annotations
 
@@ -47,8 +47,17 @@ class Ending:
     log_lines: tuple[str, ...] = ()
 
 
-def start(stack: Stack, execution_input: Mapping[str, Any]) -> str:
+def start(
+    stack: Stack, execution_input: Mapping[str, Any], *, machine_arn: str | None = None
+) -> str:
     """Start an execution and return its ARN.
+
+    Parameters
+    ----------
+    stack : Stack
+    execution_input : mapping
+    machine_arn : str, optional
+        Of another machine than the one that trains.
 
     Raises
     ------
@@ -57,10 +66,11 @@ def start(stack: Stack, execution_input: Mapping[str, Any]) -> str:
     """
     try:
         started = stack.clients.states.start_execution(
-            stateMachineArn=stack.machine_arn, input=json.dumps(execution_input)
+            stateMachineArn=machine_arn or stack.machine_arn, input=json.dumps(execution_input)
         )
     except (ClientError, BotoCoreError) as error:
-        raise StackError(f"the training machine cannot be started: {error}") from error
+        machine = "training" if machine_arn is None else "deployment"
+        raise StackError(f"the {machine} machine cannot be started: {error}") from error
     return started["executionArn"]
 
 

@@ -99,6 +99,9 @@ class Stack:
     clients: Clients
     is_local: bool
     poll_seconds: float  # between two looks at an execution
+    deployment_machine_arn: str = ""
+    package_group: str = ""
+    endpoint_name: str = ""
 
 
 def stack_name(environment: Mapping[str, str], stage: str) -> str:
@@ -202,4 +205,7 @@ def _stack(
         clients=clients,
         is_local=is_local,
         poll_seconds=0.5 if is_local else 10.0,
+        deployment_machine_arn=outputs.get("DeploymentStateMachineArn", ""),
+        package_group=outputs.get("ModelPackageGroupName", ""),
+        endpoint_name=outputs.get("EndpointName", ""),
     )

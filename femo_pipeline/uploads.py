@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -103,18 +103,9 @@ def plan_recordings(
     uploads: dict[str, Upload] = {}
 
     def place(name: str, item: int, field: str) -> str:
-        path = folder / name
-        try:
-            size = regular_size(path)
-            digest = content_sha256(path)[:DIGEST_LENGTH]
-        except OSError as error:
-            raise InputError(
-                f"items.{item}.{field}: {path}: {error.strerror or error}; correct the path, or "
-                "give bucketName for a recording in S3"
-            ) from error
-        key = f"training/{digest}/{path.name}"
-        uploads[key] = Upload(path, key, size)
-        return key
+        upload = _upload_of(folder / name, f"items.{item}.{field}")
+        uploads[upload.key] = upload
+        return upload.key
 
     def placed(index: int, item: ManifestItem) -> ManifestItem:
         if item.bucket_name is not None:
@@ -140,14 +131,44 @@ def plan_recordings(
             notices.append(f"left out {item.recording_id}: {error}")
     if manifest.items and not items:
         raise InputError(f"none of the {len(notices)} recordings can be read; {notices[0]}")
+    _check_named_once(items)
+    kept = manifest.model_copy(update={"items": tuple(items.values())})
+    return kept, list(uploads.values()), notices
+
+
+def _upload_of(path: Path, field: str) -> Upload:
+    """Return where a file goes.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; `field` says who names it.
+    """
+    try:
+        size = regular_size(path)
+        digest = content_sha256(path)[:DIGEST_LENGTH]
+    except OSError as error:
+        raise InputError(
+            f"{field}: {path}: {error.strerror or error}; correct the path, or "
+            "give bucketName for a recording in S3"
+        ) from error
+    return Upload(path, f"training/{digest}/{path.name}", size)
+
+
+def _check_named_once(items: Mapping[int, ManifestItem]) -> None:
+    """Refuse two items of the same recording.
+
+    Raises
+    ------
+    InputError
+        Naming both.
+    """
     seen: dict[str, int] = {}
     for index, item in items.items():
         if (first := seen.setdefault(item.recording_id, index)) != index:
             raise InputError(
                 f"items.{index}: the same recording as items.{first}; name each recording once"
             )
-    kept = manifest.model_copy(update={"items": tuple(items.values())})
-    return kept, list(uploads.values()), notices
 
 
 def in_bucket(manifest: Manifest, bucket: str) -> Manifest:

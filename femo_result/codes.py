@@ -46,6 +46,7 @@ class UnjudgedReason(StrEnum):
     GAP = "gap"
     SENSOR_OFF = "sensor_off"
     BODY_MOVEMENT = "body_movement"
+    REGULAR_PULSES = "regular_pulses"
     HICCUPS = "hiccups"
 
 

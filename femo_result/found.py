@@ -76,10 +76,11 @@ class HiccupBout(Stretch):
 
 
 class RegularPulses(Stretch):
-    """Regular pulses of unknown origin: no hiccups, nor movements as far as can be told."""
+    """Regular pulses of unknown origin: told neither as hiccups nor as movements."""
 
     reason: PulseReasonCode = Field(
-        description="Why they are no hiccups. `one_sensor`: seen at one place only; `breath`: they "
+        description="Why they are not told as hiccups. `one_sensor`: seen at one place "
+        "only, and while no more than two sensors are on their time is not judged; `breath`: they "
         "follow the mother's breath; `breath_unknown`: as slow as breaths, and no breath is seen "
         "to compare with; `rate`: as fast as her pulse or her steps, or slower than hiccups"
     )

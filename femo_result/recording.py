@@ -30,7 +30,7 @@ class UnjudgedTime(Part):
 
     reason: UnjudgedReasonCode = Field(
         description="Why not; where several reasons hold, the first of `ends`, `gap`, "
-        "`sensor_off`, `body_movement`, `hiccups`"
+        "`sensor_off`, `body_movement`, `regular_pulses`, `hiccups`"
     )
     start_seconds: Seconds = Field(description="Its start, from the start of the recording")
     end_seconds: Seconds = Field(description="Its end, from the start of the recording")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 __all__ = ["METHOD_VERSION"]
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Raised whenever the same recording and settings give other detections or features than before.
 
 Both feature caches are keyed on it and a model is refused by an engine of another version, so that

@@ -30,6 +30,7 @@ __all__ = [
     "MatchSettings",
     "MendingSettings",
     "Method",
+    "MotionEvidenceSettings",
     "MovementSettings",
     "PreprocessingSettings",
     "SensationSettings",
@@ -264,6 +265,8 @@ class HiccupSettings(_Group):
 
     background_seconds: Annotated[float, Field(ge=10, le=3600)] = 60.0
     """Over which a sensor's own noise is taken (a median)."""
+    background_block_seconds: Annotated[float, Field(ge=1, le=60)] = 10.0
+    """So much of it is one value; a sensor that is seen for less than a quarter has none."""
     pulse_level: Level = 3.0
     """From which on one sensor sees a pulse: RMS over 1/8 s, times the median of that RMS."""
     joint_level: Level = 1.8
@@ -279,6 +282,8 @@ class HiccupSettings(_Group):
     alone has the root of its samples, 6."""
     least_signal: Annotated[float, Field(gt=0, le=1)] = 0.3
     """Share of a wave form's energy that is taken to be the pulse's, however weak it is."""
+    align_seconds: Annotated[float, Field(ge=0.02, le=0.5)] = 0.09375
+    """By so much two wave forms may be shifted against each other to lie on one another."""
     link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (1.7, 12.5)
     """Between linked pulses: a short interval, and three long ones, two pulses missing."""
     fast_link_seconds: tuple[PositiveSeconds, PositiveSeconds] = (0.4, 2.2)
@@ -421,6 +426,14 @@ class EvidenceSettings(_Group):
     """Share of a frame, by the energy of its window, that must be samples."""
 
 
+class MotionEvidenceSettings(EvidenceSettings):
+    """The same for the IMU; what is left out is the IMU's, not a sensor's."""
+
+    bands_hz: tuple[BandHz, ...] = ((2.0, 4.0), (4.0, 10.0))
+    short_gap_seconds: Seconds = 0.0
+    """The IMU is interpolated by straight lines, whose bends no frame may hold."""
+
+
 class CandidateSettings(_Group):
     """What makes agreement of the sensors a candidate (the adaptive method)."""
 
@@ -437,8 +450,12 @@ class CandidateSettings(_Group):
     """Around true agreement, so much is no chance either."""
     chance_seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1
     solo_z: Level = 4.0
-    """What a single sensor must show to be a candidate where no more than two are on: half of the
-    movements are near one of two piezos alone."""
+    """What a single sensor must show to be a candidate where few are on: half of the movements are
+    near one of two piezos alone."""
+    solo_sensors: Annotated[int, Field(ge=0, le=6)] = 2
+    """Where more are on, the others would have seen it too; one alone then makes no candidate."""
+    surround_seconds: PositiveSeconds = 15.0
+    """Before and after a candidate, what its spectrum is compared with where few are on."""
     default_level: Level = 7.0
     """Of agreement, where no level can be told."""
     least_level: Level = 3.0
@@ -446,7 +463,11 @@ class CandidateSettings(_Group):
     rule_strength: Level = 1.25
     """The unlearned rule accepts what exceeds the chance level so many times."""
     stands_out: Level = 1.3
-    """What is so many times as strong as the pulses of a regular train is none of them."""
+    """What is so many times as strong as the pulses of a regular train near it is none of them."""
+    usual_pulses: Annotated[int, Field(ge=1, le=1000)] = 9
+    """So many of them tell what is usual there: a train raises the level it is compared with."""
+    pulse_seconds: Seconds = 0.1
+    """To either side of a pulse's summit, by which a candidate is one of a train."""
     lower_share: Annotated[float, Field(gt=0, le=1)] = 0.6
     """A candidate lasts as long as the agreement stays above this share of its level."""
     join_seconds: Seconds = 0.4
@@ -459,10 +480,7 @@ class CandidateSettings(_Group):
 class BodyMovementSettings(_Group):
     """When the mother moves, by the IMU's own spread (the adaptive method)."""
 
-    evidence: EvidenceSettings = EvidenceSettings(
-        bands_hz=((2.0, 4.0), (4.0, 10.0)), short_gap_seconds=0.0
-    )
-    """The IMU is interpolated by straight lines, whose bends no frame may hold."""
+    evidence: MotionEvidenceSettings = MotionEvidenceSettings()
     upper_z: Level = 9.0
     """A movement of hers rises at least so far above the IMU's own level."""
     lower_z: Level = 5.0

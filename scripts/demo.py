@@ -171,19 +171,16 @@ def follow_deployment(aws: boto3.Session, machine: str, package: str) -> None:
         No deployment was started, or it did not end with the model in service.
     """
     states = aws.client("stepfunctions")
-    # The execution is named after the package's version, so that none starts twice.
-    name = package.rsplit(":model-package/", 1)[1].replace("/", "-")
-    execution = f"{machine.replace(':stateMachine:', ':execution:')}:{name}"
     deadline = time.monotonic() + DEPLOYMENT_SECONDS
     with tqdm(desc="Deployment machine", bar_format="{desc}: {elapsed} {postfix}") as clock:
         while True:
-            try:
+            if (execution := deployment_of(states, machine, package)) is None:
+                clock.set_postfix_str("waiting for the rule to start it")
+            else:
                 ended = states.describe_execution(executionArn=execution)
                 clock.set_postfix_str(state_entered_last(states, execution))
                 if ended["status"] != "RUNNING":
                     break
-            except states.exceptions.ExecutionDoesNotExist:
-                clock.set_postfix_str("waiting for the rule to start it")
             if time.monotonic() > deadline:
                 raise DemoError(f"no model was in service after {DEPLOYMENT_SECONDS:.0f} s")
             time.sleep(0.5)
@@ -193,6 +190,14 @@ def follow_deployment(aws: boto3.Session, machine: str, package: str) -> None:
             f"the deployment ended as {ended['status']}: "
             f"{ended.get('cause') or ended.get('error') or json.dumps(output)}"
         )
+
+
+def deployment_of(states: Any, machine: str, package: str) -> str | None:
+    """Return the newest deployment of a package, whose execution is named after its version."""
+    name = package.rsplit(":model-package/", 1)[1].replace("/", "-")
+    listed = states.list_executions(stateMachineArn=machine)["executions"]
+    found = (one["executionArn"] for one in listed if one["name"].startswith(f"{name}-"))
+    return next(found, None)
 
 
 def state_entered_last(states: Any, execution: str) -> str:

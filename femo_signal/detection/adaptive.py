@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_signal.crew import ALONE, Crew
 from femo_signal.detection.body_movement import Motion, adaptive_body_movement, collect_motion
 from femo_signal.detection.candidates import Candidates, find_candidates
 from femo_signal.detection.edges import seen_by, true_edges
@@ -32,7 +33,12 @@ class Findings:
 
 
 def find_movements(
-    signals: Signals, *, gaps: Intervals, length: int, settings: AnalysisSettings
+    signals: Signals,
+    *,
+    gaps: Intervals,
+    length: int,
+    settings: AnalysisSettings,
+    crew: Crew = ALONE,
 ) -> Findings:
     """Find candidate movements of the baby, and the mother's own.
 
@@ -40,15 +46,17 @@ def find_movements(
     ----------
     signals : Signals
     gaps : Intervals
-        Ticks of the trimmed axis.
+        Ticks of the trimmed axis; at their whole length, as short ones are judged apart.
     length : int
         Ticks of that axis.
     settings : AnalysisSettings
+    crew : Crew, optional
+        Whose threads share the work.
     """
-    motion = collect_motion(signals, gaps=gaps, settings=settings.body_movement)
+    motion = collect_motion(signals, gaps=gaps, settings=settings.body_movement, crew=crew)
     moving = adaptive_body_movement(motion, length=length, settings=settings.body_movement)
     evidence = collect_evidence(
-        signals, gaps=gaps, body_movement=moving, settings=settings.evidence
+        signals, gaps=gaps, body_movement=moving, settings=settings.evidence, crew=crew
     )
     quiet = ~evidence.frames.inside(moving) & evidence.on.any(axis=0)
     candidates = find_candidates(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from femo_signal.crew import Crew
 from femo_signal.detection.evidence import Flags, Floats, Frames, gather
 from femo_signal.intervals import Intervals, as_intervals, clip, close_gaps, empty
 from femo_signal.recording import Signals
@@ -26,7 +27,7 @@ class Motion:
 
 
 def collect_motion(
-    signals: Signals, *, gaps: Intervals, settings: BodyMovementSettings
+    signals: Signals, *, gaps: Intervals, settings: BodyMovementSettings, crew: Crew
 ) -> Motion | None:
     """Compare the IMU's live channels with their own level; None without any.
 
@@ -36,6 +37,8 @@ def collect_motion(
     gaps : Intervals
         Ticks.
     settings : BodyMovementSettings
+    crew : Crew
+        Whose threads share the work.
     """
     channels = {
         name: channel
@@ -48,6 +51,7 @@ def collect_motion(
         gaps=gaps,
         body_movement=empty(),
         settings=settings.evidence,
+        crew=crew,
     )
     if not frames.count:
         return None

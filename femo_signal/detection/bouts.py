@@ -95,45 +95,59 @@ def find_rhythms(
     """
     live = {name: channel for name, channel in signals.sensors.items() if name in signals.live}
     pulses, tracks = find_pulses(live, hidden=hidden, off=signals.off, settings=settings)
-    chains: list[tuple[PulseChain, Rhythm]] = []
-    bouts: list[Bout] = []
-    regular: list[RegularPulses] = []
-    free = np.ones(len(pulses.tick), dtype=bool)
-    for chain in find_chains(
-        pulses, hidden=hidden, link_seconds=settings.fast_link_seconds, settings=settings
-    ):
-        rhythm = _describe(chain, pulses, hidden, settings)
-        fast = rhythm.interval_seconds < settings.interval_seconds[0]
-        if fast and _is_regular(rhythm, settings) and _long_enough(rhythm, settings):
-            chains.append((chain, rhythm))
-            regular.append(_named(rhythm, "rate", None, None))
-            free[chain.index] = False
-    left = np.flatnonzero(free)
-    for part in find_chains(
-        pulses.take(left), hidden=hidden, link_seconds=settings.link_seconds, settings=settings
-    ):
-        chain = _without_loose_ends(replace(part, index=left[part.index]), pulses, hidden, settings)
-        rhythm = _describe(chain, pulses, hidden, settings)
-        chains.append((chain, rhythm))
+    fast = _fast_chains(pulses, hidden, settings)
+    slow = _slow_chains(pulses, [chain for chain, _ in fast], hidden, settings)
+    told = [_named(rhythm, "rate", None, None) for _, rhythm in fast]
+    for _, rhythm in slow:
         lasts = _lasts(rhythm, length, settings)
         if not _is_regular(rhythm, settings) or not (lasts or _long_enough(rhythm, settings)):
             continue
         breath = find_breath(signals.slow, rhythm.pulses, hidden=hidden, settings=settings)
         lock = None if breath is None else phase_lock(breath.phase, settings)
         reason = _other_origin(rhythm, lock, len(tracks), settings)
-        if reason is not None:
-            regular.append(_named(rhythm, reason, lock is not None, lock))
-        elif lasts:
-            bouts.append(
-                Bout(
-                    **vars(rhythm),
-                    breath_known=lock is not None,
-                    breath_concentration=None if lock is None else lock.concentration,
-                )
-            )
-    bouts.sort(key=lambda bout: bout.start)
-    regular.sort(key=lambda series: series.start)
-    return Rhythms(tracks, pulses, tuple(chains), tuple(bouts), tuple(regular))
+        if reason is not None or lasts:
+            told.append(_named(rhythm, reason, lock is not None, lock))
+    told.sort(key=lambda series: series.start)
+    return Rhythms(
+        tracks,
+        pulses,
+        chains=(*fast, *slow),
+        bouts=tuple(series for series in told if isinstance(series, Bout)),
+        regular_pulses=tuple(series for series in told if isinstance(series, RegularPulses)),
+    )
+
+
+def _fast_chains(
+    pulses: Pulses, hidden: Intervals, settings: HiccupSettings
+) -> list[tuple[PulseChain, Rhythm]]:
+    """Return the chains that are as quick as her pulse or her steps, regular and long."""
+    chains = find_chains(
+        pulses, hidden=hidden, link_seconds=settings.fast_link_seconds, settings=settings
+    )
+    described = [(chain, _describe(chain, pulses, hidden, settings)) for chain in chains]
+    return [
+        (chain, rhythm)
+        for chain, rhythm in described
+        if rhythm.interval_seconds < settings.interval_seconds[0]
+        and _is_regular(rhythm, settings)
+        and _long_enough(rhythm, settings)
+    ]
+
+
+def _slow_chains(
+    pulses: Pulses, taken: list[PulseChain], hidden: Intervals, settings: HiccupSettings
+) -> list[tuple[PulseChain, Rhythm]]:
+    """Return the chains of the pulses that those taken leave."""
+    free = np.ones(len(pulses.tick), dtype=bool)
+    for chain in taken:
+        free[chain.index] = False
+    left = np.flatnonzero(free)
+    parts = find_chains(
+        pulses.take(left), hidden=hidden, link_seconds=settings.link_seconds, settings=settings
+    )
+    whole = [replace(part, index=left[part.index]) for part in parts]
+    chains = [_without_loose_ends(chain, pulses, hidden, settings) for chain in whole]
+    return [(chain, _describe(chain, pulses, hidden, settings)) for chain in chains]
 
 
 def bout_intervals(bouts: tuple[Bout, ...], settings: HiccupSettings) -> Intervals:
@@ -143,13 +157,16 @@ def bout_intervals(bouts: tuple[Bout, ...], settings: HiccupSettings) -> Interva
 
 
 def _named(
-    rhythm: Rhythm, reason: Reason, known: bool | None, lock: PhaseLock | None
-) -> RegularPulses:
+    rhythm: Rhythm, reason: Reason | None, known: bool | None, lock: PhaseLock | None
+) -> Bout | RegularPulses:
+    """Return a rhythm as what it is: a bout, where nothing gives it another origin."""
+    concentration = None if lock is None else lock.concentration
+    if reason is None:
+        return Bout(
+            **vars(rhythm), breath_known=lock is not None, breath_concentration=concentration
+        )
     return RegularPulses(
-        **vars(rhythm),
-        breath_known=known,
-        breath_concentration=None if lock is None else lock.concentration,
-        reason=reason,
+        **vars(rhythm), breath_known=known, breath_concentration=concentration, reason=reason
     )
 
 
@@ -203,7 +220,7 @@ def _without_loose_ends(
 
 def _sites(chain: PulseChain, pulses: Pulses, settings: HiccupSettings) -> tuple[str, ...]:
     """Return the sensors on which each pulse is like the mean of the others."""
-    snippets = shifted(pulses.snippet[chain.index], chain.shift).astype(np.float64)
+    snippets = shifted(pulses.snippet[chain.index], chain.shift, pulses.margin).astype(np.float64)
     seen = []
     for number, name in enumerate(pulses.sensors):
         rows = snippets[pulses.on[chain.index, number], number]

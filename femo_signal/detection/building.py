@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from femo_signal.crew import Crew
 from femo_signal.detection.adaptive import find_movements
 from femo_signal.detection.found import Found
 from femo_signal.detection.presses import debounce, sensation_map
@@ -44,22 +45,19 @@ def build_profile(
     settings: AnalysisSettings | None = None,
     progress: Callable[[float], None] | None = None,
     chunk_bytes: int | None = None,
+    threads: int | None = None,
 ) -> Profile:
-    """Read a recording and compute its reference profile.
+    """Read a recording and compute its profile.
 
     Parameters
     ----------
     path : str or Path
     settings : AnalysisSettings, optional
-        The reference profile of docs/method.md, unless given.
     progress : callable, optional
         Is told the share of the work done, 0 to 1.
-    chunk_bytes : int, optional
-        How much of the file is held at a time; the result does not depend on it.
-
-    Returns
-    -------
-    Profile
+    chunk_bytes, threads : int, optional
+        How much of the file is held at a time, and how many threads share the work (see
+        `femo_signal.crew.usual_threads`); the result depends on neither.
 
     Raises
     ------
@@ -77,26 +75,27 @@ def build_profile(
     """
     settings = settings or AnalysisSettings()
     tell = progress or (lambda _: None)
-    read = preprocess(
-        Path(path),
-        settings,
-        progress=lambda share: tell(share * READING_SHARE),
-        chunk_bytes=chunk_bytes,
-    )
-    found = (
-        _adaptive(read, settings)
-        if settings.method == "adaptive"
-        else find_by_thresholds(read, settings)
-    )
+    with Crew(threads) as crew:
+        read = preprocess(
+            Path(path),
+            settings,
+            progress=lambda share: tell(share * READING_SHARE),
+            chunk_bytes=chunk_bytes,
+            crew=crew,
+        )
+        found = _find(read, settings, crew)
+    tell(1.0)
+    return _profile(read, found, settings)
+
+
+def _profile(read: Preprocessed, found: Found, settings: AnalysisSettings) -> Profile:
+    """Put what was found beside what was recorded."""
     length = read.info.length_ticks
     gap = settings.preprocessing.press_gap_ticks
     presses = debounce(read.raw_presses, gap_ticks=gap)
-    tell(1.0)
+    notices = (*read.info.notices, *_undetecting(read, found))
     return Profile(
-        info=replace(
-            read.info,
-            notices=(*read.info.notices, *_undetecting(read, found)),
-        ),
+        info=replace(read.info, notices=notices),
         settings=settings,
         signals=read.signals,
         thresholds=found.thresholds,
@@ -119,10 +118,16 @@ def build_profile(
     )
 
 
-def _adaptive(read: Preprocessed, settings: AnalysisSettings) -> Found:
-    """Find what all sensors agree on, each compared with its own level."""
+def _find(read: Preprocessed, settings: AnalysisSettings, crew: Crew) -> Found:
+    """Find movements by the method that the settings name."""
+    if settings.method == "reference":
+        return find_by_thresholds(read, settings)
     found = find_movements(
-        read.signals, gaps=read.gaps, length=read.info.length_ticks, settings=settings
+        read.signals,
+        gaps=read.untrimmed_gaps,
+        length=read.info.length_ticks,
+        settings=settings,
+        crew=crew,
     )
     names = found.evidence.sensors
     levels = found.evidence.seen_levels.tolist()

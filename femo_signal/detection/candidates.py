@@ -7,9 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import find_peaks
+from scipy.ndimage import maximum_filter1d
 
 from femo_signal.detection.evidence import Evidence, Flags, Floats, agreement
+from femo_signal.detection.peaks import peaks_apart
 from femo_signal.settings import CandidateSettings, EvidenceSettings
 
 __all__ = ["Candidates", "chance_level", "find_candidates", "highest_within"]
@@ -73,8 +74,8 @@ def chance_level(
         level = found
         true = agreement(z, on, settings=evidence) >= level
         reach = round(settings.chance_apart_seconds * frame_rate)
-        near = np.convolve(true, np.ones(2 * reach + 1), "same") > 0.5
-        kept = quiet & ~near
+        near = maximum_filter1d(true.astype(np.uint8), 2 * reach + 1, mode="constant")
+        kept = quiet & (near == 0)
     return level
 
 
@@ -110,12 +111,14 @@ def chance_levels(
     which these and others are on; failing that, the highest level that is known.
     """
     level = np.full(evidence.frames.count, np.nan, dtype=np.float32)
-    sets, which = np.unique(evidence.on, axis=1, return_inverse=True)
-    for number, members in enumerate(sets.T):
-        if not members.any():
+    one_bit_each = 1 << np.arange(len(evidence.on), dtype=np.int64)
+    which = one_bit_each @ evidence.on
+    for code in np.unique(which).tolist():
+        members = (code & one_bit_each) > 0
+        if not code:
             continue
         fit = evidence.on[members].all(axis=0) & quiet
-        level[which.ravel() == number] = chance_level(
+        level[which == code] = chance_level(
             evidence.z[members],
             evidence.on[members],
             fit,
@@ -153,7 +156,7 @@ def find_candidates(
         nothing = np.zeros(0, dtype=np.int64)
         return Candidates(nothing, nothing, nothing, np.zeros(0), level)
     alone = evidence.z.max(axis=0) / np.float32(settings.solo_z)
-    alone[evidence.on.sum(axis=0) > 2] = 0  # the others would have seen it too
+    alone[evidence.on.sum(axis=0) > settings.solo_sensors] = 0
     rise = np.maximum(evidence.agreement / level, alone)
     strength = np.where(quiet, rise, 0).astype(np.float32)
     runs = _runs(strength >= settings.lower_share)
@@ -213,12 +216,7 @@ def _split(
             rows.append((a, b))
             continue
         inside = strength[a:b]
-        peaks = (
-            find_peaks(
-                np.concatenate(([0], inside, [0])), height=1, distance=apart, plateau_size=1
-            )[0]
-            - 1
-        )
+        peaks = peaks_apart(inside, least=1, apart=apart)
         start = a
         for left, right in pairwise(peaks.tolist()):
             valley = left + int(inside[left:right].argmin())

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.detection.pulses import ALIGN, Pulses
+from femo_signal.detection.pulses import Pulses
 from femo_signal.intervals import Intervals, total_before
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
@@ -96,7 +96,7 @@ def _likeness(
     Over the sensors that are on at both pulses.
     """
     best = np.zeros(len(later))
-    inner = pulses.snippet[:, :, ALIGN:-ALIGN]
+    inner = pulses.snippet[:, :, pulses.margin : -pulses.margin]
     samples = inner.shape[2]
     energy = (inner * inner).sum(axis=2)
     on = pulses.on.astype(np.float32)
@@ -106,7 +106,7 @@ def _likeness(
         fixed, moving = inner[i].reshape(len(i), 1, -1), pulses.snippet[j]
         products = [
             np.matmul(fixed, moving[:, :, s : s + samples].reshape(len(i), -1, 1))[:, 0, 0]
-            for s in range(2 * ALIGN + 1)
+            for s in range(2 * pulses.margin + 1)
         ]
         with np.errstate(divide="ignore", invalid="ignore"):
             best[first : first + BATCH] = np.where(
@@ -133,7 +133,7 @@ def _similar(
 
 def signal_share(pulses: Pulses, settings: HiccupSettings) -> NDArray[np.float64]:
     """Return how much of each snippet's energy is not the background's, shape (n,)."""
-    inner = pulses.snippet[:, :, ALIGN:-ALIGN]
+    inner = pulses.snippet[:, :, pulses.margin : -pulses.margin]
     energy = np.einsum("nks,nks->n", inner, inner)
     noise = pulses.on.sum(axis=1) * inner.shape[2]
     share: NDArray[np.float64] = 1 - noise / np.maximum(energy, 1e-9)
@@ -191,7 +191,7 @@ def align(
 
     Parameters
     ----------
-    snippets : ndarray of float32, shape (n, sensors, samples + 2 ALIGN)
+    snippets : ndarray of float32, shape (n, sensors, samples + 2 margin)
     template : ndarray of float64, shape (sensors, samples)
 
     Returns
@@ -202,40 +202,43 @@ def align(
         Correlation there, 0 where a snippet or the template is empty.
     """
     count, sensors, width = snippets.shape
-    samples = width - 2 * ALIGN
+    samples = template.shape[1]
+    margin = (width - samples) // 2
     if not count:
         return np.zeros(0, dtype=np.int64), np.zeros(0)
     square = np.cumsum(np.einsum("nks,nks->ns", snippets, snippets), axis=1, dtype=np.float64)
     square = np.concatenate((np.zeros((count, 1)), square), axis=1)
-    energy = square[:, samples:] - square[:, : 2 * ALIGN + 1]  # (n, shifts)
-    on = (snippets[:, :, ALIGN:-ALIGN] != 0).any(axis=2)
+    energy = square[:, samples:] - square[:, : 2 * margin + 1]  # (n, shifts)
+    on = (snippets[:, :, margin:-margin] != 0).any(axis=2)
     norm = energy * (on @ (template * template).sum(axis=1))[:, None]
     # One product with all shifted templates at once.
-    bank = np.zeros((sensors, width, 2 * ALIGN + 1), dtype=np.float32)
-    for shift in range(2 * ALIGN + 1):
+    bank = np.zeros((sensors, width, 2 * margin + 1), dtype=np.float32)
+    for shift in range(2 * margin + 1):
         bank[:, shift : shift + samples, shift] = template
     product = snippets.reshape(count, -1) @ bank.reshape(sensors * width, -1)
     table = np.where(norm > 0, product / np.sqrt(np.maximum(norm, 1e-12)), 0)
     best = table.argmax(axis=1)
-    return best - ALIGN, table[np.arange(count), best]
+    return best - margin, table[np.arange(count), best]
 
 
-def shifted(snippets: NDArray[np.float32], shift: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return snippets moved by shifts, shape (n, sensors, samples)."""
-    samples = snippets.shape[2] - 2 * ALIGN
-    index = (shift + ALIGN)[:, None, None] + np.arange(samples)
+def shifted(
+    snippets: NDArray[np.float32], shift: NDArray[np.int64], margin: int
+) -> NDArray[np.float32]:
+    """Return snippets moved by shifts, which leave out a margin; (n, sensors, samples)."""
+    samples = snippets.shape[2] - 2 * margin
+    index = (shift + margin)[:, None, None] + np.arange(samples)
     return np.take_along_axis(snippets, index, axis=2)
 
 
 def _compare(pulses: Pulses, index: NDArray[np.int64], settings: HiccupSettings) -> PulseChain:
     """Build the template of some pulses, and drop what is unlike it."""
-    snippets = pulses.snippet[index]
+    snippets, margin = pulses.snippet[index], pulses.margin
     start = int(np.argmax(pulses.strength[index]))
-    template = snippets[start][:, ALIGN:-ALIGN].astype(np.float64)
+    template = snippets[start][:, margin:-margin].astype(np.float64)
     some = snippets[:: max(1, len(snippets) // settings.template_pulses)]
     for _ in range(2):
         shift, _ = align(some, template)
-        template = np.median(shifted(some, shift), axis=0).astype(np.float64)
+        template = np.median(shifted(some, shift, margin), axis=0).astype(np.float64)
     shift, likeness = align(snippets, template)
     cleared = likeness / np.sqrt(signal_share(pulses.take(index), settings))
     kept = (likeness >= settings.link_likeness) & (cleared >= settings.cleared_likeness)
@@ -251,9 +254,10 @@ def _join(
 ) -> list[PulseChain]:
     """Join chains of one wave form that follow each other after a short pause."""
     pause = link_seconds[1] + settings.join_seconds
+    edge = (pulses.margin, pulses.margin)
     groups: list[list[PulseChain]] = []
     for chain in chains:
-        template = np.pad(chain.template, ((0, 0), (ALIGN, ALIGN)))[None].astype(np.float32)
+        template = np.pad(chain.template, ((0, 0), edge))[None].astype(np.float32)
         for group in reversed(groups):
             last = group[-1]
             gap = seen[chain.index[0]] - seen[last.index[-1]]

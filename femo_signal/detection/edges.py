@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.candidates import Candidates
-from femo_signal.detection.evidence import Evidence, Flags, Floats
+from femo_signal.detection.evidence import Evidence, Flags, Floats, Frames
 from femo_signal.intervals import Intervals
 from femo_signal.recording import Signals
 from femo_signal.settings import EdgeSettings
@@ -58,34 +58,43 @@ def true_edges(
         Ticks of the trimmed axis; one row a candidate, in their order, disjoint.
     """
     rows = np.zeros((len(candidates.peak), 2), dtype=np.int64)
-    frames = evidence.frames
     channels = [signals.sensors[name] for name in evidence.sensors]
     if not channels:
         return rows
     step, rate = channels[0].step_ticks, channels[0].sample_rate
     smooth = max(1, round(settings.smooth_seconds * rate))
     quiet = max(1, round(settings.pause_seconds * rate))
-    half = frames.window_ticks // (2 * step)
+    lows, highs = _reach(candidates, evidence.frames, step, len(channels[0].samples))
     bound = 0
-    for number, (a, b) in enumerate(zip(candidates.first, candidates.past, strict=True)):
-        last = len(channels[0].samples)
-        low = min(max(int(a) * frames.step_ticks // step, bound), last - 1)
-        high = min((int(b) - 1) * frames.step_ticks // step + 2 * half, last)
-        if number + 1 < len(candidates.first):
-            after = int(candidates.first[number + 1]) * frames.step_ticks // step + half
-            high = min(high, after)
-        high = max(high, low + 1)
-        energy = np.zeros(high - low, dtype=np.float32)
-        for flag, channel in zip(seen[number], channels, strict=True):
-            if flag:
-                part = np.square(channel.samples[low:high])
-                width = min(smooth, len(part))  # "same" is as long as the longer of the two
-                part = np.convolve(part, np.full(width, 1 / width, np.float32), "same")
-                energy += part / max(float(part.max()), 1e-20)
-        start, end = _around_peak(energy, settings.share, quiet)
+    for number, flags in enumerate(seen):
+        low = min(max(int(lows[number]), bound), len(channels[0].samples) - 1)
+        high = max(int(highs[number]), low + 1)
+        parts = [c.samples[low:high] for c, flag in zip(channels, flags, strict=True) if flag]
+        start, end = _around_peak(_energy(parts, smooth), settings.share, quiet)
         bound = low + end + 1  # two candidates never touch
         rows[number] = (low + start) * step, (low + end) * step
     return rows
+
+
+def _reach(
+    candidates: Candidates, frames: Frames, step: int, last: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the samples that each candidate's frames hold, none of the next one's frames."""
+    half = frames.window_ticks // (2 * step)
+    lows = candidates.first * frames.step_ticks // step
+    highs = np.minimum((candidates.past - 1) * frames.step_ticks // step + 2 * half, last)
+    highs[:-1] = np.minimum(highs[:-1], lows[1:] + half)
+    return lows, highs
+
+
+def _energy(parts: list[Floats], smooth: int) -> Floats:
+    """Add up the smoothed energy of several sensors, each relative to its own peak."""
+    energy = np.zeros(len(parts[0]), dtype=np.float32)
+    width = min(smooth, len(energy))  # "same" is as long as the longer of the two
+    for part in parts:
+        smoothed = np.convolve(np.square(part), np.full(width, 1 / width, np.float32), "same")
+        energy += smoothed / max(float(smoothed.max()), 1e-20)
+    return energy
 
 
 def _around_peak(energy: Floats, share: float, pause: int) -> tuple[int, int]:

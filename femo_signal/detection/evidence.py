@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
-from scipy.ndimage import maximum_filter1d
 
+from femo_signal.crew import Crew
 from femo_signal.intervals import Intervals, contains, dilate, union
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import TICKS_PER_SECOND, EvidenceSettings
@@ -145,12 +145,16 @@ def band_log_energy(
     frames = np.lib.stride_tricks.sliding_window_view(samples, window)[::hop][:count]
     frequency = np.arange(window // 2 + 1) * sample_rate / window
     bins = [np.flatnonzero((frequency >= low) & (frequency <= high)) for low, high in bands_hz]
+    lowest, past = min(inside[0] for inside in bins), max(inside[-1] for inside in bins) + 1
     for first in range(0, count, BATCH_FRAMES):
-        spectrum = fft.rfft(frames[first : first + BATCH_FRAMES] * shape, axis=1)
-        power = spectrum.real**2 + spectrum.imag**2
+        spectrum = fft.rfft(frames[first : first + BATCH_FRAMES] * shape, axis=1)[:, lowest:past]
+        power = spectrum.real**2
+        power += spectrum.imag**2
         for row, inside in zip(energy, bins, strict=True):
-            row[first : first + BATCH_FRAMES] = power[:, inside[0] : inside[-1] + 1].sum(axis=1)
-    logarithm: Floats = np.log(energy + np.float32(LEAST_ENERGY))
+            band = power[:, inside[0] - lowest : inside[-1] + 1 - lowest]
+            band.sum(axis=1, out=row[first : first + BATCH_FRAMES])
+    energy += np.float32(LEAST_ENERGY)
+    logarithm: Floats = np.log(energy, out=energy)
     return logarithm
 
 
@@ -238,15 +242,18 @@ def channel_evidence(
         hop=settings.hop_samples,
     )
     level, spread = rolling_level(energy, quiet & on, frame_rate=frames.rate, settings=settings)
-    z = (energy - level) / spread
-    band = z.argmax(axis=0)
-    best = np.where(on, z[band, np.arange(frames.count)], np.float32(0)).astype(np.float32)
     seen = float("nan")
     if (on & quiet).any():
         least = np.median(level + settings.seen_z * spread, axis=1).min()
         # A wave's power lies in three bins of a Hann window, one and a half times the peak's.
         seen = 4 / settings.window_samples * float(np.sqrt(np.exp(least) / 1.5))
-    return ChannelEvidence(best, band.astype(np.uint8), on, seen)
+    z = np.subtract(energy, level, out=energy)
+    z /= spread
+    best = z.max(axis=0)
+    band = np.full(frames.count, len(z) - 1, dtype=np.uint8)
+    for number in range(len(z) - 2, -1, -1):  # the first of equals, as argmax, which is far slower
+        band[z[number] == best] = number
+    return ChannelEvidence(np.where(on, best, np.float32(0)), band, on, seen)
 
 
 def gather(
@@ -256,6 +263,7 @@ def gather(
     gaps: Intervals,
     body_movement: Intervals,
     settings: EvidenceSettings,
+    crew: Crew,
 ) -> tuple[Frames, list[ChannelEvidence]]:
     """Compare channels of one length and rate with their own levels.
 
@@ -268,6 +276,8 @@ def gather(
         Ticks; body movement takes no part in a level. No channel is on next to a gap, unless it is
         so short that a frame holds enough samples all the same.
     settings : EvidenceSettings
+    crew : Crew
+        Whose threads share the work.
     """
     if not channels:
         return Frames(0, 0, 1, 1), []
@@ -279,14 +289,13 @@ def gather(
     held = present_share(frames, gaps[short], step_ticks=first.step_ticks)
     # Half of the packets is half of the energy up to rounding, which machines do differently
     enough = held >= settings.least_present * (1 - 1e-5)
-    found = []
-    for name, channel in channels.items():
+
+    def compare(name: str, channel: Channel) -> ChannelEvidence:
         hidden = union(off[name], gaps[~short]) if name in off else gaps[~short]
         on = enough & ~frames.inside(hidden, margin_ticks=margin)
-        found.append(
-            channel_evidence(channel, on=on, quiet=quiet, frames=frames, settings=settings)
-        )
-    return frames, found
+        return channel_evidence(channel, on=on, quiet=quiet, frames=frames, settings=settings)
+
+    return frames, crew.map(compare, channels, channels.values())
 
 
 def collect_evidence(
@@ -295,6 +304,7 @@ def collect_evidence(
     gaps: Intervals,
     body_movement: Intervals,
     settings: EvidenceSettings,
+    crew: Crew,
 ) -> Evidence:
     """Compare every live sensor with its own level, and add up what they agree on.
 
@@ -304,12 +314,19 @@ def collect_evidence(
     gaps, body_movement : Intervals
         Ticks.
     settings : EvidenceSettings
+    crew : Crew
+        Whose threads share the work.
     """
     channels = {
         name: signals.sensors[name] for name in sorted(signals.sensors) if name in signals.live
     }
     frames, found = gather(
-        channels, off=signals.off, gaps=gaps, body_movement=body_movement, settings=settings
+        channels,
+        off=signals.off,
+        gaps=gaps,
+        body_movement=body_movement,
+        settings=settings,
+        crew=crew,
     )
     return combine(tuple(channels), frames, found, settings=settings)
 
@@ -354,22 +371,36 @@ def agreement(z: Floats, on: Flags, *, settings: EvidenceSettings) -> Floats:
     ndarray of float32, shape (frames,)
         With a single sensor on, that sensor's z.
     """
-    capped = np.clip(z, 0, np.float32(settings.z_cap))
-    reach = 2 * settings.lag_frames + 1  # sensors may peak at slightly different moments
-    near: Floats = maximum_filter1d(capped, reach, axis=1)
-    near[~on] = 0
+    # Sensors may peak at slightly different moments
+    near = _highest_near(np.clip(z, 0, np.float32(settings.z_cap)), settings.lag_frames)
+    if not on.all():
+        near[~on] = 0
     return _bounded_sum(near, on.sum(axis=0))
 
 
+def _highest_near(rows: Floats, reach: int) -> Floats:
+    """Return the highest value up to ``reach`` columns away, shape (rows, n)."""
+    highest = rows.copy(order="C")
+    for by in range(1, min(reach, rows.shape[1] - 1) + 1):
+        np.maximum(highest[:, by:], rows[:, :-by], out=highest[:, by:])
+        np.maximum(highest[:, :-by], rows[:, by:], out=highest[:, :-by])
+    return highest
+
+
 def _bounded_sum(near: Floats, on: NDArray[np.int64]) -> Floats:
-    """Sum the columns with the largest value replaced by the second, over the root of ``on``."""
+    """Sum the columns with the largest value replaced by the second, over the root of ``on``.
+
+    What is left of ``near`` is of no further use.
+    """
     if len(near) < 2:
         alone: Floats = near.sum(axis=0)
         return alone
     top = near.max(axis=0)
-    at = near.argmax(axis=0)
-    rest = near.copy()
-    rest[at, np.arange(near.shape[1])] = 0
-    second = np.where(on > 1, rest.max(axis=0), top)
-    total: Floats = (rest.sum(axis=0) + second) / np.sqrt(np.maximum(on, 1)).astype(np.float32)
-    return total.astype(np.float32)
+    taken = np.zeros(len(top), dtype=bool)
+    for row in near:  # row by row, as argmax across few rows is far slower
+        largest = (row == top) & ~taken
+        row[largest] = 0
+        taken |= largest
+    second = np.where(on > 1, near.max(axis=0), top)
+    total: Floats = (near.sum(axis=0) + second) / np.sqrt(np.maximum(on, 1)).astype(np.float32)
+    return total

@@ -6,7 +6,7 @@ sensor which of its pulses belong to which chain (docs/method.md, "Hiccups").
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,15 +19,19 @@ from femo_signal.detection.bouts import (
     bout_intervals,
     find_rhythms,
 )
+from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.profile import Profile
 from femo_signal.detection.pulses import SensorTrack, sensor_level, sensor_pulses
 from femo_signal.intervals import (
     Intervals,
+    as_intervals,
     at_least,
     close_gaps,
     complement,
     contains,
+    difference,
     dilate,
+    empty,
     union,
 )
 from femo_signal.recording import Channel
@@ -41,6 +45,7 @@ __all__ = [
     "RegularPulses",
     "background_level",
     "find_hiccups",
+    "judged_beside",
     "shown_together",
     "taken_out",
 ]
@@ -86,6 +91,8 @@ class HiccupAnalysis:
     could_be_seen: bool  # enough sensors showed enough time for the shortest bout
     bout_facts: tuple[Bout, ...] = ()  # each bout, with its pulses
     regular_pulses: tuple[RegularPulses, ...] = ()
+    untold: Intervals = field(default_factory=empty)
+    """Ticks in which regular pulses on one sensor could be hiccups, movements or neither."""
 
     @property
     def breath_known(self) -> bool | None:
@@ -153,6 +160,7 @@ def find_hiccups(profile: Profile) -> HiccupAnalysis:
         could_be_seen=_could_be_seen(profile),
         bout_facts=rhythms.bouts,
         regular_pulses=rhythms.regular_pulses,
+        untold=_untold_pulses(profile, rhythms),
     )
 
 
@@ -239,14 +247,54 @@ def taken_out(
     return dilate(bouts, 2 * margin + 1, length)
 
 
+def judged_beside(
+    profile: Profile, hiccups: HiccupAnalysis, *, hiccups_removed: bool = False
+) -> JudgedTime:
+    """Tell which time could be judged, once it is known what repeats itself.
+
+    Parameters
+    ----------
+    profile : Profile
+    hiccups : HiccupAnalysis
+        Of the same profile.
+    hiccups_removed : bool
+        Take the bouts out as well.
+    """
+    time = None
+    if hiccups_removed:
+        length, settings = profile.info.length_ticks, profile.settings.hiccups
+        time = taken_out(hiccups.bouts, length=length, settings=settings)
+    return profile.judge(pulses=hiccups.untold, hiccups=time)
+
+
+def _untold_pulses(profile: Profile, rhythms: Rhythms) -> Intervals:
+    """Return where regular pulses on one sensor could be hiccups, movements or neither.
+
+    That is where so few sensors are on that one alone makes a candidate. A pulse that belongs to
+    them and is not linked lies at most one link away.
+    """
+    if profile.findings is None:
+        return empty()
+    length, settings = profile.info.length_ticks, profile.settings
+    spans = [[s.start, s.end] for s in rhythms.regular_pulses if s.reason == "one_sensor"]
+    reach = round(settings.hiccups.link_seconds[1] * TICKS_PER_SECOND)
+    near = dilate(as_intervals(spans), 2 * reach + 1, length)
+    many = at_least(settings.candidates.solo_sensors + 1, *_shown(profile))
+    return difference(near, many)
+
+
 def shown_together(profile: Profile) -> Intervals:
     """Return where as many sensors as a bout needs show something, ticks."""
-    shown = [
+    return at_least(profile.settings.hiccups.minimum_sites, *_shown(profile))
+
+
+def _shown(profile: Profile) -> list[Intervals]:
+    """Return where each live sensor shows something, ticks."""
+    return [
         complement(profile.hidden(name), profile.info.length_ticks)
         for name in profile.signals.sensors
         if name in profile.signals.live
     ]
-    return at_least(profile.settings.hiccups.minimum_sites, *shown)
 
 
 def _could_be_seen(profile: Profile) -> bool:

@@ -2,7 +2,8 @@
 
 Nothing is counted, timed, rated or called quiet outside judged time, so every figure, picture and
 summary takes it from here. Time is judged where enough detecting sensors are on, in no gap, free of
-body movement, not cut off at an end and, where hiccups are taken out, in none of their bouts
+body movement, not cut off at an end, free of pulses of unknown origin where too few sensors are on
+to tell them from movements and, where hiccups are taken out, in none of their bouts
 (docs/method.md, "Judged time").
 """
 
@@ -32,7 +33,7 @@ from femo_signal.settings import TICKS_PER_SECOND, JudgingSettings
 
 __all__ = ["REASONS", "JudgedTime", "judge_time"]
 
-REASONS = ("ends", "gap", "sensor_off", "body_movement", "hiccups")
+REASONS = ("ends", "gap", "sensor_off", "body_movement", "regular_pulses", "hiccups")
 """Why time is not judged; where several hold, the first one is told."""
 
 
@@ -152,6 +153,7 @@ def judge_time(
     sensors_on: Mapping[str, Intervals],
     enough_on: Intervals,
     motion_on: Intervals,
+    pulses: Intervals,
     hiccups: Intervals,
     settings: JudgingSettings | None = None,
 ) -> JudgedTime:
@@ -159,39 +161,22 @@ def judge_time(
 
     Parameters
     ----------
-    length : int
-        Ticks of the trimmed axis.
-    lead : int
-        Ticks cut off before it.
-    duration : int
-        Ticks of the whole recording.
+    length, lead, duration : int
+        Ticks of the trimmed axis, of what is cut off before it, and of the whole recording.
     gaps, body_movement : Intervals
     sensors_on : mapping
         Where each detecting sensor can see, by its name.
-    enough_on : Intervals
-        Where as many of them can see as a detection needs.
-    motion_on : Intervals
-        Where the IMU can see.
-    hiccups : Intervals
-        What is taken out with the bouts; empty where they stay.
+    enough_on, motion_on : Intervals
+        Where as many of them as a detection needs can see, and where the IMU can.
+    pulses, hiccups : Intervals
+        Where regular pulses cannot be told from movements, and what is taken out with the bouts;
+        empty where these stay.
     settings : JudgingSettings, optional
     """
-    axis = np.array([[0, length]], dtype=np.int64)
-    rows = {
-        "ends": as_intervals([[-lead, 0], [length, max(duration - lead, length)]]),
-        "gap": gaps,
-        "sensor_off": complement(enough_on, length),
-        "body_movement": body_movement,
-        "hiccups": hiccups,
-    }
-    unjudged: dict[str, Intervals] = {}
-    told = empty()
-    for reason in REASONS:
-        unjudged[reason] = difference(rows[reason], told)
-        if reason != "ends":
-            unjudged[reason] = intersection(unjudged[reason], axis)
-        told = union(told, unjudged[reason])
-    judged = complement(told, length)
+    ends = as_intervals([[-lead, 0], [length, max(duration - lead, length)]])
+    rows = (ends, gaps, complement(enough_on, length), body_movement, pulses, hiccups)
+    unjudged = _told_once(dict(zip(REASONS, rows, strict=True)), length)
+    judged = complement(union(*unjudged.values()), length)
     return JudgedTime(
         length=length,
         duration=duration,
@@ -201,3 +186,16 @@ def judge_time(
         motion_unseen=difference(judged, motion_on),
         settings=settings or JudgingSettings(),
     )
+
+
+def _told_once(rows: Mapping[str, Intervals], length: int) -> dict[str, Intervals]:
+    """Give time with several reasons to the first of them; all but the ends lie on the axis."""
+    axis = np.array([[0, length]], dtype=np.int64)
+    unjudged: dict[str, Intervals] = {}
+    told = empty()
+    for reason in REASONS:
+        unjudged[reason] = difference(rows[reason], told)
+        if reason != "ends":
+            unjudged[reason] = intersection(unjudged[reason], axis)
+        told = union(told, unjudged[reason])
+    return unjudged

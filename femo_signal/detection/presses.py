@@ -188,17 +188,10 @@ def match_presses(
     around = round(settings.sensation.window_seconds * TICKS_PER_SECOND)
     windows = pressed + np.array([-around, around])
     reasons = judged.why_not(windows)
-    seen, unseen = windows[reasons == ""], as_intervals(windows[reasons != ""])
-    unclear = difference(unseen, as_intervals(seen))
-    axis = difference(judged.judged, unclear)
-    touched = overlapping(movements, unclear) & ~overlapping(movements, as_intervals(seen))
-    moved = joined(movements[~touched], axis)
-    marks = joined(seen, axis)
-    length = total(axis)
-    (match,) = _compare(marks[None], moved, length, settings.match)
-    by_chance: list[Match] = []
-    if len(marks):
-        by_chance = _compare(circular_shifts(marks, axis, seed=seed), moved, length, settings.match)
+    axis, marks, moved = _on_clear_time(movements, windows, reasons == "", judged)
+    shifts = [circular_shifts(marks, axis, seed=seed)] if len(marks) else []
+    sets = np.concatenate([marks[None], *shifts])
+    match, *by_chance = _compare(sets, moved, total(axis), settings.match)
     matched = reasons == ""
     matched[matched] = overlapping(marks, moved)
     return PressMatch(
@@ -210,6 +203,25 @@ def match_presses(
         chance_sensitivity=chance_level([_defined(one.sensitivity) for one in by_chance]),
         chance_f1=chance_level([_defined(one.f1) for one in by_chance]),
     )
+
+
+def _on_clear_time(
+    movements: Intervals, windows: Intervals, seen: NDArray[np.bool_], judged: JudgedTime
+) -> tuple[Intervals, Intervals, Intervals]:
+    """Leave out judged time near presses that could not be judged.
+
+    Returns
+    -------
+    axis : Intervals
+        What is left of judged time.
+    marks, moved : Intervals
+        The windows of the judged presses, and the movements, on that time joined together.
+    """
+    clear = as_intervals(windows[seen])
+    unclear = difference(as_intervals(windows[~seen]), clear)
+    axis = difference(judged.judged, unclear)
+    touched = overlapping(movements, unclear) & ~overlapping(movements, clear)
+    return axis, joined(windows[seen], axis), joined(movements[~touched], axis)
 
 
 def match_as_reference(movements: Intervals, profile: Profile) -> Match | None:
@@ -272,18 +284,7 @@ def _compare(
     ]
     hits = (overlapping(parts[0], moved) | overlapping(parts[1], moved)).reshape(sets, -1)
     felt = union(*parts) if sensation is None else sensation
-    between = np.column_stack((place + length, place + length + 1))
-    felt = union(felt, moved[overlapping(moved, felt)], between)
-    rest = complement(felt, sets * (length + 1))
-    edges = total_before(rest, np.append(place, sets * (length + 1)))
-    number, moving = _movement_per_window(
-        joined(difference(moved, felt), rest),
-        edges,
-        round(settings.window_seconds * TICKS_PER_SECOND),
-    )
-    enough = moving >= settings.minimum_movement_seconds * TICKS_PER_SECOND
-    positives = np.bincount(number[enough], minlength=sets).tolist()
-    negatives = np.bincount(number[~enough], minlength=sets).tolist()
+    positives, negatives = _elsewhere(moved, felt, place, length, settings)
     met = hits.sum(axis=1).tolist()
     return [
         Match(
@@ -294,6 +295,29 @@ def _compare(
         )
         for k in range(sets)
     ]
+
+
+def _elsewhere(
+    moved: Intervals,
+    felt: Intervals,
+    place: NDArray[np.int64],
+    length: int,
+    settings: MatchSettings,
+) -> tuple[list[int], list[int]]:
+    """Count the windows with and without movement in each set's time away from what was felt."""
+    end = len(place) * (length + 1)
+    between = np.column_stack((place + length, place + length + 1))
+    felt = union(felt, moved[overlapping(moved, felt)], between)
+    rest = complement(felt, end)
+    number, moving = _movement_per_window(
+        joined(difference(moved, felt), rest),
+        total_before(rest, np.append(place, end)),
+        round(settings.window_seconds * TICKS_PER_SECOND),
+    )
+    enough = moving >= settings.minimum_movement_seconds * TICKS_PER_SECOND
+    positives: list[int] = np.bincount(number[enough], minlength=len(place)).tolist()
+    negatives: list[int] = np.bincount(number[~enough], minlength=len(place)).tolist()
+    return positives, negatives
 
 
 def _defined(figure: float | None) -> float:

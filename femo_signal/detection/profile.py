@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -60,11 +61,16 @@ class Profile:
         """Where the IMU can see, and movement of the mother be told."""
         return union(*(self._on(name) for name in ("acceleration", "roll", "yaw")))
 
-    def judge(self, *, hiccups: Intervals | None = None) -> JudgedTime:
+    def judge(
+        self, *, pulses: Intervals | None = None, hiccups: Intervals | None = None
+    ) -> JudgedTime:
         """Tell which time could be judged, and why the rest could not.
 
         Parameters
         ----------
+        pulses : Intervals, optional
+            Where regular pulses cannot be told from movements, see
+            `femo_signal.detection.hiccups.judged_beside`.
         hiccups : Intervals, optional
             What is taken out with the hiccup bouts; without them their time is judged.
         """
@@ -81,6 +87,7 @@ class Profile:
             sensors_on=sensors_on,
             enough_on=union(enough_on, *lost.values()),
             motion_on=self.motion_seen,
+            pulses=empty() if pulses is None else pulses,
             hiccups=empty() if hiccups is None else hiccups,
             settings=self.settings.judging,
         )
@@ -95,8 +102,9 @@ class Profile:
         """Return where a channel shows nothing but body movement, or nothing at all."""
         return union(self.body_movement, self.gaps, self.signals.off.get(channel, empty()))
 
-    def sights(self) -> dict[str, Sight]:
-        """Tell where each sensor that gives a signal could see; none by the reference method."""
+    @cached_property
+    def sights(self) -> Mapping[str, Sight]:
+        """Where each sensor that gives a signal could see; none by the reference method."""
         if self.findings is None:
             return {}
         return sights(
@@ -112,7 +120,7 @@ class Profile:
                 name: self._on(name) if np.isfinite(level) else empty()
                 for name, level in self.thresholds.items()
             }
-        seeing = {name: sight.seeing for name, sight in self.sights().items()}
+        seeing = {name: sight.seeing for name, sight in self.sights.items()}
         return dict.fromkeys(self.thresholds, empty()) | seeing
 
     def _lost(
@@ -122,7 +130,7 @@ class Profile:
         seeing, enough = dict(sensors_on), enough_on
         lost = {}
         for reason in ("gap", "body_movement"):
-            for name, sight in self.sights().items():
+            for name, sight in self.sights.items():
                 seeing[name] = union(seeing[name], sight.lost[reason])
             wider = self._enough_on(seeing)
             lost[reason] = difference(wider, enough)

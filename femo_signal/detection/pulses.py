@@ -32,8 +32,6 @@ STEP_TICKS = TICKS_PER_SECOND // SNIPPET_RATE
 HOP = 2  # samples between two values of the size
 HOP_TICKS = HOP * STEP_TICKS
 WINDOW = 8  # samples of one value: 1/8 s
-BLOCK_SECONDS = 10  # of one value of the background
-ALIGN = 6  # samples by which two pulses may be shifted against each other
 
 
 @dataclass(frozen=True)
@@ -44,7 +42,8 @@ class Pulses:
     tick: NDArray[np.int64]  # (n,) of the largest size, trimmed axis
     size: NDArray[np.float32]  # (n, sensors) times the sensor's background; 0 where it is off
     on: NDArray[np.bool_]  # (n, sensors)
-    snippet: NDArray[np.float32]  # (n, sensors, samples + 2 ALIGN) over background; 0 where off
+    snippet: NDArray[np.float32]  # (n, sensors, samples + 2 margin) over background; 0 where off
+    margin: int  # samples on either side, by which two pulses may be shifted against each other
 
     @property
     def strength(self) -> NDArray[np.float32]:
@@ -60,6 +59,7 @@ class Pulses:
             self.size[index],
             self.on[index],
             self.snippet[index],
+            self.margin,
         )
 
 
@@ -170,7 +170,7 @@ def rolling_background(
     Background or None
         None if nothing is seen, or all of it is 0.
     """
-    block = BLOCK_SECONDS * SNIPPET_RATE // HOP
+    block = round(settings.background_block_seconds * SNIPPET_RATE / HOP)
     blocks = -(-len(size) // block)
     table = np.full(blocks * block, np.inf, dtype=np.float32)
     table[: len(size)][seen] = size[seen]
@@ -180,7 +180,7 @@ def rolling_background(
     if not enough.any():
         return None
     medians = table[enough, (count[enough] - 1) // 2].astype(np.float64)
-    width = max(1, round(settings.background_seconds / BLOCK_SECONDS)) | 1
+    width = max(1, round(settings.background_seconds / settings.background_block_seconds)) | 1
     smooth = median_filter(medians, width, mode="nearest")
     if not (smooth > 0).any():
         return None
@@ -213,6 +213,34 @@ def find_pulses(
     tracks : tuple of SensorTrack
         One a sensor that has a background.
     """
+    tracks = _tracks(sensors, hidden, off, settings)
+    names = tuple(track.name for track in tracks)
+    margin = round(settings.align_seconds * SNIPPET_RATE)
+    samples = round(settings.snippet_seconds * SNIPPET_RATE) + 2 * margin
+    if not tracks:
+        none = np.zeros((0, 0), dtype=np.float32)
+        nothing = np.zeros((0, 0, samples), dtype=np.float32)
+        no_tick = np.zeros(0, dtype=np.int64)
+        return Pulses((), no_tick, none, none.astype(bool), nothing, margin), ()
+    sizes = np.stack([track.size for track in tracks])
+    tracks = tuple(replace(track, size=row) for track, row in zip(tracks, sizes, strict=True))
+    at = _summits(sizes, settings)
+    on = sizes[:, at].T > 0
+    size = _largest_near(sizes, at, round(settings.coincidence_seconds * SNIPPET_RATE / HOP))
+    snippets = np.zeros((len(at), len(tracks), samples), dtype=np.float32)
+    for number, track in enumerate(tracks):
+        snippets[:, number] = _snippets(track, sensors[track.name], at, samples, settings)
+    tick = tracks[0].size_tick + at * HOP_TICKS
+    return Pulses(names, tick, size * on, on, snippets, margin), tracks
+
+
+def _tracks(
+    sensors: Mapping[str, Channel],
+    hidden: Intervals,
+    off: Mapping[str, Intervals],
+    settings: HiccupSettings,
+) -> tuple[SensorTrack, ...]:
+    """Return the track of each sensor that has a background, by name."""
     found = [
         track_sensor(
             name,
@@ -222,32 +250,20 @@ def find_pulses(
         )
         for name in sorted(sensors)
     ]
-    tracks = tuple(track for track in found if track is not None)
-    names = tuple(track.name for track in tracks)
-    samples = round(settings.snippet_seconds * SNIPPET_RATE) + 2 * ALIGN
-    if not tracks:
-        none = np.zeros((0, 0), dtype=np.float32)
-        nothing = np.zeros((0, 0, samples), dtype=np.float32)
-        return Pulses((), np.zeros(0, dtype=np.int64), none, none.astype(bool), nothing), ()
-    sizes = np.stack([track.size for track in tracks])
-    tracks = tuple(replace(track, size=row) for track, row in zip(tracks, sizes, strict=True))
-    del found
-    at = _summits(sizes, settings)
-    on = sizes[:, at].T > 0
-    reach = round(settings.coincidence_seconds * SNIPPET_RATE / HOP)
-    size = np.max(
-        [
-            sizes[:, np.clip(at + shift, 0, sizes.shape[1] - 1)].T
-            for shift in range(-reach, reach + 1)
-        ],
+    return tuple(track for track in found if track is not None)
+
+
+def _largest_near(
+    sizes: NDArray[np.float32], at: NDArray[np.int64], reach: int
+) -> NDArray[np.float32]:
+    """Return each sensor's largest size within reach of some places, shape (n, sensors)."""
+    last = sizes.shape[1] - 1
+    largest: NDArray[np.float32] = np.max(
+        [sizes[:, np.clip(at + shift, 0, last)].T for shift in range(-reach, reach + 1)],
         axis=0,
         initial=0,
     )
-    snippets = np.zeros((len(at), len(tracks), samples), dtype=np.float32)
-    for number, track in enumerate(tracks):
-        snippets[:, number] = _snippets(track, sensors[track.name], at, samples, settings)
-    tick = tracks[0].size_tick + at * HOP_TICKS
-    return Pulses(names, tick, size * on, on, snippets), tracks
+    return largest
 
 
 def _snippets(
@@ -260,7 +276,8 @@ def _snippets(
     """Cut out a sensor's wave form around places of its size, over its background."""
     wave, _ = pulse_wave(channel)
     # The window of a size begins at its sample; a pulse rises faster than it falls.
-    first = at * HOP + WINDOW // 2 - (samples - 2 * ALIGN) * 3 // 8 - ALIGN
+    margin = round(settings.align_seconds * SNIPPET_RATE)
+    first = at * HOP + WINDOW // 2 - (samples - 2 * margin) * 3 // 8 - margin
     index = np.clip(first[:, None] + np.arange(samples), 0, len(wave) - 1)
     level = track.background.at(at)
     rows = np.zeros((len(at), samples), dtype=np.float32)

@@ -11,22 +11,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from femo_signal.detection.candidates import highest_within
 from femo_signal.intervals import Intervals, as_intervals, overlapping
+from femo_signal.learning.candidate_spectrum import spectral_spreads
 from femo_signal.learning.feature_spec import FeatureSpec
-from femo_signal.settings import TICKS_PER_SECOND
+from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, CandidateSettings
 
 if TYPE_CHECKING:
     from femo_signal.detection.adaptive import Findings
     from femo_signal.detection.bouts import Rhythm
     from femo_signal.detection.hiccups import HiccupAnalysis
+    from femo_signal.recording import Signals
 
 __all__ = ["ADAPTIVE_FEATURES", "describe_candidates", "is_pulse", "train_pulses"]
 
 Columns = dict[str, NDArray[np.float64]]
 
-PULSE_SECONDS = 0.1  # to either side of a pulse's summit
 LEAST_STRENGTH = 1e-3  # keeps the logarithm finite
 
 _Z = "robust z of the best band, each sensor against its own level"
@@ -44,13 +46,22 @@ ADAPTIVE_FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("motion_z", "z", "largest of the IMU within 0.25 s", "her own movement", -1),
     FeatureSpec("in_bout", "0/1", "lies in a hiccup bout", "hiccups", -1),
     FeatureSpec("hiccup_pulse", "0/1", "is a pulse of a bout", "hiccups", -1),
+    FeatureSpec(
+        "spectral_spread",
+        "Hz",
+        "width of the spectrum on the best sensor, where no more than two are on",
+        "energy above what surrounds it",
+        -1,
+    ),
 )
 """Few, and each with a direction: what a classifier learns from an invented cohort must not turn
 round on a real one. Shape, band, rhythm and context were tried; they gained less than a hundredth
 of F1 on cohorts like the one learnt from and lost more on another's."""
 
 
-def describe_candidates(findings: Findings, hiccups: HiccupAnalysis) -> Columns:
+def describe_candidates(
+    findings: Findings, hiccups: HiccupAnalysis, signals: Signals, settings: AnalysisSettings
+) -> Columns:
     """Compute every feature of every candidate.
 
     Parameters
@@ -58,6 +69,9 @@ def describe_candidates(findings: Findings, hiccups: HiccupAnalysis) -> Columns:
     findings : Findings
     hiccups : HiccupAnalysis
         Of the same recording.
+    signals : Signals
+        That both were found in.
+    settings : AnalysisSettings
 
     Returns
     -------
@@ -79,21 +93,21 @@ def describe_candidates(findings: Findings, hiccups: HiccupAnalysis) -> Columns:
         "share_over_5": (peaks > 5).sum(axis=0) / np.maximum(on.sum(axis=0), 1),
         "motion_z": motion,
         "in_bout": overlapping(edges, hiccups.bouts).astype(np.float64),
-        "hiccup_pulse": is_pulse(edges, hiccups.bout_facts).astype(np.float64),
+        "hiccup_pulse": is_pulse(edges, hiccups.bout_facts, settings.candidates).astype(np.float64),
+        "spectral_spread": spectral_spreads(findings, signals, settings),
     }
 
 
 def train_pulses(
-    findings: Findings, trains: Sequence[Rhythm], *, stands_out: float
+    findings: Findings, trains: Sequence[Rhythm], *, settings: CandidateSettings
 ) -> NDArray[np.bool_]:
-    """Tell which candidates are a pulse of a train and as strong as its pulses usually are.
+    """Tell which candidates are a pulse of a train and as strong as its pulses are around it.
 
     Parameters
     ----------
     findings : Findings
     trains : sequence of Rhythm
-    stands_out : float
-        A candidate so many times as strong as the train's median pulse is none of the train.
+    settings : CandidateSettings
 
     Returns
     -------
@@ -107,14 +121,18 @@ def train_pulses(
     for train in trains:
         at = np.clip((train.pulses - frames.first_tick) // frames.step_ticks, 0, frames.count - 1)
         near = np.clip(at[:, None] + np.arange(-1, 3), 0, frames.count - 1)
-        usual = float(np.median(strength[near].max(axis=1)))
-        like = findings.candidates.strength < stands_out * usual
-        found |= is_pulse(findings.detections, [train]) & like
+        usual = median_filter(strength[near].max(axis=1), settings.usual_pulses, mode="nearest")
+        middle = findings.detections.mean(axis=1)
+        nearest = np.abs(train.pulses[:, None] - middle).argmin(axis=0)
+        like = findings.candidates.strength < settings.stands_out * usual[nearest]
+        found |= is_pulse(findings.detections, [train], settings) & like
     return found
 
 
-def is_pulse(edges: Intervals, trains: Sequence[Rhythm]) -> NDArray[np.bool_]:
+def is_pulse(
+    edges: Intervals, trains: Sequence[Rhythm], settings: CandidateSettings
+) -> NDArray[np.bool_]:
     """Tell which candidates are a pulse of one of the trains, shape (len(edges),)."""
-    near = np.array([-1, 1]) * round(PULSE_SECONDS * TICKS_PER_SECOND)
+    near = np.array([-1, 1]) * round(settings.pulse_seconds * TICKS_PER_SECOND)
     summits = np.concatenate([np.zeros(0, np.int64), *(train.pulses for train in trains)])
     return overlapping(edges, as_intervals(summits[:, None] + near))

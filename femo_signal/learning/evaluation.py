@@ -184,8 +184,6 @@ def summarize_outcomes(
     accept_all = all_scored.decided()
     linear = None if baseline is None else Scored.of(baseline, seed).figures()
     per_group = _per_group(scored, misses)
-    probability = pooled([outcome.probability for outcome in outcomes])
-    labels = pooled([outcome.labels for outcome in outcomes]).astype(np.int8)
     metrics = scored.figures()
     return Evaluation(
         method=method,
@@ -194,11 +192,8 @@ def summarize_outcomes(
         baseline=linear,
         per_recording=_per_recording(scored, all_scored, misses),
         per_group=per_group,
-        group_spread={
-            name: _spread([row[name] for row in per_group])
-            for name in ("f1", "sensitivity", "precision", "false_detections_per_hour")
-        },
-        reliability=reliability(probability, labels),
+        group_spread=_group_spread(per_group),
+        reliability=_reliability(outcomes),
         notices=tuple(notices),
         classifier=choice.classifier if choice is not None else "trees",
         comparison=choice.comparison if choice is not None else {},
@@ -216,6 +211,17 @@ def summarize_outcomes(
         precision_recall=precision_recall(outcomes),
         agreement_of_counts=agreement_of_counts(outcomes),
     )
+
+
+def _group_spread(per_group: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    names = ("f1", "sensitivity", "precision", "false_detections_per_hour")
+    return {name: _spread([row[name] for row in per_group]) for name in names}
+
+
+def _reliability(outcomes: Sequence[RecordingOutcome]) -> Any:
+    probability = pooled([outcome.probability for outcome in outcomes])
+    labels = pooled([outcome.labels for outcome in outcomes]).astype(np.int8)
+    return reliability(probability, labels)
 
 
 def _per_recording(

@@ -5,13 +5,15 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.detection.building import build_profile
-from femo_signal.detection.hiccups import find_hiccups, taken_out
+from femo_signal.detection.hiccups import find_hiccups, judged_beside, taken_out
+from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.profile import Profile
 from femo_signal.errors import LabelError
 from femo_signal.intervals import (
@@ -156,45 +158,27 @@ def label_profile(
     recording_id : str
     subject_id : str or None
     """
-    length = profile.info.length_ticks
-    judged = profile.judge()
     cores = union(*profile.core_detections.values())
     hiccups = find_hiccups(profile)
+    judged = judged_beside(profile, hiccups)
     asked = overlapping(profile.detections, intersection(cores, judged.judged))
     regular = of_no_movement(profile, hiccups)
     kept = asked & ~regular
     detections = profile.detections[kept]
     if annotated is None:
-        source = "presses"
-        half = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
-        reference = profile.presses + np.array([-half, half])
-        seen = judged.why_not(reference) == ""
-        unjudged = np.concatenate((profile.presses[~seen], profile.end_presses))
-        reference = reference[seen]
-        labels = overlapping(detections, profile.sensation)
+        known = _known_by_presses(profile, judged, detections)
     else:
-        source = "annotations"
-        ticks = np.column_stack(
-            (
-                np.floor(annotated[:, 0] * TICKS_PER_SECOND),
-                np.ceil(annotated[:, 1] * TICKS_PER_SECOND),
-            )
-        ).astype(np.int64)
-        ticks -= profile.info.trim_ticks
-        reference = clip(ticks, 0, length)
-        caused = cores[overlapping(cores, as_intervals(reference))]
-        labels = overlapping(detections, caused)
-        unjudged = ticks[~overlapping(ticks, judged.judged)]
-        reference = reference[overlapping(reference, judged.judged)]
+        known = _known_by_annotations(profile, judged, detections, cores, annotated)
+    length = profile.info.length_ticks
     return RecordingFeatures(
         recording_id=recording_id,
         subject_id=subject_id,
         settings=profile.settings,
-        label_source=source,
+        label_source="presses" if annotated is None else "annotations",
         features=extract_features(profile, hiccups)[kept],
         detections=detections,
-        labels=labels.astype(np.int8),
-        reference=reference if len(reference) else empty(),
+        labels=known.labels.astype(np.int8),
+        reference=known.reference if len(known.reference) else empty(),
         judged=judged.judged,
         length_ticks=length,
         masked_seconds=total(profile.body_movement) / TICKS_PER_SECOND,
@@ -205,7 +189,46 @@ def label_profile(
         dismissed=profile.detections[asked & regular],
         hiccup_bouts=hiccups.bouts,
         hiccup_time=taken_out(hiccups.bouts, length=length, settings=profile.settings.hiccups),
-        unjudged_reference=unjudged if len(unjudged) else empty(),
+        unjudged_reference=known.unjudged if len(known.unjudged) else empty(),
+    )
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known about a recording's movements, whoever tells."""
+
+    reference: Intervals  # ticks, in judged time
+    unjudged: Intervals  # events in other time
+    labels: NDArray[np.bool_]  # of each detection
+
+
+def _known_by_presses(profile: Profile, judged: JudgedTime, detections: Intervals) -> _Known:
+    half = round(profile.settings.sensation.window_seconds * TICKS_PER_SECOND)
+    windows = profile.presses + np.array([-half, half])
+    seen = judged.why_not(windows) == ""
+    return _Known(
+        reference=windows[seen],
+        unjudged=np.concatenate((profile.presses[~seen], profile.end_presses)),
+        labels=overlapping(detections, profile.sensation),
+    )
+
+
+def _known_by_annotations(
+    profile: Profile,
+    judged: JudgedTime,
+    detections: Intervals,
+    cores: Intervals,
+    annotated: NDArray[np.float64],
+) -> _Known:
+    first = np.floor(annotated[:, 0] * TICKS_PER_SECOND)
+    past = np.ceil(annotated[:, 1] * TICKS_PER_SECOND)
+    ticks = np.column_stack((first, past)).astype(np.int64) - profile.info.trim_ticks
+    reference = clip(ticks, 0, profile.info.length_ticks)
+    caused = cores[overlapping(cores, as_intervals(reference))]
+    return _Known(
+        reference=reference[overlapping(reference, judged.judged)],
+        unjudged=ticks[~overlapping(ticks, judged.judged)],
+        labels=overlapping(detections, caused),
     )
 
 

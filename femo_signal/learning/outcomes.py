@@ -216,15 +216,19 @@ def familiarity(dataset: Dataset, model: MovementModel) -> Familiarity | None:
     Returns
     -------
     Familiarity or None
-        None where nobody can know: the model came without its training.json.
+        None where nobody can know: the model has neither keys nor its training.json.
     """
-    if model.record is None:
+    known = model.trained_on
+    if known is None:
         return None
-    known = model.record.recordings
-    marks = {mark for one in known for mark in (one.content_sha256, one.fingerprint) if mark}
-    subjects = {one.subject_id for one in known if one.subject_id}
+    recordings = dataset.recordings
     seen = np.array(
-        [bool({r.content_sha256, r.fingerprint} & marks) for r in dataset.recordings], dtype=bool
+        [known.knows_recording(r.content_sha256, r.fingerprint) for r in recordings], dtype=bool
     )
-    same = np.array([r.subject_id in subjects for r in dataset.recordings], dtype=bool)
+    # A woman of whom one recording is known is known, whatever she is called this time.
+    women = {r.subject_id for r, learnt in zip(recordings, seen, strict=True) if learnt} - {None}
+    same = np.array(
+        [r.subject_id in women or known.knows_subject(r.subject_id) for r in recordings],
+        dtype=bool,
+    )
     return Familiarity(seen, same & ~seen)

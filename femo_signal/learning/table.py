@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from femo_signal.detection.building import build_profile
-from femo_signal.detection.hiccups import find_hiccups
+from femo_signal.detection.hiccups import find_hiccups, judged_beside
 from femo_signal.detection.profile import Profile
 from femo_signal.intervals import overlapping
 from femo_signal.learning.features import extract_features, names_of
@@ -67,16 +67,18 @@ def features(
         profile = build_profile(recording, settings=settings)
     info = profile.info
     start, end = info.seconds(profile.detections).T
+    hiccups = find_hiccups(profile)
+    judged = judged_beside(profile, hiccups).judged
     table = pandas.DataFrame(
         {
             "start_seconds": start,
             "end_seconds": end,
             "start_time": times_of(info.start, start),
             "end_time": times_of(info.start, end),
-            "judged": overlapping(profile.detections, profile.judge().judged),
+            "judged": overlapping(profile.detections, judged),
         }
     )
-    found = extract_features(profile, find_hiccups(profile))
+    found = extract_features(profile, hiccups)
     columns = pandas.DataFrame(found, columns=list(names_of(profile.settings)), dtype=float)
     joined: pd.DataFrame = pandas.concat([table, columns], axis=1)
     joined.attrs["method"] = profile.settings.method

@@ -9,6 +9,7 @@ spectrum. Blocks lie at fixed places of the recording, so nothing depends on how
 
 from __future__ import annotations
 
+import mmap
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ QUARTER_RATE = 256
 LOW_RATE = 128  # Hz, of all band-passed signals
 TICKS_PER_LOW_SAMPLE = TICKS_PER_SECOND // LOW_RATE
 BLOCK_SECONDS = 128
+RESERVED_SAMPLES = 12 * 3600 * LOW_RATE  # of an output; twice as many where it outgrows these
 
 QUARTER_CONTEXT = 8  # ticks that an output of `quarter` needs on either side
 _FIRST_ADDITIONS, _SECOND_ADDITIONS = 4, 6
@@ -150,7 +152,7 @@ class OverlapSave:
         self._filled = self._overlap  # the time before the start: zero, as the origin is taken off
         self._received = 0
         self.live = np.zeros(channels, dtype=bool)  # channels that were not constant
-        self._output = [np.zeros(0, dtype=np.float32) for _ in range(channels)]
+        self._output = [_reserved(RESERVED_SAMPLES) for _ in range(channels)]
         self._written = 0  # of the output, what was skipped included
         self._first = 0  # where the output at hand begins
         self._parts: list[tuple[int, list[NDArray[np.float32]]]] = []  # before what was skipped
@@ -215,10 +217,9 @@ class OverlapSave:
     def _skip(self, count: int) -> None:
         """Leave ``count`` samples of the output at 0."""
         written = self._written - self._first
-        self._parts.append((self._first, [output[:written] for output in self._output]))
+        self._parts.append((self._first, [output[:written].copy() for output in self._output]))
         self._written += count
         self._first = self._written
-        self._output = [np.zeros(0, dtype=np.float32) for _ in self._output]
 
     def _filter(self) -> None:
         spectrum = fft.rfft(self._buffer, axis=1)[:, : self._response.shape[-1]]
@@ -228,13 +229,26 @@ class OverlapSave:
         start = self._written - self._first
         end = start + inner.stop - inner.start
         self._written += end - start
+        if end > len(self._output[0]):
+            self._grow(start)
         for output, row in zip(self._output, filtered, strict=True):
-            if len(output) < end:  # grown in place, by so much that it is seldom
-                output.resize(end * 9 // 8, refcheck=False)
             np.divide(row[inner], np.float32(step), out=output[start:end])
         kept = 2 * self._overlap
         self._buffer[:, :kept] = self._buffer[:, -kept:].copy()
         self._filled = kept
+
+    def _grow(self, written: int) -> None:
+        for number, output in enumerate(self._output):
+            self._output[number] = _reserved(2 * len(output))
+            self._output[number][:written] = output[:written]
+
+
+def _reserved(samples: int) -> NDArray[np.float32]:
+    """Return room for samples; what is never written to takes address space and no memory.
+
+    Memory of the heap would be copied, and left in pieces, whenever a signal outgrows it.
+    """
+    return np.frombuffer(mmap.mmap(-1, samples * 4), dtype=np.float32)
 
 
 UPSAMPLE_BLOCK = 1024  # samples at 128 Hz

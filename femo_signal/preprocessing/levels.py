@@ -76,16 +76,12 @@ def noise_level(
 
     Parameters
     ----------
-    samples : ndarray of float32, shape (n,)
-        At 128 Hz, sample ``lead + i`` at tick 8 * i.
+    samples, length, lead
+        As in `runs_above`.
     quantile : float
         Share of the samples that are quiet (linear interpolation, as ``numpy.quantile``).
-    length : int
-        Ticks of the signal.
     excluded : Intervals
         Ticks that take no part.
-    lead : int
-        Samples before tick 0.
 
     Returns
     -------
@@ -108,18 +104,31 @@ def noise_level(
         first, last = int(middle - spread), int(middle + spread) + 1
         low = coarse[first] if first > 0 else np.float32(0)
         high = coarse[last] if last < len(coarse) else np.float32(np.inf)
-        below = 0
-        between = []
-        for block in _full_rate(samples, length, excluded, lead):
-            below += int(np.count_nonzero(block < low))
-            between.append(block[(block >= low) & (block <= high)])
-        candidates = np.concatenate(between)
-        if below <= ranks[0] and ranks[1] < below + len(candidates):
-            place = [rank - below for rank in ranks]
-            candidates.partition(place)
-            return float(candidates[place].astype(np.float64).mean())
+        found = _ranked(_full_rate(samples, length, excluded, lead), ranks, low, high)
+        if found is not None:
+            return found
         spread *= 4
     return float("nan")
+
+
+def _ranked(
+    blocks: Iterator[NDArray[np.float32]],
+    ranks: tuple[int, int],
+    low: np.float32,
+    high: np.float32,
+) -> float | None:
+    """Return the mean of the values of two ranks; None if these are not from low to high."""
+    below = 0
+    between = []
+    for block in blocks:
+        below += int(np.count_nonzero(block < low))
+        between.append(block[(block >= low) & (block <= high)])
+    candidates = np.concatenate(between)
+    if not (below <= ranks[0] and ranks[1] < below + len(candidates)):
+        return None
+    place = [rank - below for rank in ranks]
+    candidates.partition(place)
+    return float(candidates[place].astype(np.float64).mean())
 
 
 def _full_rate(

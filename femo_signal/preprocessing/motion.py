@@ -25,6 +25,7 @@ __all__ = ["MOTION_NAMES", "MotionTrack", "euler_angles"]
 
 ACCELERATION_UNIT, QUATERNION_UNIT = 1 / 1000, 1 / 10000  # per count
 MOTION_NAMES = ("acceleration", "roll", "pitch", "yaw")
+USED_COLUMNS = [0, 1, 2, 3, 7, 8, 9]  # of an IMU sample: quaternion, acceleration
 
 
 class MotionTrack:
@@ -67,7 +68,7 @@ class MotionTrack:
         values = np.concatenate((self._last, values))
         end = int(ticks[-1]) + 1
         if _on_grid(ticks[1:], self._next_tick):
-            self._take(values[1:])
+            self._take(values[1:, USED_COLUMNS])
         else:
             self._hold_until(int(ticks[1]) - FILL_TICKS)
             ticks[0] = max(ticks[0], self._next_tick - TICKS_PER_LOW_SAMPLE)
@@ -77,9 +78,8 @@ class MotionTrack:
                     max(int(np.searchsorted(ticks, grid[0], side="right")) - 1, 0),
                     int(np.searchsorted(ticks, grid[-1], side="left")) + 1,
                 )
-                self._take(
-                    np.array([np.interp(grid, ticks[near], row) for row in values[near].T]).T
-                )
+                rows = values[near][:, USED_COLUMNS].T
+                self._take(np.array([np.interp(grid, ticks[near], row) for row in rows]).T)
         self._next_tick = -(-end // TICKS_PER_LOW_SAMPLE) * TICKS_PER_LOW_SAMPLE
         self._last, self._last_tick = values[-1:], int(ticks[-1])
 
@@ -88,7 +88,7 @@ class MotionTrack:
         count = (tick - self._next_tick) // TICKS_PER_LOW_SAMPLE
         if count <= 0:
             return
-        self._take(self._last)
+        self._take(self._last[:, USED_COLUMNS])
         if self._waiting:
             self._waiting.append(np.repeat(self._waiting[-1][-1:], count - 1))
         else:
@@ -111,8 +111,8 @@ class MotionTrack:
         ]
 
     def _take(self, values: NDArray[Any]) -> None:
-        """Take values on the grid, shape (n, 10)."""
-        axes = values[:, 7:].astype(np.float64) * ACCELERATION_UNIT
+        """Take values on the grid, shape (n, 7): quaternion, acceleration."""
+        axes = values[:, 4:].astype(np.float64) * ACCELERATION_UNIT
         acceleration = np.sqrt((axes * axes).sum(axis=1)).astype(np.float32)
         angles = self._unwrapper.unwrap(euler_angles(values[:, :4] * QUATERNION_UNIT))
         if angles is None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_signal.crew import ALONE, Batch, Crew
 from femo_signal.errors import RecordingError
 from femo_signal.formats import Chunk, Reader, open_recording
+from femo_signal.formats.chunk import Header
 from femo_signal.intervals import Intervals, as_intervals, clip, difference, empty, union
 from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing.filters import LOW_RATE, TICKS_PER_LOW_SAMPLE
@@ -20,6 +22,7 @@ from femo_signal.preprocessing.motion import MOTION_NAMES, MotionTrack
 from femo_signal.preprocessing.sensors import (
     NOTHING,
     AccelerometerTrack,
+    FinishedChannel,
     PiezoTrack,
     SensorTrack,
 )
@@ -52,6 +55,61 @@ class Preprocessed:
     raw_presses: Intervals  # trimmed axis
     untrimmed_presses: Intervals  # the same with those in the ends, before tick 0 and beyond
     gaps: Intervals  # trimmed axis
+    untrimmed_gaps: Intervals  # the same at their whole length, before tick 0 and beyond
+
+
+@dataclass(frozen=True)
+class _Axis:
+    """The time of a recording, and what of it is analysed; ticks."""
+
+    ticks: int  # of the whole recording
+    trim: int  # cut at each end
+    length: int  # what is left
+
+    def clip(self, intervals: Intervals) -> Intervals:
+        """Move intervals from the whole recording to the trimmed axis."""
+        return clip(intervals - self.trim, 0, self.length)
+
+    @property
+    def samples(self) -> slice:
+        """Which samples at 128 Hz lie on the trimmed axis."""
+        past = -(-(self.trim + self.length) // TICKS_PER_LOW_SAMPLE)
+        return slice(self.trim // TICKS_PER_LOW_SAMPLE, past)
+
+
+class _Tracks:
+    """All that takes a recording's chunks."""
+
+    def __init__(self, header: Header, options: PreprocessingSettings) -> None:
+        self.sensors: list[PiezoTrack | AccelerometerTrack] = [
+            PiezoTrack(header.piezo_names, options, rails=True)
+        ]
+        if header.accelerometer_names:
+            names = header.accelerometer_names
+            self.sensors.append(AccelerometerTrack(names, options, rails=False))
+        self.motion = MotionTrack(options)
+        self.slow = SlowTrack(header.piezo_names)
+
+    def tasks(self, chunk: Chunk) -> list[Callable[[], None]]:
+        """Return the work that a chunk makes, parted so that no task meets another."""
+        of_sensors = [task for track in self.sensors for task in track.tasks(chunk)]
+        return [partial(self.motion.push, chunk), *of_sensors, partial(self.slow.push, chunk)]
+
+    def finish(self, ticks: int, crew: Crew) -> list[FinishedChannel]:
+        """Return the channels of a recording of ``ticks``, untrimmed."""
+        tasks = [task for track in self.sensors for task in track.finishing(ticks)]
+        return [*crew.start(tasks).finish(), *self.motion.finish(ticks)]
+
+    def usage(
+        self, finished: Mapping[str, NDArray[np.float32]], gaps: Intervals, ticks: int
+    ) -> dict[str, list[OffRun]]:
+        """Return by channel where it was off; ticks from the start of the recording."""
+        usage = {
+            channel.name: channel.off(finished.get(channel.name, NOTHING), gaps, ticks)
+            for track in self.sensors
+            for channel in track.channels
+        }
+        return usage | dict.fromkeys(MOTION_NAMES, self.motion.watch.off(gaps, ticks))
 
 
 def preprocess(
@@ -60,6 +118,7 @@ def preprocess(
     *,
     progress: Callable[[float], None] | None = None,
     chunk_bytes: int | None = None,
+    crew: Crew = ALONE,
 ) -> Preprocessed:
     """Read a recording and band-pass its signals.
 
@@ -71,83 +130,87 @@ def preprocess(
         Is told the share of the file that was read, 0 to 1.
     chunk_bytes : int, optional
         How much of the file is held at a time; the result does not depend on it.
+    crew : Crew, optional
+        Whose threads share the work; the result does not depend on how many there are.
 
     Raises
     ------
     RecordingError
         If the file cannot be analysed.
     """
-    reader = open_recording(path, chunk_bytes=chunk_bytes)
     options = settings.preprocessing
-    motion = MotionTrack(options)
-    sensors: list[PiezoTrack | AccelerometerTrack] = [
-        PiezoTrack(reader.header.piezo_names, options, rails=True)
-    ]
-    if reader.header.accelerometer_names:
-        names = reader.header.accelerometer_names
-        sensors.append(AccelerometerTrack(names, options, rails=False))
-    slow = SlowTrack(reader.header.piezo_names)
-    try:
-        ticks, presses = _run(reader, [*sensors, motion, slow], progress, options.usable)
-    except RecordingError as error:
-        raise RecordingError(f"{path.name}: {error}", code=error.code) from error
-    except OSError as error:
-        raise RecordingError(
-            f"{path.name} cannot be read: {(error.strerror or 'unreadable').lower()} "
-            f"after byte {reader.bytes_read}; check the disk",
-            code="recording_unreadable",
-        ) from error
-
-    trim, length = _trimming(path.name, ticks, options)
-    finished = [channel for track in (*sensors, motion) for channel in track.finish(ticks)]
-    low = slice(trim // TICKS_PER_LOW_SAMPLE, -(-(trim + length) // TICKS_PER_LOW_SAMPLE))
+    reader = open_recording(path, chunk_bytes=chunk_bytes)
+    tracks = _Tracks(reader.header, options)
+    ticks, presses = _run(path.name, reader, tracks, crew, progress, options.usable)
+    axis = _Axis(ticks, *_trimming(path.name, ticks, options))
+    finished = tracks.finish(ticks, crew)
     untrimmed = {channel.name: channel.samples for channel in finished}
-    channels = {
-        name: Channel(samples[low], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
-        for name, samples in untrimmed.items()
-    }
     gaps = _as_ticks(reader.gaps)
-    usage = _usage(sensors, motion, untrimmed, gaps, ticks)
-    off = {
-        name: _off_with_margin(runs, gaps, trim, length, margin=options.usable.margin_ticks)
-        for name, runs in usage.items()
-    }
-    info = RecordingInfo(
-        path_name=path.name,
+    usage = tracks.usage(untrimmed, gaps, ticks)
+    off = _off_with_margin(usage, gaps, axis, options.usable.margin_ticks)
+    return Preprocessed(
+        info=_info(path.name, reader, tracks.sensors, usage, axis),
+        signals=_signals(finished, off, axis, slow=tracks.slow),
+        untrimmed=untrimmed,
+        lead=axis.samples.start,
+        raw_presses=axis.clip(presses),
+        untrimmed_presses=presses - axis.trim,
+        gaps=axis.clip(gaps),
+        untrimmed_gaps=gaps - axis.trim,
+    )
+
+
+def _info(
+    name: str,
+    reader: Reader,
+    sensors: Sequence[SensorTrack],
+    usage: Mapping[str, list[OffRun]],
+    axis: _Axis,
+) -> RecordingInfo:
+    """Return the facts of a recording that was read."""
+    off = [
+        one
+        for channel, runs in usage.items()
+        if channel not in MOTION_NAMES[1:]
+        for one in _as_seconds("imu" if channel in MOTION_NAMES else channel, runs)
+    ]
+    return RecordingInfo(
+        path_name=name,
         format=reader.header.format,
         start=reader.header.start,
-        duration_seconds=ticks / TICKS_PER_SECOND,
+        duration_seconds=axis.ticks / TICKS_PER_SECOND,
         sample_rate=TICKS_PER_SECOND,
-        trim_seconds=trim / TICKS_PER_SECOND,
-        trim_ticks=trim,
-        length_ticks=length,
+        trim_seconds=axis.trim / TICKS_PER_SECOND,
+        trim_ticks=axis.trim,
+        length_ticks=axis.length,
         gaps=tuple(reader.gaps),
         clock=reader.clock,
-        notices=(*reader.notices, *_notices(sensors, usage, (trim, trim + length), ticks)),
-        sensors_off=tuple(
-            off
-            for name, runs in usage.items()
-            if name not in MOTION_NAMES[1:]
-            for off in _as_seconds("imu" if name in MOTION_NAMES else name, runs)
-        ),
+        notices=(*reader.notices, *_notices(sensors, usage, axis)),
+        sensors_off=tuple(off),
     )
-    return Preprocessed(
-        info=info,
-        signals=Signals(
-            sensors={n: c for n, c in channels.items() if n not in MOTION_NAMES},
-            acceleration=channels.get("acceleration"),
-            roll=channels.get("roll"),
-            pitch=channels.get("pitch"),
-            yaw=channels.get("yaw"),
-            live=frozenset(channel.name for channel in finished if channel.live),
-            off=off,
-            slow=slow.finish(trim, length),
-        ),
-        untrimmed=untrimmed,
-        lead=trim // TICKS_PER_LOW_SAMPLE,
-        raw_presses=clip(presses - trim, 0, length),
-        untrimmed_presses=presses - trim,
-        gaps=clip(gaps - trim, 0, length),
+
+
+def _signals(
+    finished: Sequence[FinishedChannel],
+    off: Mapping[str, Intervals],
+    axis: _Axis,
+    *,
+    slow: SlowTrack,
+) -> Signals:
+    """Bring the channels to the trimmed axis."""
+    channels = {
+        one.name: Channel(one.samples[axis.samples], LOW_RATE, 0, TICKS_PER_LOW_SAMPLE)
+        for one in finished
+    }
+    return Signals(
+        sensors={n: c for n, c in channels.items() if n not in MOTION_NAMES},
+        acceleration=channels.get("acceleration"),
+        roll=channels.get("roll"),
+        pitch=channels.get("pitch"),
+        yaw=channels.get("yaw"),
+        live=frozenset(channel.name for channel in finished if channel.live),
+        off=off,
+        slow=slow.finish(axis.trim, axis.length),
     )
 
 
@@ -158,28 +221,15 @@ def _as_ticks(gaps: list[Gap]) -> Intervals:
     return as_intervals(np.rint(seconds * TICKS_PER_SECOND).astype(np.int64))
 
 
-def _usage(
-    sensors: Sequence[SensorTrack],
-    motion: MotionTrack,
-    untrimmed: Mapping[str, NDArray[np.float32]],
-    gaps: Intervals,
-    ticks: int,
-) -> dict[str, list[OffRun]]:
-    """Return by channel where it was off; ticks from the start of the recording."""
-    usage = {
-        channel.name: channel.off(untrimmed.get(channel.name, NOTHING), gaps, ticks)
-        for track in sensors
-        for channel in track.channels
-    }
-    return usage | dict.fromkeys(MOTION_NAMES, motion.watch.off(gaps, ticks))
-
-
 def _off_with_margin(
-    runs: list[OffRun], gaps: Intervals, trim: int, length: int, *, margin: int
-) -> Intervals:
-    """Return where a channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
-    rows = [(run.start - margin, run.end + margin) for run in runs]
-    return clip(difference(as_intervals(rows), gaps) - trim, 0, length)
+    usage: Mapping[str, list[OffRun]], gaps: Intervals, axis: _Axis, margin: int
+) -> dict[str, Intervals]:
+    """Return where each channel cannot be judged, in ticks of the trimmed axis, gaps apart."""
+    rows = {
+        name: [(run.start - margin, run.end + margin) for run in runs]
+        for name, runs in usage.items()
+    }
+    return {name: axis.clip(difference(as_intervals(rows[name]), gaps)) for name in rows}
 
 
 def _as_seconds(sensor: str, runs: list[OffRun]) -> list[SensorOff]:
@@ -190,18 +240,16 @@ def _as_seconds(sensor: str, runs: list[OffRun]) -> list[SensorOff]:
 
 
 def _notices(
-    sensors: Sequence[SensorTrack],
-    usage: Mapping[str, list[OffRun]],
-    judged: tuple[int, int],
-    ticks: int,
+    sensors: Sequence[SensorTrack], usage: Mapping[str, list[OffRun]], axis: _Axis
 ) -> list[Notice]:
     """Say what was off within the time that is judged, and what was mended."""
     notices: list[Notice] = []
-    duration = ticks / TICKS_PER_SECOND
+    duration = axis.ticks / TICKS_PER_SECOND
+    first, past = axis.trim, axis.trim + axis.length
 
     def judged_off(name: str) -> list[SensorOff]:
         """Return where a sensor was off, if it matters."""
-        reaches = any(run.end > judged[0] and run.start < judged[1] for run in usage[name])
+        reaches = any(run.end > first and run.start < past for run in usage[name])
         return _as_seconds(name, usage[name]) if reaches else []
 
     for track in sensors:
@@ -229,31 +277,49 @@ def _notices(
 
 
 def _run(
+    name: str,
     reader: Reader,
-    tracks: Sequence[_Sink],
+    tracks: _Tracks,
+    crew: Crew,
     progress: Callable[[float], None] | None,
     settings: UsableSettings,
 ) -> tuple[int, Intervals]:
     """Feed the chunks to the tracks; return the recording's ticks and its presses."""
     ticks = held = 0
     presses: list[Intervals] = []
-    for chunk in reader.chunks():
-        for track in tracks:
-            track.push(chunk)
-        presses.append(chunk.presses)
-        ticks = chunk.start_tick + chunk.length
-        held += chunk.length
-        if progress is not None:
-            progress(min(reader.bytes_read / reader.size, 1.0))
+    work: Batch[None] = crew.start([])
+    try:
+        for chunk in reader.chunks():  # a chunk is read while the one before is worked off
+            work.finish()
+            work = crew.start(tracks.tasks(chunk))
+            presses.append(chunk.presses)
+            ticks = chunk.start_tick + chunk.length
+            held += chunk.length
+            if progress is not None:
+                progress(min(reader.bytes_read / reader.size, 1.0))
+        work.finish()
+    except RecordingError as error:
+        raise RecordingError(f"{name}: {error}", code=error.code) from error
+    except OSError as error:
+        raise RecordingError(
+            f"{name} cannot be read: {(error.strerror or 'unreadable').lower()} "
+            f"after byte {reader.bytes_read}; check the disk",
+            code="recording_unreadable",
+        ) from error
+    _refuse_scraps(name, ticks, held, settings)
+    return ticks, union(*presses)
+
+
+def _refuse_scraps(name: str, ticks: int, held: int, settings: UsableSettings) -> None:
+    """Refuse a recording of ``ticks`` of which the file holds next to nothing."""
     seconds = ticks / TICKS_PER_SECOND
     if seconds > settings.least_share_from_seconds and held < settings.least_share * ticks:
         raise RecordingError(
-            f"by its time stamps the recording lasts {seconds / 3600:.1f} hours, but it holds "
-            f"samples for {held / TICKS_PER_SECOND:.1f} s only; transfer the recording again, "
-            "or cut out the part that was recorded",
+            f"{name}: by its time stamps the recording lasts {seconds / 3600:.1f} hours, but it "
+            f"holds samples for {held / TICKS_PER_SECOND:.1f} s only; transfer the recording "
+            "again, or cut out the part that was recorded",
             code="recording_damaged",
         )
-    return ticks, union(*presses)
 
 
 def _trimming(name: str, ticks: int, settings: PreprocessingSettings) -> tuple[int, int]:
@@ -276,12 +342,6 @@ def _trimming(name: str, ticks: int, settings: PreprocessingSettings) -> tuple[i
             code="recording_too_short",
         )
     return trim, length
-
-
-class _Sink(Protocol):
-    """Takes chunks."""
-
-    def push(self, chunk: Chunk) -> None: ...
 
 
 def unusable(read: Preprocessed, name: str) -> Intervals:

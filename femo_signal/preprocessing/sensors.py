@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from femo_signal.formats import Chunk
 from femo_signal.formats.chunk import VOLTS_PER_COUNT
 from femo_signal.intervals import Intervals, union
+from femo_signal.preprocessing.bridging import Line, bridge, eased, straight_line
 from femo_signal.preprocessing.filters import (
     QUARTER_CONTEXT,
     QUARTER_RATE,
@@ -149,15 +152,15 @@ class _Channel:
             return
         start, end = self._next_tick, self._held_tick
         held, self._held = self._held - self._offset, NOTHING
-        before = _straight_line(self._recent, side=1)
-        after = _straight_line(held[: self._usable.bridge_ticks], side=-1)
+        before = straight_line(self._recent, side=1)
+        after = straight_line(held[: self._usable.bridge_ticks], side=-1)
         if end - start >= self._usable.bridge_ticks:
             change = np.float32(after.level - before.level)
             self._offset += change
             held -= change
             after = Line(before.level, after.slope)
         ease = self._usable.ease_ticks
-        for first, past in _eased(end - start, ease):
+        for first, past in eased(end - start, ease):
             self._hold_until(start + first)
             ticks = np.arange(first, past) + 0.5
             self._thin(bridge(ticks, end - start, before, after, ease_ticks=ease))
@@ -172,72 +175,6 @@ class _Channel:
         reach = self._usable.bridge_ticks
         self._recent = np.concatenate((self._recent, samples[-reach:]))[-reach:]
         self._next_tick += len(samples)
-
-
-@dataclass(frozen=True)
-class Line:
-    """A straight line through samples next to a gap."""
-
-    level: float  # at the edge of the gap, counts
-    slope: float  # per tick
-
-
-def _eased(length: int, ease_ticks: int) -> list[tuple[int, int]]:
-    """Return the parts of a gap in which its bridge is not level, as ticks from its start."""
-    if length <= 2 * ease_ticks:
-        return [(0, length)]
-    return [(0, ease_ticks), (length - ease_ticks, length)]
-
-
-def _straight_line(samples: NDArray[np.float32], *, side: int) -> Line:
-    """Fit a line to samples; its level is at one end (1: behind the last, -1: before the first).
-
-    Parameters
-    ----------
-    samples : ndarray of float32, shape (n,)
-    side : int
-
-    Returns
-    -------
-    Line
-    """
-    values = samples.astype(np.float64)
-    count = len(values)
-    ticks = np.arange(count) - (count - 1) / 2
-    slope = float((values * ticks).sum()) / max(float((ticks * ticks).sum()), 1)
-    return Line(float(values.mean()) + side * slope * count / 2, slope)
-
-
-def bridge(
-    ticks: NDArray[np.floating[Any]], length: int, before: Line, after: Line, *, ease_ticks: int
-) -> NDArray[np.float32]:
-    """Join two straight lines over a gap, without a step and without a bend.
-
-    Over the first and the last ``ease_ticks`` each slope gives way to that of the line from edge to
-    edge; in a shorter gap that is the cubic through both levels and slopes.
-
-    Parameters
-    ----------
-    ticks : ndarray of float64, shape (n,)
-        From the start of the gap.
-    length : int
-        Ticks of the gap.
-    before, after : Line
-        At either edge.
-    ease_ticks : int
-
-    Returns
-    -------
-    ndarray of float32, shape (n,)
-    """
-    mean_slope = (after.level - before.level) / length
-    reach = min(length, ease_ticks)
-    leaving = np.minimum(ticks / reach, 1)
-    coming = np.minimum((length - ticks) / reach, 1)
-    joined = before.level + mean_slope * ticks
-    joined = joined + (before.slope - mean_slope) * reach * leaving * (1 - leaving) ** 2
-    joined = joined - (after.slope - mean_slope) * reach * coming * (1 - coming) ** 2
-    return np.asarray(joined, dtype=np.float32)
 
 
 class SensorTrack:
@@ -272,18 +209,35 @@ class SensorTrack:
         """Whether there was no block of this kind."""
         return not self.channels[0].mender.stretches
 
-    def finish(self, ticks: int) -> list[FinishedChannel]:
-        """Return the channels of a recording of ``ticks``; none if there was no block."""
-        return [] if self.absent else [channel.finish(ticks) for channel in self.channels]
+    def tasks(self, chunk: Chunk) -> list[Callable[[], None]]:
+        """Return the work that a chunk makes, one task a channel: they do not meet.
 
-    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
-        """Hand the values of consecutive ticks, shape (n, columns), to the channels."""
+        The tasks of a chunk are to be done before those of the next.
+        """
+        pieces = list(self._pieces(chunk, *self._blocks(chunk)))
+
+        def take(number: int) -> None:
+            for start_tick, rows in pieces:
+                self._take(number, start_tick, rows)
+
+        return [partial(take, number) for number in range(len(self.channels))]
+
+    def finishing(self, ticks: int) -> list[Callable[[], FinishedChannel]]:
+        """Return what is left to do for a recording of ``ticks``; nothing without a block."""
+        return [] if self.absent else [partial(one.finish, ticks) for one in self.channels]
+
+    def _blocks(self, chunk: Chunk) -> tuple[NDArray[np.uint16], NDArray[np.int64] | None]:
+        """Return a chunk's blocks of this kind, and their ticks where they are not all."""
         raise NotImplementedError
 
-    def _push(
+    def _take(self, number: int, start_tick: int, rows: NDArray[Any]) -> None:
+        """Hand its share of the values of consecutive ticks, shape (n, columns), to a channel."""
+        raise NotImplementedError
+
+    def _pieces(
         self, chunk: Chunk, rows: NDArray[np.uint16], ticks: NDArray[np.int64] | None
-    ) -> None:
-        """Take the blocks of a chunk; short holes between them are interpolated."""
+    ) -> Iterator[tuple[int, NDArray[Any]]]:
+        """Yield first tick and values of each stretch; short holes in it are interpolated."""
         if chunk.start_tick > self._end_tick:  # a gap: it is bridged, not interpolated over
             self._last = None
         self._end_tick = chunk.start_tick + chunk.length
@@ -291,7 +245,7 @@ class SensorTrack:
             return
         if ticks is None:
             if self._last is None or chunk.start_tick == self._last_tick + 1:
-                self._take(chunk.start_tick, rows)
+                yield chunk.start_tick, rows
                 self._last, self._last_tick = rows[-1:], self._end_tick - 1
                 return
             ticks = np.arange(chunk.start_tick, self._end_tick)
@@ -305,7 +259,7 @@ class SensorTrack:
         for first, past in pairwise((0, *holes.tolist(), len(ticks))):
             start, values = _dense(ticks[first:past], rows[first:past])
             if len(values) > known:
-                self._take(start + known, values[known:])
+                yield start + known, values[known:]
             known = 0
 
 
@@ -321,12 +275,11 @@ def _dense(ticks: NDArray[np.int64], rows: NDArray[np.uint16]) -> tuple[int, NDA
 class PiezoTrack(SensorTrack):
     kind = "piezos"
 
-    def push(self, chunk: Chunk) -> None:
-        self._push(chunk, chunk.piezo, chunk.piezo_ticks)
+    def _blocks(self, chunk: Chunk) -> tuple[NDArray[np.uint16], NDArray[np.int64] | None]:
+        return chunk.piezo, chunk.piezo_ticks
 
-    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
-        for number, channel in enumerate(self.channels):
-            channel.push(start_tick, rows[:, number])
+    def _take(self, number: int, start_tick: int, rows: NDArray[Any]) -> None:
+        self.channels[number].push(start_tick, rows[:, number])
 
 
 class AccelerometerTrack(SensorTrack):
@@ -334,25 +287,23 @@ class AccelerometerTrack(SensorTrack):
 
     kind = "accelerometers"
 
-    def push(self, chunk: Chunk) -> None:
-        self._push(chunk, chunk.accelerometer, chunk.accelerometer_ticks)
+    def _blocks(self, chunk: Chunk) -> tuple[NDArray[np.uint16], NDArray[np.int64] | None]:
+        return chunk.accelerometer, chunk.accelerometer_ticks
 
-    def _take(self, start_tick: int, rows: NDArray[Any]) -> None:
+    def _take(self, number: int, start_tick: int, rows: NDArray[Any]) -> None:
         step = self._settings.usable.rail_step_ticks
         looked_at = slice(-start_tick % step, None, step)
-        first_tick = start_tick + looked_at.start
-        for number, length in enumerate(_lengths(rows)):
-            channel = self.channels[number]
-            axes = rows[looked_at, 3 * number : 3 * number + 3]
-            railed = np.flatnonzero(at_rail(axes, self._settings.mending.rail_counts).any(axis=1))
-            channel.railed += (first_tick + railed * step).tolist()
-            channel.push(start_tick, length)
+        channel, axes = self.channels[number], rows[:, 3 * number : 3 * number + 3]
+        at_rails = at_rail(axes[looked_at], self._settings.mending.rail_counts)
+        railed = np.flatnonzero(at_rails.any(axis=1))
+        channel.railed += (start_tick + looked_at.start + railed * step).tolist()
+        channel.push(start_tick, _length(axes))
 
 
-def _lengths(axes: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the length of each three columns' vector, shape (vectors, n)."""
-    lengths = np.empty((axes.shape[1] // 3, len(axes)), dtype=np.float32)
-    for number, length in enumerate(lengths):
-        x, y, z = (axes[:, 3 * number + i].astype(np.float32) for i in range(3))
-        np.sqrt(x * x + y * y + z * z, out=length)
-    return lengths
+def _length(axes: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the length of vectors of shape (n, 3), shape (n,)."""
+    squares = np.square(axes[:, 0], dtype=np.float32)
+    for number in (1, 2):
+        squares += np.square(axes[:, number], dtype=np.float32)
+    length: NDArray[np.float32] = np.sqrt(squares, out=squares)
+    return length

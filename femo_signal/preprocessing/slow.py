@@ -127,8 +127,9 @@ class _Means:
         counts = np.zeros(last - first)
         for bins, part, count in zip(self._bins, self._sums, self._counts, strict=True):
             inside = (bins >= first) & (bins < last)
-            np.add.at(sums, bins[inside] - first, part[inside])
-            np.add.at(counts, bins[inside] - first, count[inside])
+            at = bins[inside] - first  # no bin twice in a part
+            sums[at] += part[inside]
+            counts[at] += count[inside]
         with np.errstate(invalid="ignore", divide="ignore"):
             means: NDArray[np.float64] = (sums / counts[:, None]).T
         return means

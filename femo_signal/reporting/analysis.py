@@ -23,6 +23,7 @@ def analyze_recording(
     extract_events: bool = True,
     package: str | None = None,
     progress: Callable[[float], None] | None = None,
+    threads: int | None = None,
 ) -> dict[str, Any]:
     """Analyse a file and return what the service answers.
 
@@ -40,6 +41,9 @@ def analyze_recording(
         The model package that serves, to be named in the result.
     progress : callable, optional
         Called with the share that is done, 0..1.
+    threads : int, optional
+        How many share the work, by default what ``OMP_NUM_THREADS`` says or one a core; the result
+        does not depend on it.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def analyze_recording(
     ... )
     True
     """
-    profile = build_profile(Path(path), settings=model.settings, progress=progress)
+    profile = build_profile(Path(path), settings=model.settings, progress=progress, threads=threads)
     analysis = analyze_profile(profile, model, hiccups_removed=remove_hiccups)
     return report(
         analysis,

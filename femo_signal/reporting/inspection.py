@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from femo_signal.detection.building import build_profile
-from femo_signal.detection.hiccups import find_hiccups
+from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups, judged_beside
 from femo_signal.detection.profile import Profile
 from femo_signal.intervals import Intervals
 from femo_signal.learning.classifiers import RULE_THRESHOLD, rule_scores
@@ -65,11 +65,12 @@ def inspect_recording(
         If the file cannot be analysed.
     """
     profile = build_profile(path, settings=settings, progress=progress)
-    info, judged = profile.info, profile.judge()
+    info, hiccups = profile.info, find_hiccups(profile)
+    judged = judged_beside(profile, hiccups)
     moving = len(profile.motion_seen) > 0
     maps = {
         "body_movement": profile.body_movement if moving else None,
-        "detections": profile.counted(_detections(profile), judged),
+        "detections": profile.counted(_detections(profile, hiccups), judged),
         "sensation": profile.sensation,
         "presses": profile.presses,
     }
@@ -101,12 +102,11 @@ def inspect_recording(
     }
 
 
-def _detections(profile: Profile) -> Intervals:
+def _detections(profile: Profile, hiccups: HiccupAnalysis) -> Intervals:
     """Return the candidates; of the adaptive method what exceeds chance enough to be believed."""
     settings = profile.settings
     if settings.method == "reference":
         return profile.detections
-    hiccups = find_hiccups(profile)
     scores = rule_scores(
         extract_features(profile, hiccups), names_of(settings), settings=settings.candidates
     )

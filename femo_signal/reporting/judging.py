@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups, taken_out
+from femo_signal.detection.hiccups import HiccupAnalysis, find_hiccups, judged_beside
 from femo_signal.detection.judged import JudgedTime
 from femo_signal.detection.profile import Profile
 from femo_signal.intervals import Intervals, union
@@ -91,14 +91,9 @@ def judge_movements(
     hiccups_removed: bool,
 ) -> Analysis:
     """Count accepted detections in the time that could be judged."""
-    visible = judged = profile.judge()
+    visible = judged = judged_beside(profile, hiccups)
     if hiccups_removed:
-        time = taken_out(
-            hiccups.bouts,
-            length=profile.info.length_ticks,
-            settings=profile.settings.hiccups,
-        )
-        judged = profile.judge(hiccups=time)
+        judged = judged_beside(profile, hiccups, hiccups_removed=True)
     return Analysis(
         profile=profile,
         model=model,

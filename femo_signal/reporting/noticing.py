@@ -94,6 +94,11 @@ def _of_regular_pulses(analysis: Analysis) -> list[Notice]:
         for reason, words in _PULSES.items()
         if ticks[reason]
     )
-    return [
-        Notice(NoticeCode.REGULAR_PULSES, f"regular pulses of unknown origin, no hiccups: {told}")
-    ]
+    text = f"regular pulses of unknown origin, not told as hiccups: {told}"
+    untold = analysis.judged.unjudged_seconds["regular_pulses"]
+    if untold:
+        text += (
+            f"; {lasting(untold)} of it, when too few sensors were on to tell whether it was "
+            "hiccups, movements or neither, were not judged"
+        )
+    return [Notice(NoticeCode.REGULAR_PULSES, text)]

@@ -49,6 +49,7 @@ _UNJUDGED = {
     "gap": _Look("no data", "white", "#888888", "xxxx", above=True),
     "sensor_off": _Look("sensors off", "white", "#B07AA1", "....", above=True),
     "body_movement": _Look("maternal movement", "#CFCFCF", "#B8B8B8", "||||", False),
+    "regular_pulses": _Look("regular pulses", "#F5EBDD", "#C9A36A", "++++", above=False),
     "hiccups": _Look("hiccups taken out", "#E3F3EC", _HICCUP, "\\\\\\\\", above=False),
 }
 
@@ -71,13 +72,7 @@ def plot_analysis(analysis: Analysis, path: str | Path) -> None:
 def draw_analysis(analysis: Analysis) -> Figure:
     """Return the figure that `plot_analysis` writes; hatched time carries its reason as gid."""
     figure = blank_figure()
-    info = analysis.profile.info
-    if info.duration_seconds <= _ONE_ROW_SECONDS:
-        edges = [(0.0, info.duration_seconds)]
-    else:
-        shown = info.duration_seconds - info.trim_seconds  # no row for the end that is left out
-        count = max(int(np.ceil(shown / _ROW_SECONDS)), 1)
-        edges = [(row * _ROW_SECONDS, (row + 1) * _ROW_SECONDS) for row in range(count)]
+    edges = _rows(analysis.profile.info)
     with_signal = len(edges) == 1
     row_height = 1.3 if with_signal else 0.72
     heights = [0.24, *([row_height] * len(edges)), *([1.7] if with_signal else [])]
@@ -102,23 +97,38 @@ def draw_analysis(analysis: Analysis) -> Figure:
         if with_signal:
             signal = figure.add_subplot(grid[number + 2])
             _strength(signal, analysis, start, end)
-            _clock(signal, info, start, end)
+            _clock(signal, analysis.profile.info, start, end)
             axes.set_xticks(signal.get_xticks(), [""] * len(signal.get_xticks()))
         else:
-            moment = info.start + timedelta(seconds=start)
-            axes.set_ylabel(f"{moment:%H:%M}", rotation=0, ha="right", va="center", fontsize=9)
-            axes.set_yticks([])
-            last = number == len(edges) - 1
-            axes.set_xticks(np.arange(0, _ROW_SECONDS + 1, 600) + start)
-            labels = [f"+{minute} min" for minute in range(0, 61, 10)]
-            axes.set_xticklabels(labels if last else [], fontsize=8)
+            _hour(axes, analysis.profile.info, start, last=number == len(edges) - 1)
     _legend(figure, analysis, total_height)
-    figure.text(0.015, 0.1 / total_height, RESEARCH_NOTE, fontsize=8.5, color="#333333")
-    about = f"model {analysis.model.version} · settings {analysis.model.card.settings_digest}"
-    figure.text(
-        0.985, 0.1 / total_height, about, fontsize=7.5, color="#777777", ha="right", va="bottom"
-    )
+    _footer(figure, analysis, 0.1 / total_height)
     return figure
+
+
+def _rows(info: RecordingInfo) -> list[tuple[float, float]]:
+    """Return the start and end of each row, s."""
+    if info.duration_seconds <= _ONE_ROW_SECONDS:
+        return [(0.0, info.duration_seconds)]
+    shown = info.duration_seconds - info.trim_seconds  # no row for the end that is left out
+    count = max(int(np.ceil(shown / _ROW_SECONDS)), 1)
+    return [(row * _ROW_SECONDS, (row + 1) * _ROW_SECONDS) for row in range(count)]
+
+
+def _hour(axes: Axes, info: RecordingInfo, start: float, *, last: bool) -> None:
+    """Label a row of an hour."""
+    moment = info.start + timedelta(seconds=start)
+    axes.set_ylabel(f"{moment:%H:%M}", rotation=0, ha="right", va="center", fontsize=9)
+    axes.set_yticks([])
+    axes.set_xticks(np.arange(0, _ROW_SECONDS + 1, 600) + start)
+    labels = [f"+{minute} min" for minute in range(0, 61, 10)]
+    axes.set_xticklabels(labels if last else [], fontsize=8)
+
+
+def _footer(figure: Figure, analysis: Analysis, bottom: float) -> None:
+    figure.text(0.015, bottom, RESEARCH_NOTE, fontsize=8.5, color="#333333")
+    about = f"model {analysis.model.version} · settings {analysis.model.card.settings_digest}"
+    figure.text(0.985, bottom, about, fontsize=7.5, color="#777777", ha="right", va="bottom")
 
 
 def _heading(figure: Figure, analysis: Analysis, height: float) -> None:
@@ -152,6 +162,7 @@ def _not_judged_words(recording: Mapping[str, Any]) -> str:
         "gap": "without data",
         "sensor_off": "with sensors off",
         "body_movement": "masked by maternal movement",
+        "regular_pulses": "of regular pulses on one sensor",
         "hiccups": "of hiccup bouts",
     }
     seconds = recording["unjudged_seconds"]
@@ -234,13 +245,10 @@ def _hatch(axes: Axes, analysis: Analysis) -> None:
 def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: bool) -> None:
     profile = analysis.profile
     info = profile.info
-    bounds = (
-        round(start * TICKS_PER_SECOND) - info.trim_ticks,
-        round(end * TICKS_PER_SECOND) - info.trim_ticks,
-    )
+    first, past = (round(edge * TICKS_PER_SECOND) - info.trim_ticks for edge in (start, end))
 
     def inside(intervals: Intervals) -> list[tuple[float, float]]:
-        return _bars(info, clip(intervals, *bounds))
+        return _bars(info, clip(intervals, first, past))
 
     axes.set_xlim(start, end)
     axes.set_ylim(-0.6, 2.6)
@@ -260,7 +268,7 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
     axes.broken_barh(
         inside(analysis.movements), (0.72, 0.56), color=_FOUND, zorder=4, gid="movements"
     )
-    pressed = info.seconds(clip(profile.all_presses, *bounds)[:, 0])
+    pressed = info.seconds(clip(profile.all_presses, first, past)[:, 0])
     axes.plot(
         pressed,
         np.full(len(pressed), _LANES["pressed"]),
@@ -273,15 +281,10 @@ def _lanes(axes: Axes, analysis: Analysis, start: float, end: float, *, named: b
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(left=False)
     if named:
-        axes.set_yticks(
-            [2, 1, 0],
-            [
-                "mother pressed",
-                "movements found",
-                "hiccup bouts" if analysis.hiccups.could_be_seen else "hiccups: not looked for",
-            ],
-            fontsize=9,
-        )
+        seen = analysis.hiccups.could_be_seen
+        names = ["mother pressed", "movements found"]
+        names.append("hiccup bouts" if seen else "hiccups: not looked for")
+        axes.set_yticks([2, 1, 0], names, fontsize=9)
 
 
 def _strength(axes: Axes, analysis: Analysis, start: float, end: float) -> None:

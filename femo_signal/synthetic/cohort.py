@@ -24,6 +24,7 @@ __all__ = ["ground_truth", "synthesize_cohort", "write_recording"]
 
 # Of a lifelike cohort, every eighth recording holds nuisances and no movement.
 _STILL_EVERY = 8
+_SUFFIXES = {"v1": ".dat", "v2": ".bin"}
 _MANIFEST = "manifest.json"
 _TRUTH, _ANNOTATIONS = ".truth.json", ".annotations.csv"
 
@@ -154,25 +155,18 @@ def synthesize_cohort(
     seconds = round(minutes * 60)
     if recordings < 0 or seconds < 20:
         raise ValueError("a cohort needs 0 or more recordings of at least 20 seconds")
-    suffix = ".dat" if recording_format == "v1" else ".bin"
+    endings = (_SUFFIXES[recording_format], _TRUTH, _ANNOTATIONS)
     names = [f"recording-{index + 1:03d}" for index in range(recordings)]
-    check_target(
-        folder,
-        [
-            _MANIFEST,
-            *(name + end for name in names for end in (suffix, _TRUTH, _ANNOTATIONS)),
-        ],
-        overwrite=overwrite,
-    )
+    files = [_MANIFEST, *(name + end for name in names for end in endings)]
+    check_target(folder, files, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / _MANIFEST).unlink(missing_ok=True)
     items: list[dict[str, str]] = []
-    for index in range(recordings):
+    for index, name in enumerate(names):
         number = index if recordings < 4 else min(index // 2, recordings // 2 - 1)
-        traits = draw_subject(f"subject-{number + 1:02d}", seed=seed, kind=kind)
         lifelike = kind == "lifelike"
         plan = draw_plan(
-            traits,
+            draw_subject(f"subject-{number + 1:02d}", seed=seed, kind=kind),
             seconds=seconds,
             seed=seed * 100_003 + index,
             recording_format=recording_format,
@@ -180,26 +174,27 @@ def synthesize_cohort(
             hiccups=lifelike or index % 3 != 0 or recordings == 1,
             movements=not (lifelike and index % _STILL_EVERY == _STILL_EVERY - 1),
         )
-        name = names[index]
-        recording = folder / f"{name}{suffix}"
-        write_recording(recording, plan, progress=progress)
-        with whole_file(folder / f"{name}{_TRUTH}") as partial:
-            partial.write_text(json.dumps(ground_truth(plan), indent=1, allow_nan=False) + "\n")
-        with whole_file(folder / f"{name}{_ANNOTATIONS}") as partial:
-            _write_annotations(partial, plan)
+        _write_files(folder, name, plan, progress)
         # Another seed draws other women: under one name they would count as one
-        item = {
-            "datFileKey": recording.name,
-            "subjectId": f"{kind}-{seed}-{traits.subject_id}",
-        }
-        if annotations:
-            item["csvFileKey"] = f"{name}{_ANNOTATIONS}"
-        items.append(item)
+        subject = f"{kind}-{seed}-{plan.traits.subject_id}"
+        item = {"datFileKey": f"{name}{endings[0]}", "subjectId": subject}
+        items.append(item | ({"csvFileKey": f"{name}{_ANNOTATIONS}"} if annotations else {}))
     manifest = folder / _MANIFEST
     content = {"version": "1", "kind": kind, "items": items}
     with whole_file(manifest) as partial:
         partial.write_text(json.dumps(content, indent=2) + "\n")
     return manifest
+
+
+def _write_files(
+    folder: Path, name: str, plan: RecordingPlan, progress: Callable[[float], None] | None
+) -> None:
+    """Write a recording with its truth and its annotations."""
+    write_recording(folder / f"{name}{_SUFFIXES[plan.format]}", plan, progress=progress)
+    with whole_file(folder / f"{name}{_TRUTH}") as partial:
+        partial.write_text(json.dumps(ground_truth(plan), indent=1, allow_nan=False) + "\n")
+    with whole_file(folder / f"{name}{_ANNOTATIONS}") as partial:
+        _write_annotations(partial, plan)
 
 
 def _write_annotations(path: Path, plan: RecordingPlan) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import numpy as np
 
@@ -42,6 +43,9 @@ __all__ = ["DEFAULT_START", "RecordingPlan", "draw_plan"]
 DEFAULT_START = datetime(2025, 1, 6, 21, 0, 0, 250_000, tzinfo=UTC)
 # A clock that is off by less than this is what every crystal is.
 _CLOCK_PPM_WORTH_TELLING = 500.0
+
+
+_Part = TypeVar("_Part")
 
 
 @dataclass(frozen=True)
@@ -126,45 +130,51 @@ def draw_plan(
     body, small, disturbances = _draw_disturbances(traits, seconds, seed, recording_format)
     rng = np.random.default_rng([seed, 1])
     bouts = draw_bouts(traits, body, seconds, rng) if hiccups and movements else []
+    start = start.astimezone(UTC)
     kicks = []
     if movements:
         kicks = draw_movements(
-            traits,
-            seconds=seconds,
-            start=start.astimezone(UTC),
-            recording_format=recording_format,
-            body_movements=body,
-            bouts=bouts,
-            rng=rng,
-        )
+            traits, seconds=seconds, start=start, recording_format=recording_format,
+            body_movements=body, bouts=bouts, rng=rng,
+        )  # fmt: skip
     waveforms = [wave for kick in kicks for wave in movement_waveforms(kick, traits, rng)]
     for pulses in bouts:
         waveforms += hiccup_waveforms(pulses, traits, recording_format, rng)
+    waveforms += _joined([one.waveforms for one in disturbances])
     gaps = _draw_gaps(traits, seconds, rng) if recording_format == "v2" else []
     return RecordingPlan(
         traits=traits,
         format=recording_format,
         seed=seed,
         seconds=seconds,
-        start=start.astimezone(UTC),
+        start=start,
         physiology=_physiology(traits, seed),
         kicks=kicks,
         hiccup_pulses=bouts,
         body_movements=body,
         small_movements=small,
-        artefacts=[
-            (label.start, label.end, label.kind)
-            for label in (disturbance.label for disturbance in disturbances)
-            if label.kind in ("click", "rubbing")
-        ],
+        artefacts=_artefacts(disturbances),
         nuisances=_labels(traits, seconds, disturbances, small, gaps, recording_format),
         presses=draw_presses(traits, seconds, kicks, body, rng),
         gaps=gaps,
-        waveforms=waveforms + [wave for one in disturbances for wave in one.waveforms],
-        steps=[step for one in disturbances for step in one.steps],
-        faults=[fault for one in disturbances for fault in one.faults],
-        gains=[gain for one in disturbances for gain in one.gains],
+        waveforms=waveforms,
+        steps=_joined([one.steps for one in disturbances]),
+        faults=_joined([one.faults for one in disturbances]),
+        gains=_joined([one.gains for one in disturbances]),
     )
+
+
+def _joined(lists: Sequence[Sequence[_Part]]) -> list[_Part]:
+    return [part for parts in lists for part in parts]
+
+
+def _artefacts(disturbances: Sequence[Disturbance]) -> list[tuple[float, float, str]]:
+    labels = [disturbance.label for disturbance in disturbances]
+    return [
+        (label.start, label.end, label.kind)
+        for label in labels
+        if label.kind in ("click", "rubbing")
+    ]
 
 
 def _physiology(traits: SubjectTraits, seed: int) -> Physiology:

@@ -124,7 +124,7 @@ def _gain_over_serving(folder: JobFolder, found: CrossValidation) -> Mapping[str
     no reason to fail a training: it is told, and nothing is compared.
     """
     from femo_signal.errors import ModelError
-    from femo_signal.learning.comparison import gain_over, no_gain
+    from femo_signal.learning.gain import gain_over, no_gain
 
     place = folder.root / "processing" / "input" / "serving"
     if not (place.is_dir() and any(place.iterdir())):

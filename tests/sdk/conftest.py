@@ -146,7 +146,7 @@ def notebook(state: Path, work: Path) -> Iterator[Notebook]:
 def deployed(notebook: Notebook) -> Notebook:
     """The notebook after the approval, with the model in service."""
     look = retry(
-        retry=retry_if_result(lambda outcome: outcome == "RUNNING")
+        retry=retry_if_result(lambda outcome: outcome in ("NOT_STARTED", "RUNNING"))
         | retry_if_exception_type(ClientError),
         wait=wait_fixed(0.5),
         stop=stop_after_delay(240),

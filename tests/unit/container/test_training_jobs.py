@@ -209,7 +209,8 @@ def test_evaluation_tells_the_gain_over_the_model_in_service_and_goes_on_without
     assert gain["status"] == "compared"
     assert gain["recordings"] == RECORDINGS
     assert gain["low"] <= gain["f1"] <= gain["high"]
-    assert gain["recordings_seen_by_serving"] is None  # an artefact does not say
+    assert gain["recordings_seen_by_serving"] == RECORDINGS  # the artefact tells by its keys
+    assert gain["compared_on"] == "too_few_unseen"
     archive.write_bytes(archive.read_bytes()[:100])
     unreadable = evaluated()
     assert unreadable["gain_over_serving_status"] == "unreadable"

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 
 from femo_signal.detection.adaptive import find_movements
+from femo_signal.detection.bouts import Rhythm
 from femo_signal.detection.evidence import agreement
 from femo_signal.intervals import empty
+from femo_signal.learning.candidate_features import train_pulses
+from femo_signal.learning.candidate_spectrum import spectral_spreads
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import TICKS_PER_SECOND, AnalysisSettings, EvidenceSettings
 
@@ -37,12 +40,12 @@ def belt(*, kicks=KICKS, sigma=12.0, seen=SENSORS, seconds=0.8, seed=5):
     return rows
 
 
-def found(rows, *, off=None):
+def signals_of(rows, off=None):
     channels = {
         name: Channel(row.astype(np.float32), RATE, 0, TICKS_PER_SECOND // RATE)
         for name, row in rows.items()
     }
-    signals = Signals(
+    return Signals(
         sensors={name: channel for name, channel in channels.items() if name in SENSORS},
         acceleration=channels.get("acceleration"),
         roll=None,
@@ -51,8 +54,11 @@ def found(rows, *, off=None):
         live=frozenset(channels),
         off=off or {},
     )
+
+
+def found(rows, *, off=None):
     return find_movements(
-        signals, gaps=empty(), length=SECONDS * TICKS_PER_SECOND, settings=SETTINGS
+        signals_of(rows, off), gaps=empty(), length=SECONDS * TICKS_PER_SECOND, settings=SETTINGS
     )
 
 
@@ -168,3 +174,65 @@ def test_the_same_signals_give_the_same_findings():
     first, second = found(belt()), found(belt())
     assert np.array_equal(first.detections, second.detections)
     assert np.array_equal(first.candidates.strength, second.candidates.strength)
+
+
+def spreads(rows):
+    findings = found(rows)
+    return spectral_spreads(findings, signals_of(rows), SETTINGS), findings
+
+
+def two_sensors(rows):
+    return {name: rows[name] for name in ("sensor_3", "sensor_6", "acceleration")}
+
+
+@pytest.mark.parametrize("seen", ["sensor_3", "sensor_6"])
+def test_with_two_sensors_rubbing_on_one_fills_more_of_the_band_than_a_movement_does(seen):
+    kicks = two_sensors(belt(seen=(seen,)))
+    rubbed = two_sensors(belt(kicks=()))
+    random = np.random.default_rng(8)
+    scale = rubbed[seen].std()
+    for start in KICKS:
+        part = rubbed[seen][round(start * RATE) :][:RATE]
+        part += 6 * scale * random.normal(0, 1, len(part)) * np.hanning(len(part))
+    of_kicks, _ = spreads(kicks)
+    of_rubbing, _ = spreads(rubbed)
+    assert len(of_kicks) >= len(KICKS) - 2
+    assert len(of_rubbing) >= len(KICKS) - 2
+    assert np.quantile(of_kicks, 0.9) < np.quantile(of_rubbing, 0.1)
+
+
+def test_where_many_sensors_are_on_their_agreement_tells_and_the_width_is_left_out():
+    widths, findings = spreads(belt())
+    assert len(findings.detections) == len(widths) > 0
+    assert np.isnan(widths).all()
+
+
+@pytest.mark.parametrize("gain", [1 / 3, 3.0])
+def test_a_gain_changes_no_width(gain):
+    rows = two_sensors(belt(seen=("sensor_3",)))
+    before, _ = spreads(rows)
+    after, _ = spreads(rows | {name: gain * rows[name] for name in ("sensor_3", "sensor_6")})
+    assert after == pytest.approx(before, rel=1e-3)
+
+
+def test_the_first_pulses_of_a_train_are_of_it_though_it_raises_the_level_of_the_later_ones():
+    rows = two_sensors(belt(kicks=()))
+    pulses = np.arange(100.0, 500.0, 2.2)
+    shape = np.std(rows["sensor_3"]) * 25 * wave(0.5)
+    for pulse in pulses:
+        first = round(pulse * RATE)
+        rows["sensor_3"][first : first + len(shape)] += shape
+    findings = found(rows)
+    ticks = np.round((pulses + 0.25) * TICKS_PER_SECOND).astype(np.int64)
+    train = Rhythm(
+        start=int(ticks[0]), end=int(ticks[-1]), pulses=ticks, sites=("sensor_3",),
+        interval_seconds=2.2, interval_deviation=0.0, missed_share=0.0, strength_deviation=0.0,
+        likeness=1.0, stray_share=0.0,
+    )  # fmt: skip
+    rejected = train_pulses(findings, [train], settings=SETTINGS.candidates)
+    starts = findings.detections[:, 0] / TICKS_PER_SECOND
+    early = (starts > 99) & (starts < 160)
+    strength = findings.candidates.strength
+    assert strength[early].max() > 1.3 * np.median(strength[rejected])  # what the level does
+    assert early.sum() >= 10
+    assert rejected[early].all()

@@ -18,7 +18,7 @@ from jsonata import Jsonata, Utils
 ROOT = Path(__file__).parents[3]
 
 FOLDER = ROOT / "statemachines"
-MOST_STATES = 500
+MOST_STATES = 2000
 
 Document = dict[str, Any]
 
@@ -206,7 +206,13 @@ def start(
 ) -> Run:
     """Begin an execution."""
     arn = f"arn:aws:states:eu-central-1:111122223333:execution:{machine}:{name}"
-    execution = {"Id": arn, "Name": name, "Input": given, "RedriveCount": 0}
+    execution = {
+        "Id": arn,
+        "Name": name,
+        "Input": given,
+        "StartTime": "2026-01-01T00:00:00.000Z",
+        "RedriveCount": 0,
+    }
     return Run(definition, execution, definition["StartAt"], given)
 
 

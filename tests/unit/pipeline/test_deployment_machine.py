@@ -2,155 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
 import pytest
 
+from .deployment_account import MODEL, PACKAGE, SUBSTITUTIONS, Account
 from .machines import Document, ExecutionFailedError, Run, Task, TaskError, load, start
-from .test_training_machine import check_request
-
-ENDPOINT = "femo-dev"
-BUCKET = "femo-models"
-SUBSTITUTIONS = {
-    "NamePrefix": ENDPOINT,
-    "EndpointName": ENDPOINT,
-    "ImageUri": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/femo-inference:1",
-    "InstanceType": "ml.m5.large",
-    "ConcurrentJobsPerInstance": "2",
-    "ModelServerTimeoutSeconds": "3600",
-    "HostingRoleArn": "arn:aws:iam::111122223333:role/femo-hosting",
-    "RequestsBucketName": "femo-requests",
-    "ModelsBucketName": BUCKET,
-    "SuccessTopicArn": "arn:aws:sns:eu-central-1:111122223333:success",
-    "ErrorTopicArn": "arn:aws:sns:eu-central-1:111122223333:error",
-    "AlertTopicArn": "arn:aws:sns:eu-central-1:111122223333:alert",
-    "MetricsNamespace": ENDPOINT,
-    "RollbackAlarmName": "femo-dev-endpoint-5xx",
-    "MinInstances": "0",
-    "MaxInstances": "4",
-    "TargetBacklogPerInstance": "5",
-    "ScaleOutCooldownSeconds": "300",
-    "ScaleInCooldownSeconds": "900",
-}
-PACKAGE = "arn:aws:sagemaker:eu-central-1:111122223333:model-package/femo-dev/7"
-MODEL = {"modelDataUrl": f"s3://{BUCKET}/training/1/model.tar.gz"}
-ARN = "arn:aws:sagemaker:eu-central-1:111122223333"
-
-
-class Account:
-    """SageMaker, S3 and the scaling of one endpoint, as far as a deployment can tell."""
-
-    def __init__(self, *, serving: str | None = None, status: str = "InService") -> None:
-        self.config = serving
-        self.status = status
-        self.scales = serving is not None
-        self.smoke_succeeds = True
-        self.smoke_failures = 0  # before the first success
-        self.smoke_ids: list[str] = []
-        self.refuses_updates = False
-        self.failing: dict[str, TaskError] = {}
-        self.alerts: list[Document] = []
-        self.names: set[str] = set()
-
-    def __call__(self, task: Task) -> Any:
-        request = dict(task.arguments)
-        if task.operation == "PutObject":
-            request["Body"] = b""  # JSON here, which Step Functions writes as text
-        check_request(Task(task.state, task.resource, request))
-        if task.state in self.failing:
-            raise self.failing.pop(task.state)
-        return getattr(self, task.operation)(task.arguments)
-
-    def HeadObject(self, _request: Document) -> Document:  # noqa: N802
-        return {"ContentLength": 1}
-
-    def DescribeModelPackage(self, _request: Document) -> Document:  # noqa: N802
-        container = {"Image": SUBSTITUTIONS["ImageUri"], "ModelDataUrl": MODEL["modelDataUrl"]}
-        return {
-            "ModelApprovalStatus": "Approved",
-            "InferenceSpecification": {"Containers": [container]},
-        }
-
-    def CreateModel(self, request: Document) -> Document:  # noqa: N802
-        return {"ModelArn": f"{ARN}:model/{self._new(request['ModelName'])}"}
-
-    def CreateEndpointConfig(self, request: Document) -> Document:  # noqa: N802
-        name = self._new(request["EndpointConfigName"] + "/config").partition("/")[0]
-        return {"EndpointConfigArn": f"{ARN}:endpoint-config/{name}"}
-
-    def DescribeEndpoint(self, _request: Document) -> Document:  # noqa: N802
-        if self.config is None:
-            raise TaskError("SageMaker.SageMakerException", "Could not find endpoint x")
-        return {"EndpointStatus": self.status, "EndpointConfigName": self.config}
-
-    def ListEndpoints(self, _request: Document) -> Document:  # noqa: N802
-        neighbour = {"EndpointName": f"{ENDPOINT}2", "EndpointStatus": "InService"}
-        own = {"EndpointName": ENDPOINT, "EndpointStatus": self.status}
-        return {"Endpoints": [neighbour, *([own] if self.config else [])]}
-
-    def CreateEndpoint(self, request: Document) -> Document:  # noqa: N802
-        assert self.config is None
-        self.config, self.status = request["EndpointConfigName"], "InService"
-        return {}
-
-    def UpdateEndpoint(self, request: Document) -> Document:  # noqa: N802
-        assert not self.scales, "a variant that scales may not be changed"
-        if not self.refuses_updates:
-            self.config = request["EndpointConfigName"]
-        return {}
-
-    def DeleteEndpoint(self, _request: Document) -> Document:  # noqa: N802
-        assert not self.scales, "a variant that scales may not be deleted"
-        self.config = None
-        return {}
-
-    def PutObject(self, _request: Document) -> Document:  # noqa: N802
-        return {}
-
-    def InvokeEndpointAsync(self, request: Document) -> Document:  # noqa: N802
-        self.smoke_ids.append(request["InferenceId"])
-        number = len(self.smoke_ids)
-        return {
-            "OutputLocation": f"s3://femo-requests/results/{number}.out",
-            "FailureLocation": f"s3://femo-requests/failures/{number}.out",
-        }
-
-    def ListObjectsV2(self, request: Document) -> Document:  # noqa: N802
-        succeeds = self.smoke_succeeds and len(self.smoke_ids) > self.smoke_failures
-        wanted = "results" if succeeds else "failures"
-        there = request["Prefix"].startswith(wanted)
-        return {"Contents": [{"Key": request["Prefix"]}]} if there else {"KeyCount": 0}
-
-    def Publish(self, request: Document) -> Document:  # noqa: N802
-        self.alerts.append(json.loads(request["Message"]))
-        return {}
-
-    def DeregisterScalableTarget(self, _request: Document) -> Document:  # noqa: N802
-        if not self.scales:
-            raise TaskError("ApplicationAutoScaling.ObjectNotFoundException", "none")
-        self.scales = False
-        return {}
-
-    def RegisterScalableTarget(self, request: Document) -> Document:  # noqa: N802
-        assert self.config is not None
-        assert (request["MinCapacity"], request["MaxCapacity"]) == (0, 4)
-        self.scales = True
-        return {}
-
-    def PutScalingPolicy(self, request: Document) -> Document:  # noqa: N802
-        assert self.scales
-        return {"PolicyARN": f"arn:aws:autoscaling:::{request['PolicyName']}", "Alarms": []}
-
-    def PutMetricAlarm(self, request: Document) -> Document:  # noqa: N802
-        assert request["AlarmActions"] == ["arn:aws:autoscaling:::femo-dev-wake"]
-        return {}
-
-    def _new(self, name: str) -> str:
-        assert name not in self.names, f"the name {name} is used twice"
-        self.names.add(name)
-        return name
 
 
 @pytest.fixture
@@ -249,48 +107,428 @@ def test_a_broken_endpoint_is_replaced(definition: Document) -> None:
     assert account.scales
 
 
-def tasks_of(run: Run) -> list[str]:
-    return list(dict.fromkeys(task.state for task in run.tasks))
+def test_an_update_leaves_scaling_alone_where_the_instances_stay_of_one_type(
+    definition: Document,
+) -> None:
+    run = start(definition, MODEL)
+    account = Account(serving="old")
+    account.instances = 3
+    run.go_on(account)
+    assert "StopScaling" not in run.path
+    (update,) = account.updates
+    assert update["RetainAllVariantProperties"], "an update keeps the fleet's size"
+    # A job that has just begun has its whole time before its instance ends
+    policy = update["DeploymentConfig"]["BlueGreenUpdatePolicy"]
+    assert policy["TerminationWaitInSeconds"] == 3600
+
+
+def test_an_idle_endpoint_starts_an_instance_for_the_new_model(definition: Document) -> None:
+    account = Account(serving="old")
+    account.instances = 0
+    start(definition, MODEL).go_on(account)
+    assert not account.updates[0]["RetainAllVariantProperties"], "none would prove nothing"
+
+
+def test_running_jobs_have_their_time_when_the_machine_itself_goes_back(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    account.instances = 2
+    account.smoke_succeeds = False
+    start(definition, MODEL).go_on(account)
+    forward, back = (update["DeploymentConfig"] for update in account.updates)
+    policies = [part["BlueGreenUpdatePolicy"] for part in (forward, back)]
+    assert [policy["TerminationWaitInSeconds"] for policy in policies] == [3600, 3600]
+    for policy in policies:
+        wait = policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"]
+        total = policy["TerminationWaitInSeconds"] + wait
+        assert total < policy["MaximumExecutionTimeoutInSeconds"] <= 28800
+    assert account.updates[1]["RetainAllVariantProperties"]
+    assert "AutoRollbackConfiguration" not in back, "the bad model has set the alarm off"
+
+
+def test_another_instance_type_is_served_and_scales(definition: Document) -> None:
+    account = Account(serving="old")
+    account.types["old"] = "ml.m4.large"
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "DEPLOYED"
+    assert account.serves_and_scales
+
+
+def test_a_quota_that_refuses_the_update_leaves_the_old_model_serving_and_scaling(
+    definition: Document,
+) -> None:
+    for kind in ("ml.m5.large", "ml.m4.large"):
+        account = Account(serving="old")
+        account.types["old"] = kind
+        account.denied["UpdateEndpoint"] = TaskError("SageMaker.ResourceLimitExceededException")
+        output = start(definition, MODEL).go_on(account)
+        assert output["outcome"] == "ROLLED_BACK"
+        assert "UpdateRefused: SageMaker.ResourceLimitExceededException" in output["reason"]
+        assert account.config == output["endpointConfigName"] == "old"
+        assert account.serves_and_scales
+        assert account.alerts
+
+
+def test_an_update_whose_answer_was_lost_is_not_told_as_refused(definition: Document) -> None:
+    account = Account(serving="old")
+    update = account.UpdateEndpoint
+
+    def lose(request: Document) -> Document:
+        update(request)
+        raise TaskError("Any.TimedOut", "no answer")
+
+    account.UpdateEndpoint = lose  # type: ignore[method-assign]
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "DEPLOYED"
+
+
+def test_a_quota_that_lets_nothing_go_back_leaves_what_is_not_known_to_fail(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    account.denied["InvokeSmokeJob"] = TaskError("Any.AccessDeniedException")
+    account.denied["RollBack"] = TaskError("SageMaker.ResourceLimitExceededException")
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "NOT_ROLLED_BACK"
+    assert account.config not in (None, "old")
+    assert account.scales
+    assert account.alerts
+
+
+def test_a_model_that_fails_is_withdrawn_where_nothing_can_be_gone_back_to(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    account.smoke_succeeds = False
+    account.denied["RollBack"] = TaskError("SageMaker.ResourceLimitExceededException")
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "WITHDRAWN"
+    assert account.config is None
+
+
+def test_time_behind_a_backlog_does_not_turn_a_good_model_back(definition: Document) -> None:
+    account = Account(serving="old")
+    account.smoke_succeeds = None
+    account.queue_age = 30000.0
+    looks = 0
+
+    def answer(task: Task) -> Any:
+        nonlocal looks
+        looks += task.state == "LookAtQueue"
+        if looks > 60:  # about 2 h by the waits: the queue is worked off, and ours is answered
+            account.smoke_succeeds = True
+        return account(task)
+
+    run = start(definition, MODEL)
+    assert run.go_on(answer)["outcome"] == "DEPLOYED"
+    assert run.variables["smokeSeconds"] == 0
+
+
+def test_a_model_that_gives_no_answer_while_nothing_is_before_it_is_turned_back(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    account.smoke_succeeds = None
+    run = start(definition, MODEL)
+    output = run.go_on(account)
+    assert "SmokeJobTimedOut" in output["reason"]
+    assert run.variables["smokeSeconds"] >= 7200
+    assert account.config == "old"
+
+
+# One at a time
+
+
+LATER = "2026-01-01T00:10:00.000Z"
+
+
+def later(definition: Document) -> Run:
+    run = start(definition, {"modelPackageArn": PACKAGE}, name="later")
+    run.execution["StartTime"] = LATER
+    return run
+
+
+@pytest.mark.parametrize(
+    "state", ["CreateModel", "UpdateEndpoint", "DescribeEndpoint", "InvokeSmokeJob", "RollBack"]
+)
+def test_an_older_deployment_gives_way_to_a_newer_one_and_undoes_nothing(
+    definition: Document, state: str
+) -> None:
+    account = Account(serving="old")
+    account.smoke_succeeds = False  # the older one's; it would go back
+    newer = later(definition)
+    done: list[str] = []
+
+    def overtake() -> None:
+        # The newer claims its turn now, and has it as soon as the older one lets go
+        account.row |= {"newest": newer.execution["Id"], "newestAt": LATER}
+
+    account.meanwhile[state] = overtake
+    output = start(definition, MODEL).go_on(account)
+    done.append(output["outcome"])
+    account.smoke_succeeds = True
+    account.smoke_ids.clear()
+    done.append(newer.go_on(account)["outcome"])
+    assert done == ["SUPERSEDED", "DEPLOYED"]
+    assert account.config == newer.variables["configName"]
+    assert account.serves_and_scales
+    assert "holder" not in account.row
+
+
+def test_a_newer_deployment_that_fails_goes_back_to_what_was_proven_last(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    newer = later(definition)
+    account.meanwhile["InvokeSmokeJob"] = lambda: account.row.update(
+        newest=newer.execution["Id"], newestAt=LATER
+    )
+    assert start(definition, MODEL).go_on(account)["outcome"] == "SUPERSEDED"
+    assert account.config != "old", "the older one left what it had not proven"
+    account.smoke_succeeds = False
+    assert newer.go_on(account)["outcome"] == "ROLLED_BACK"
+    assert account.config == "old"
+    assert account.serves_and_scales
+
+
+def test_an_older_deployment_that_is_redriven_does_not_undo_the_newer_one(
+    definition: Document,
+) -> None:
+    for state in ("CreateModel", "LookForEndpoint", "DescribeOldEndpoint", "DescribeEndpoint"):
+        account = Account(serving="old")
+        account.failing[state] = TaskError("Any.AccessDeniedException", "once")
+        older = start(definition, MODEL)
+        with pytest.raises(ExecutionFailedError):
+            older.go_on(account)
+        restore(definition, older, account)
+        assert later(definition).go_on(account)["outcome"] == "DEPLOYED"
+        serving = account.config
+        older.redrive()
+        assert older.go_on(account)["outcome"] == "SUPERSEDED", state
+        assert account.config == serving
+        assert account.serves_and_scales
+
+
+def test_a_deployment_waits_for_one_that_is_at_work(definition: Document) -> None:
+    account = Account(serving="old")
+    account.row |= {"holder": "another", "heldUntil": 4e9}
+    run = later(definition)
+
+    def answer(task: Task) -> Any:
+        if run.path.count("WaitForTurn") == 3 and account.row.get("holder") == "another":
+            account.row.pop("holder")
+        return account(task)
+
+    assert run.go_on(answer)["outcome"] == "DEPLOYED"
+    assert run.path.count("WaitForTurn") == 3
+
+
+def test_a_lease_ends_by_itself(definition: Document) -> None:
+    account = Account(serving="old")
+    account.row |= {"holder": "gone", "heldUntil": 1.0}
+    assert start(definition, MODEL).go_on(account)["outcome"] == "DEPLOYED"
+
+
+# Cleaning up
+
+
+def deploy_often(definition: Document, account: Account, *numbers: int) -> None:
+    for number in numbers:
+        run = start(definition, MODEL, name=f"run-{number}")
+        run.execution["StartTime"] = f"2026-01-01T00:00:00.{number:03}Z"
+        assert run.go_on(account)["outcome"] == "DEPLOYED"
+
+
+def test_three_configurations_and_their_models_are_kept(definition: Document) -> None:
+    account = Account()
+    strangers = ["femo-dev2-0123456789abcdef-0-0", "femo-dev-mine"]
+    account.configs += strangers
+    account.models += strangers
+    deploy_often(definition, account, *range(6))
+    assert account.configs[3:] == strangers
+    assert account.models[3:] == strangers
+    assert account.config == account.configs[0]
+    digests = [{name.split("-")[-3] for name in names[:3]} for names in
+               (account.configs, account.models)]  # fmt: skip
+    assert digests[0] == digests[1]
+
+
+def test_what_is_gone_back_to_is_never_cleaned_up(definition: Document) -> None:
+    account = Account()
+    deploy_often(definition, account, 0)
+    good = account.config
+    account.smoke_succeeds = False
+    for number in range(1, 7):
+        run = start(definition, MODEL, name=f"bad-{number}")
+        run.execution["StartTime"] = f"2026-01-02T00:00:00.{number:03}Z"
+        assert run.go_on(account)["outcome"] == "ROLLED_BACK"
+    assert account.config == good
+    assert good in account.configs
+    assert len(account.configs) == len(account.models) == 4
+    assert account.serves_and_scales
+
+
+def test_a_clean_up_that_fails_is_told_and_fails_nothing(definition: Document) -> None:
+    account = Account()
+    deploy_often(definition, account, 0, 1, 2)
+    account.failing["DeleteOldModel"] = TaskError("SageMaker.AccessDenied", "no")
+    deploy_often(definition, account, 3, 4)
+    assert any("could not be deleted" in alert["reason"] for alert in account.alerts)
+    assert "holder" not in account.row
+
+
+# Restoring
+
+
+def restore(definition: Document, stopped: Run | None, account: Account) -> Document:
+    """Run the restoration machine, as a rule does after a failure and a schedule by itself."""
+    why = "schedule" if stopped is None else stopped.execution["Id"]
+    run = start(definition, {"restore": why}, name="restoration", machine="Restoration")
+    output: Document = run.go_on(account)
+    return output
+
+
+def test_a_check_finds_an_endpoint_without_scaling_and_puts_it_back(definition: Document) -> None:
+    account = Account(serving="old")
+    assert restore(definition, None, account)["outcome"] == "UNCHANGED"
+    assert not account.alerts
+    account.scales = False
+    account.policies.clear()
+    assert restore(definition, None, account)["outcome"] == "RESTORED"
+    assert account.metrics == [0, 1]
+    assert account.serves_and_scales
+    assert "ScalingMissing" in account.alerts[0]["reason"]
+
+
+def test_a_check_leaves_alone_what_a_person_has_put_into_service(definition: Document) -> None:
+    account = Account(serving="old")
+    account.config = "by-hand"
+    account.types["by-hand"] = "ml.m5.large"
+    assert restore(definition, None, account)["outcome"] == "UNCHANGED"
+    assert account.config == "by-hand"
+
+
+def test_a_check_leaves_a_deployment_alone_that_is_at_work(definition: Document) -> None:
+    account = Account(serving="old")
+    account.row |= {"newest": "x", "holder": "x", "heldUntil": 4e9}
+    account.scales = False
+    assert restore(definition, None, account)["outcome"] == "LEFT_ALONE"
+    assert account.row["holder"] == "x"
+
+
+def test_a_check_where_nothing_serves_changes_nothing(definition: Document) -> None:
+    assert restore(definition, None, Account())["outcome"] == "NOTHING_SERVES"
+    broken = Account(serving="old", status="Failed")
+    assert restore(definition, None, broken)["outcome"] == "BROKEN"
+    assert broken.alerts
+
+
+def test_a_deployment_takes_the_endpoint_from_a_restoration(definition: Document) -> None:
+    account = Account(serving="old")
+    account.row |= {"holder": "restoration x", "heldUntil": 4e9}
+    assert start(definition, MODEL).go_on(account)["outcome"] == "DEPLOYED"
+
+
+# Failing everywhere
+
+
+class StoppedError(BaseException):
+    """The execution was stopped: no state of it goes on."""
+
+
+WITH_OLD = ("package", "rolled back", "other type", "back to type", "dirty", "not clean", "waiting")
+SITUATIONS = (*WITH_OLD, "first", "withdrawn", "broken")
+
+
+def situation_of(name: str) -> tuple[Document, Account]:
+    given = {"modelPackageArn": PACKAGE} if name == "package" else MODEL
+    account = Account(serving=None if name in ("first", "withdrawn") else "old",
+                      status="Failed" if name == "broken" else "InService")  # fmt: skip
+    if name in ("other type", "back to type"):
+        account.types["old"] = "ml.m4.large"
+    if name == "waiting":
+        account.row |= {"holder": "another", "heldUntil": 4e9}
+        account.meanwhile["ReadLease"] = lambda: account.row.update(heldUntil=1.0)
+    if name in ("dirty", "not clean"):
+        account.configs = [f"femo-dev-{number:016x}-0-0" for number in range(5)]
+        account.models = list(account.configs)
+    if name == "not clean":
+        account.denied["DeleteOldModel"] = TaskError("Any.AccessDeniedException")
+    account.smoke_succeeds = name not in ("rolled back", "back to type", "withdrawn")
+    return given, account
 
 
 def every_task(definition: Document) -> list[tuple[str, str]]:
-    """Each task with a situation in which it is reached."""
+    """Each task with a situation in which it is reached, one with an old model if there is one."""
     found: dict[str, str] = {}
     for situation in SITUATIONS:
         given, account = situation_of(situation)
         run = start(definition, given)
         run.go_on(account)
-        for state in tasks_of(run):
-            found.setdefault(state, situation)
+        for task in run.tasks:
+            found.setdefault(task.state, situation)
     return sorted(found.items())
 
 
-SITUATIONS = ["first", "package", "rolled back", "withdrawn", "broken"]
-
-
-def situation_of(name: str) -> tuple[Document, Account]:
-    given = {"modelPackageArn": PACKAGE} if name == "package" else MODEL
-    account = {
-        "first": Account(),
-        "package": Account(serving="old"),
-        "rolled back": Account(serving="old"),
-        "withdrawn": Account(),
-        "broken": Account(serving="old", status="Failed"),
-    }[name]
-    account.smoke_succeeds = name not in ("rolled back", "withdrawn")
-    return given, account
-
-
 CASES = every_task(load("deployment", SUBSTITUTIONS))
+OF_A_RESTORATION = {"LookForScaling", "MeasureScaling"}
 
 
-def test_the_redrive_cases_cover_every_task(definition: Document) -> None:
+def test_the_failures_cover_every_task(definition: Document) -> None:
     tasks = {name for name, state in definition["States"].items() if state["Type"] == "Task"}
-    assert tasks == {state for state, _ in CASES}
+    assert tasks == {state for state, _ in CASES} | OF_A_RESTORATION
+
+
+def assert_right(account: Account, situation: str) -> None:
+    if situation in WITH_OLD:
+        assert account.serves_and_scales
+    else:  # there was nothing to keep
+        assert account.config is None or account.status == "Failed" or account.scales
+    assert not account.row.get("holder", "").startswith("restoration")
 
 
 @pytest.mark.parametrize(("state", "situation"), CASES)
-def test_a_redrive_after_a_failure_goes_on_and_ends_as_it_would_have(
+def test_after_a_failure_and_before_a_redrive_the_endpoint_is_the_right_one_and_scales(
+    definition: Document, state: str, situation: str
+) -> None:
+    given, account = situation_of(situation)
+    account.failing[state] = TaskError("Any.AccessDeniedException", "once")
+    run = start(definition, given)
+    try:
+        run.go_on(account)
+    except ExecutionFailedError:
+        restore(definition, run, account)
+    assert_right(account, situation)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize(("state", "situation"), CASES)
+def test_after_a_stop_the_endpoint_is_the_right_one_and_scales(
+    definition: Document, state: str, situation: str, after: bool
+) -> None:
+    given, account = situation_of(situation)
+
+    def answer(task: Task) -> Any:
+        if task.state == state and not after:
+            raise StoppedError
+        result = account(task)
+        if task.state == state:
+            raise StoppedError
+        return result
+
+    run = start(definition, given)
+    with pytest.raises(StoppedError):
+        run.go_on(answer)
+    account.meanwhile.clear()
+    if account.row.get("holder") == "another":
+        account.row.pop("holder")
+    restore(definition, run, account)
+    assert_right(account, situation)
+
+
+@pytest.mark.parametrize(("state", "situation"), CASES)
+def test_a_redrive_after_a_failure_comes_to_an_end_and_leaves_what_serves(
     definition: Document, state: str, situation: str
 ) -> None:
     given, account = situation_of(situation)
@@ -301,7 +539,32 @@ def test_a_redrive_after_a_failure_goes_on_and_ends_as_it_would_have(
     try:
         output = run.go_on(account)
     except ExecutionFailedError:
+        restore(definition, run, account)
         run.redrive()
         output = run.go_on(account)
-    assert output["outcome"] == expected
-    assert account.scales is (account.config is not None)
+        assert output["outcome"] == expected
+    assert output["outcome"] in (expected, "ROLLED_BACK", "NOT_ROLLED_BACK", "WITHDRAWN")
+    assert_right(account, situation)
+
+
+@pytest.mark.parametrize("state", sorted(OF_A_RESTORATION | {"RegisterScalableTarget", "RollBack"}))
+def test_a_restoration_that_fails_is_taken_up_by_the_next_check(
+    definition: Document, state: str
+) -> None:
+    account = Account(serving="old")
+    run = start(definition, MODEL)
+
+    def answer(task: Task) -> Any:
+        if task.state == "InvokeSmokeJob":
+            raise StoppedError
+        return account(task)
+
+    with pytest.raises(StoppedError):
+        run.go_on(answer)
+    account.failing[state] = TaskError("Any.AccessDeniedException", "once")
+    try:
+        restore(definition, run, account)
+    except ExecutionFailedError:
+        account.row["heldUntil"] = 1.0  # its lease ends
+        restore(definition, None, account)
+    assert account.serves_and_scales

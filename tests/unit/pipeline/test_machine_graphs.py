@@ -17,6 +17,7 @@ NAMED = {
 # What the optimized integrations take; another member keeps the whole machine from being created.
 # https://docs.aws.amazon.com/step-functions/latest/dg/connect-sagemaker.html
 # https://docs.aws.amazon.com/step-functions/latest/dg/connect-sns.html
+# https://docs.aws.amazon.com/step-functions/latest/dg/connect-ddb.html
 OPTIMIZED = {
     "createEndpoint": {"EndpointConfigName", "EndpointName", "Tags"},
     "createEndpointConfig": {"EndpointConfigName", "KmsKeyId", "ProductionVariants", "Tags"},
@@ -33,7 +34,25 @@ OPTIMIZED = {
         "AlgorithmSpecification", "HyperParameters", "InputDataConfig", "OutputDataConfig",
         "ResourceConfig", "RoleArn", "StoppingCondition", "Tags", "TrainingJobName", "VpcConfig",
     },
-    "updateEndpoint": {"EndpointConfigName", "EndpointName"},
+    "deleteItem": {
+        "ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames",
+        "ExpressionAttributeValues", "Key", "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics", "ReturnValues", "TableName",
+    },
+    "putItem": {
+        "ConditionalOperator", "ConditionExpression", "Expected", "ExpressionAttributeNames",
+        "ExpressionAttributeValues", "Item", "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics", "ReturnValues", "TableName",
+    },
+    "getItem": {
+        "AttributesToGet", "ConsistentRead", "ExpressionAttributeNames", "Key",
+        "ProjectionExpression", "ReturnConsumedCapacity", "TableName",
+    },
+    "updateItem": {
+        "AttributeUpdates", "ConditionalOperator", "ConditionExpression", "Expected",
+        "ExpressionAttributeNames", "ExpressionAttributeValues", "Key", "ReturnConsumedCapacity",
+        "ReturnItemCollectionMetrics", "ReturnValues", "TableName", "UpdateExpression",
+    },
     "publish": {
         "Message", "MessageAttributes", "MessageStructure", "PhoneNumber", "Subject",
         "TargetArn", "TopicArn",

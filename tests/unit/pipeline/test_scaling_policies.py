@@ -10,14 +10,13 @@ from botocore.validate import validate_parameters
 
 from bench.scale_policies import Policies, deployed
 
-from .machines import Document, Run, start
-from .test_deployment_machine import (
+from .deployment_account import (
     ENDPOINT,
     MODEL,
     SUBSTITUTIONS,
     Account,
-    definition,  # noqa: F401
 )
+from .machines import Document, Run, load, start
 
 TARGET, CONCURRENCY = 5, 2
 
@@ -102,8 +101,8 @@ def test_a_fleet_that_runs_is_not_woken_again(policies: Policies) -> None:
 
 
 @pytest.fixture
-def run(definition: Document) -> Run:  # noqa: F811
-    made = start(definition, MODEL)
+def run() -> Run:
+    made = start(load("deployment", SUBSTITUTIONS), MODEL)
     made.go_on(Account())
     return made
 

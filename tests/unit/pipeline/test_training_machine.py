@@ -350,6 +350,17 @@ def test_a_model_that_may_be_much_worse_than_the_one_in_service_does_not_take_it
     assert "RegisterModel" not in run.path
 
 
+@pytest.mark.parametrize("low", [-0.01, -0.5])
+def test_who_decides_reads_whether_the_model_in_service_was_favoured(
+    definition: Document, low: float
+) -> None:
+    gain = {**GAIN, "low": low, "explanation": "the model in service has learnt from 3 of the 6"}
+    output = start(definition, {"manifest": MANIFEST}).go_on(
+        Services(serving="InService", gain=gain)
+    )
+    assert output["reason"].endswith("; the model in service has learnt from 3 of the 6")
+
+
 def test_a_gain_that_just_meets_the_gate_passes_and_an_execution_may_ask_for_more(
     definition: Document,
 ) -> None:

@@ -342,8 +342,8 @@ def test_a_manifest_in_s3_is_refused_locally(tmp_path):
 
 def test_help_is_quick_and_loads_no_science(tmp_path):
     probe = (
-        "import sys, femo_cli.main; "
-        "heavy = {'numpy', 'scipy', 'lightgbm', 'matplotlib', 'sklearn'} & set(sys.modules); "
+        "import sys; from femo_cli.main import femo; femo(['--help'], standalone_mode=False); "
+        "heavy = {'numpy', 'scipy', 'pydantic', 'httpx', 'tqdm'} & set(sys.modules); "
         "sys.exit(', '.join(sorted(heavy)) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, check=False)

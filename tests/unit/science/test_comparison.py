@@ -10,13 +10,20 @@ import pytest
 from femo_cli.compare import comparison_lines
 from femo_signal.errors import ModelError
 from femo_signal.intervals import as_intervals
-from femo_signal.learning.comparison import _on_common_time, compare_models, gain_over
+from femo_signal.learning.comparison import _on_common_time, compare_models
 from femo_signal.learning.dataset import Dataset
+from femo_signal.learning.gain import LEAST_UNSEEN, gain_over
 from femo_signal.learning.outcomes import RecordingOutcome, model_outcomes
+from femo_signal.learning.provenance import TrainedKeys
 from femo_signal.learning.scoring import paired_differences
 from femo_signal.settings import AnalysisSettings
 
 TRUE = as_intervals([[1000 * k, 1000 * k + 500] for k in range(1, 21)])
+
+
+def silent(model):
+    """The model without a word of what it was trained on."""
+    return replace(model, record=None, card=model.card.model_copy(update={"trained_on": None}))
 
 
 def decided(share, *, subjects=8, seed=1, group=None):
@@ -52,8 +59,80 @@ def test_a_model_gains_nothing_over_itself(dataset, model):
 def test_a_gain_says_how_many_recordings_the_model_in_service_had_seen(dataset, model):
     outcomes = model_outcomes(dataset, model)
     assert gain_over(dataset, outcomes, model)["recordings_seen_by_serving"] == 6
-    without = replace(model, record=None)
-    assert gain_over(dataset, outcomes, without)["recordings_seen_by_serving"] is None
+    packed = replace(model, record=None)
+    assert gain_over(dataset, outcomes, packed)["recordings_seen_by_serving"] == 6
+    gain = gain_over(dataset, outcomes, silent(model))
+    assert gain["recordings_seen_by_serving"] is None
+    assert gain["compared_on"] == "not_known"
+
+
+def learnt(model, recordings):
+    """The model as it is packed, as if these of the dataset's recordings were all it learnt."""
+    keys = TrainedKeys.of(
+        [(one.content_sha256, one.fingerprint) for one in recordings],
+        [one.subject_id for one in recordings],
+        salt=model.card.trees_sha256,
+    )
+    return replace(model, card=model.card.model_copy(update={"trained_on": keys}), record=None)
+
+
+def each_of_another_woman(dataset):
+    return Dataset(
+        tuple(
+            replace(one, subject_id=f"woman-{number}")
+            for number, one in enumerate(dataset.recordings)
+        )
+    )
+
+
+def test_a_model_in_service_is_not_favoured_by_recordings_that_it_has_learnt(dataset, model):
+    women = each_of_another_woman(dataset)
+    ours = model_outcomes(women, model)
+    # Where it has learnt, the new method finds nothing: a loss that only the learnt ones show.
+    ours[:2] = [replace(one, accepted=np.zeros_like(one.accepted)) for one in ours[:2]]
+    flattered = gain_over(women, ours, silent(model))
+    assert flattered["f1"] < 0
+    gain = gain_over(women, ours, learnt(model, women.recordings[:2]))
+    assert gain["compared_on"] == "unseen"
+    assert (gain["recordings"], gain["subjects"]) == (4, 4)
+    assert gain["recordings_seen_by_serving"] == 2
+    assert (gain["f1"], gain["low"], gain["high"]) == (0, 0, 0)
+
+
+def test_a_woman_whom_the_model_in_service_knows_by_another_recording_is_no_new_one(dataset, model):
+    women = each_of_another_woman(dataset)
+    twice = Dataset((*women.recordings[:5], replace(women.recordings[5], subject_id="woman-0")))
+    gain = gain_over(twice, model_outcomes(twice, model), learnt(model, twice.recordings[:1]))
+    assert gain["recordings_seen_by_serving"] == 2
+    assert (gain["compared_on"], gain["recordings"]) == ("unseen", 4)
+    renamed = [replace(one, subject_id=f"then-{one.subject_id}") for one in twice.recordings[:1]]
+    gain = gain_over(twice, model_outcomes(twice, model), learnt(model, renamed))
+    assert gain["recordings_seen_by_serving"] == 2
+
+
+def test_a_comparison_with_too_few_new_women_takes_all_and_says_that_it_favours_one(dataset, model):
+    women = each_of_another_woman(dataset)
+    outcomes = model_outcomes(women, model)
+    for known in (6 - LEAST_UNSEEN + 1, 6):
+        gain = gain_over(women, outcomes, learnt(model, women.recordings[:known]))
+        assert gain["compared_on"] == "too_few_unseen"
+        assert (gain["recordings"], gain["recordings_seen_by_serving"]) == (6, known)
+        assert gain["status"] == "compared"
+        assert f"{known} of the 6 recordings" in gain["explanation"]
+
+
+def test_nobody_reads_from_a_packed_model_whom_it_learnt_from(dataset, model):
+    text = model.card.model_dump_json()
+    for one in dataset.recordings:
+        assert f'"{one.subject_id}"' not in text
+        assert one.recording_id not in text
+        assert one.fingerprint not in text
+    keys = model.card.trained_on
+    other = TrainedKeys.of([("a" * 64,)], ["s1"], salt="another model")
+    same = TrainedKeys.of([("a" * 64,)], ["s1"], salt="this model")
+    assert not set(other.recordings) & set(same.recordings)
+    assert not set(other.subjects) & set(same.subjects)
+    assert (keys.count, len(keys.subjects)) == (6, 3)
 
 
 def test_models_of_other_settings_are_not_compared_on_features_that_are_not_theirs(dataset, model):
@@ -114,8 +193,7 @@ def test_models_are_compared_on_subjects_that_neither_has_seen_and_the_others_ar
 
 
 def test_a_model_trained_on_exactly_these_recordings_is_tested_out_of_fold(dataset, model):
-    without = replace(model, record=None)
-    comparison = compare_models(dataset, model, dataset, without).to_dict()
+    comparison = compare_models(dataset, model, dataset, silent(model)).to_dict()
     assert comparison["first"]["tested"] == "out of fold"
     assert comparison["second"]["tested"] == "as it is"
     assert comparison["first"]["metrics"]["f1"] == pytest.approx(model.card.metrics["f1"])

@@ -9,6 +9,12 @@ import pytest
 
 from femo_signal.detection.judged import JudgedTime, judge_time
 from femo_signal.intervals import Intervals, as_intervals, empty
+from femo_signal.learning.count_fit import (
+    count_coverage,
+    count_intervals,
+    fit_count,
+    out_of_fold_intervals,
+)
 from femo_signal.learning.domain import DomainResult, SignalStatistics
 from femo_signal.learning.expected_count import (
     LEAST_GROUPS,
@@ -16,11 +22,7 @@ from femo_signal.learning.expected_count import (
     ExpectedCount,
     FormatCount,
     Withheld,
-    count_coverage,
-    count_intervals,
-    fit_count,
     in_judged_time,
-    out_of_fold_intervals,
 )
 from femo_signal.learning.model import MovementModel
 from femo_signal.learning.training import evaluate_model, train_model
@@ -79,6 +81,7 @@ def judged(*, length_seconds: float = 1800, off: Intervals | None = None) -> Jud
         sensors_on={"sensor_3": on},
         enough_on=on,
         motion_on=on,
+        pulses=empty(),
         hiccups=empty(),
     )
 

@@ -89,6 +89,22 @@ def test_importing_the_package_loads_neither_numpy_nor_pandas() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_first_answer_waits_for_no_library_that_an_analysis_does_not_use(desk: Path) -> None:
+    code = (
+        "import sys, femo_signal\n"
+        "model = femo_signal.MovementModel.load('model')\n"
+        "model.card.__dict__['classifier'] = 'trees'\n"
+        "model.warm_up()\n"
+        "femo_signal.analyze_recording('night.dat', model)\n"
+        "unused = ('lightgbm', 'sklearn', 'scipy.stats', 'pandas', 'matplotlib')\n"
+        "print([name for name in unused if name in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=desk, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
 def test_an_analysis_needs_no_pandas(desk: Path) -> None:
     code = (
         "import sys; sys.modules['pandas'] = None\n"

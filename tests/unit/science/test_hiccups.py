@@ -378,6 +378,7 @@ def left_of(movements, cores, bouts):
         sensors_on={"sensor_3": axis},
         enough_on=axis,
         motion_on=axis,
+        pulses=empty(),
         hiccups=taken_out(seconds(bouts), length=length),
     )
     kept = judged.counted(seconds(movements), seconds(cores), bridge_ticks=3 * SECOND)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import re
 import shutil
 from dataclasses import replace
 
+import lightgbm
 import numpy as np
 import pytest
 from pydantic import ValidationError
@@ -15,6 +17,7 @@ from pydantic import ValidationError
 from femo_signal.errors import ModelError, OutputError
 from femo_signal.learning.features import feature_names
 from femo_signal.learning.model import Calibration, MovementModel, trees_digest
+from femo_signal.learning.native_trees import NativeTrees
 from femo_signal.learning.training import train_model
 from femo_signal.method_version import METHOD_VERSION
 
@@ -261,3 +264,14 @@ def test_a_model_folder_that_holds_a_pipe_is_refused_and_not_waited_for(copy):
     os.mkfifo(copy / "model.txt")
     with pytest.raises(ModelError, match="no regular file"):
         MovementModel.load(copy)
+
+
+def test_trees_decide_as_lightgbm_itself_does_to_the_last_bit(model, dataset):
+    features = dataset.features.copy()
+    features[::7, ::2] = np.nan
+    theirs = lightgbm.Booster(model_str=model.trees).predict(features, num_threads=1)
+    trees = NativeTrees(model.trees, features.shape[1])
+    np.testing.assert_array_equal(trees.predict(features), theirs)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(trees)).predict(features), theirs)
+    with pytest.raises(ValueError, match="columns"):
+        trees.predict(features[:, 1:])

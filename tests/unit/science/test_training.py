@@ -11,8 +11,9 @@ import pytest
 from femo_signal.errors import ModelError
 from femo_signal.learning.calibration import best_threshold, correct_for_presses, fit_calibration
 from femo_signal.learning.dataset import Dataset, RecordingFeatures, prepare_dataset
+from femo_signal.learning.fitting import split_by_group
 from femo_signal.learning.model import Calibration
-from femo_signal.learning.training import Hyperparameters, _split, evaluate_model, train_model
+from femo_signal.learning.training import Hyperparameters, evaluate_model, train_model
 from femo_signal.manifest import load_manifest
 from femo_signal.method_version import METHOD_VERSION
 from femo_signal.settings import AnalysisSettings
@@ -33,7 +34,7 @@ def test_training_twice_gives_the_same_bytes(tmp_path, dataset, model, model_fol
 
 
 def test_no_subject_is_in_two_folds(dataset):
-    folds = _split(dataset, range(len(dataset.recordings)), 8)
+    folds = split_by_group(dataset, range(len(dataset.recordings)), 8)
     names = dataset.group_names
     assert sorted(k for _, test in folds for k in test) == list(range(len(dataset.recordings)))
     for train, test in folds:
@@ -43,7 +44,7 @@ def test_no_subject_is_in_two_folds(dataset):
 
 def test_recordings_are_the_groups_where_no_subject_is_named(dataset):
     nameless = Dataset(tuple(replace(r, subject_id=None) for r in dataset.recordings))
-    assert len(_split(nameless, range(6), 8)) == 6
+    assert len(split_by_group(nameless, range(6), 8)) == 6
     assert evaluate_model(nameless).method.endswith("by recording")
 
 
@@ -143,7 +144,9 @@ def test_a_copy_under_another_name_or_subject_is_told_and_in_no_other_fold(datas
     )
     copy = [r.recording_id for r in with_copy.recordings].index("other/name.dat")
     for least in (1, 4, 100):  # also where recordings are kept apart for want of subjects
-        for _, test in _split(with_copy, range(len(with_copy.recordings)), 8, least_groups=least):
+        for _, test in split_by_group(
+            with_copy, range(len(with_copy.recordings)), 8, least_groups=least
+        ):
             assert (original in test) == (copy in test)
     assert any("other/name.dat" in notice for notice in with_copy.notices)
 
@@ -188,15 +191,15 @@ def test_an_evaluation_tells_of_subjects_that_the_model_knows(dataset, model):
 
 
 def test_an_evaluation_that_cannot_know_says_so(dataset, model):
-    notices = evaluate_model(dataset, model=replace(model, record=None)).notices
+    silent = replace(model, record=None, card=model.card.model_copy(update={"trained_on": None}))
+    notices = evaluate_model(dataset, model=silent).notices
     assert any("not known" in notice for notice in notices)
 
 
 def test_values_that_were_given_are_the_ones_that_train(dataset):
     given = {"min_data_in_leaf": 7, "lambda_l2": 3.0, "num_leaves": 5, "num_iterations": 3}
     model = train_model(dataset, hyperparameters=given)
-    booster = model._booster
-    assert booster.num_trees() == 3
+    assert model.trees.count("\nTree=") == 3
     used = model.card.hyperparameters.model_dump()
     assert {name: used[name] for name in given} == given
     for name in ("min_data_in_leaf", "lambda_l2", "num_leaves"):

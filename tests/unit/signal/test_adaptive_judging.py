@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from femo_signal.detection.building import build_profile
+from femo_signal.detection.hiccups import find_hiccups, judged_beside
 from femo_signal.detection.profile import Profile
 from femo_signal.settings import AnalysisSettings
 
@@ -89,6 +90,15 @@ def test_a_minute_of_scattered_samples_is_not_called_quiet(tmp_path):
     assert judged.unjudged_seconds["sensor_off"] == 0
 
 
+def test_a_long_gap_stays_long_where_trimming_leaves_little_of_it(tmp_path):
+    # Packets 73 to 80; 5 s are trimmed, which is 80 packets: 1/16 s of the gap's 1/2 s is left
+    profile = without_packets(tmp_path, lambda number: 73 <= number <= 80)
+    assert profile.gaps.tolist() == [[0, RATE // 16]]
+    on = profile.findings.evidence.on
+    assert not on[:, 0].any()
+    assert on[:, 3:].all()
+
+
 def test_time_with_no_moment_of_rest_is_body_movement_and_no_sensor_off(tmp_path):
     belt = make_calm_belt(40)
     profile = build_profile(write_v1(tmp_path / "r.dat", belt), settings=SETTINGS)
@@ -100,3 +110,40 @@ def test_time_with_no_moment_of_rest_is_body_movement_and_no_sensor_off(tmp_path
     ).judge()
     assert judged.unjudged_seconds["body_movement"] == pytest.approx(30, abs=0.1)
     assert judged.unjudged_seconds["sensor_off"] == 0
+
+
+def one_sided_pulses(seconds: int, begin: float, end: float):
+    """Return a belt on which one piezo alone shows uneven pulses, and their times."""
+    rng = np.random.default_rng(3)
+    belt = make_calm_belt(seconds, kicks=(50.0, seconds - 50.0))
+    times = begin + np.cumsum(np.clip(rng.normal(2.8, 0.25, 200), 1.9, 4.1))
+    times = times[times < end]
+    clock = np.arange(RATE // 2) / RATE
+    shape = np.exp(-clock / 0.1) * np.sin(2 * np.pi * 7 * clock)
+    for time, size in zip(times, rng.normal(1, 0.3, len(times)), strict=True):
+        belt.piezo[round(time * RATE) :][: len(shape), 0] += (2000 * max(size, 0.2) * shape).astype(
+            np.int64
+        )
+    return belt, times
+
+
+def test_pulses_that_one_of_two_piezos_shows_are_neither_counted_nor_called_quiet(tmp_path):
+    belt, times = one_sided_pulses(360, 100, 260)
+    path = tmp_path / "r.bin"
+    path.write_bytes(v2_header(belt.ticks) + b"".join(v2_packets(belt)) + V2_END)
+    profile = build_profile(path, settings=SETTINGS)
+    hiccups = find_hiccups(profile)
+    assert [series.reason for series in hiccups.regular_pulses] == ["one_sensor"]
+    judged = judged_beside(profile, hiccups)
+    found = profile.info.seconds(profile.counted(profile.detections, judged))
+    assert not ((found[:, 0] > times[0] - 1) & (found[:, 0] < times[-1] + 1)).any()
+    assert judged.unjudged_seconds["regular_pulses"] == pytest.approx(160 + 25, abs=12)
+    assert len(found) >= 1  # of the kicks far from them
+
+
+def test_pulses_on_one_sensor_of_six_leave_the_time_judged(tmp_path):
+    belt, _ = one_sided_pulses(360, 100, 260)
+    profile = build_profile(write_v1(tmp_path / "r.dat", belt), settings=SETTINGS)
+    hiccups = find_hiccups(profile)
+    assert [series.reason for series in hiccups.regular_pulses] == ["one_sensor"]
+    assert judged_beside(profile, hiccups).unjudged_seconds["regular_pulses"] == 0

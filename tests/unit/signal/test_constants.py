@@ -38,24 +38,26 @@ ALLOWED = {
     # a fact of the normal distribution, a batch, and what keeps a logarithm finite
     "detection/evidence.py": {"MAD_TO_SIGMA", "BATCH_FRAMES", "LEAST_ENERGY"},
     # the raster of samples at 64 Hz on which pulses are looked for
-    "detection/pulses.py": {"SNIPPET_RATE", "HOP", "WINDOW", "BLOCK_SECONDS", "ALIGN"},
+    "detection/pulses.py": {"SNIPPET_RATE", "HOP", "WINDOW"},
     "detection/chains.py": {"BATCH"},
     # how chance is drawn, which changes no detection
     "detection/chance.py": {"SHIFTS", "_UPPER"},
     # definitions of the features, which have versions of their own
-    "learning/features.py": {
-        *("FEATURES", "_HALF_WINDOW_SECONDS", "_HORIZON_SECONDS", "_RIPPLE_SECONDS"),
-        *("_CHAIN_SECONDS", "_CHAIN_PULSES"),
+    "learning/reference_features.py": {"FEATURES"},
+    "learning/detection_features.py": {
+        *("_HALF_WINDOW_SECONDS", "_HORIZON_SECONDS", "_RIPPLE_SECONDS"),
     },
-    "learning/candidate_features.py": {"PULSE_SECONDS", "LEAST_STRENGTH", "ADAPTIVE_FEATURES"},
+    "learning/chain_features.py": {"_CHAIN_SECONDS", "_CHAIN_PULSES"},
+    "learning/candidate_features.py": {"LEAST_STRENGTH", "ADAPTIVE_FEATURES"},
     # the scale of the rule's scores: a threshold of 0.5 is where it accepts
     "learning/classifiers.py": {"RULE_THRESHOLD", "RULE_STEEPNESS", "REJECTED_SCORE"},
 }
 # Training and evaluation have options and a card of their own; nothing there sees a recording.
 OF_TRAINING = {
-    *("calibration", "comparison", "domain", "evaluation", "evaluation_files", "expected_count"),
-    *("curves", "extraction", "fingerprint", "hyperparameters", "matching", "model", "scoring"),
-    *("training", "trees"),
+    *("calibration", "card", "comparison", "count_fit", "cross_validation", "curves", "domain"),
+    *("evaluation", "evaluation_files", "expected_count", "extraction", "fingerprint", "fitting"),
+    *("gain", "hyperparameters", "matching", "model", "model_files", "native_trees"),
+    *("provenance", "scoring", "training", "trees"),
 }
 
 

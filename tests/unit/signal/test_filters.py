@@ -66,6 +66,18 @@ def test_the_pieces_in_which_a_signal_arrives_change_no_bit():
     assert np.array_equal(results[0], results[2])
 
 
+def test_a_signal_that_outgrows_its_room_keeps_every_bit(monkeypatch):
+    samples = noise(600)[None, ::4].astype(np.float32)
+    response = bandpass_response(OverlapSave.frequencies, (1, 30), order=5)
+    results = []
+    for room in (filters.RESERVED_SAMPLES, 20_000):  # of 76,800 samples
+        monkeypatch.setattr(filters, "RESERVED_SAMPLES", room)
+        overlap_save = OverlapSave(1, 256, response, overlap_seconds=8)
+        overlap_save.push(samples)
+        results.append(overlap_save.finish()[0])
+    assert np.array_equal(*results)
+
+
 def test_a_signal_comes_back_at_full_rate():
     samples = noise(60, seed=2)
     sections = signal.butter(5, [1, 30], btype="bandpass", fs=RATE, output="sos")

@@ -101,7 +101,7 @@ def night(*, hidden="", length=LENGTH, where=HIDDEN, period=30.0, sensors=2, **c
     return replace(profile, **changes)
 
 
-def analysis_of(profile, *, hidden="", bouts=None, could_be_seen=True, removed=None):
+def analysis_of(profile, *, hidden="", where=HIDDEN, bouts=None, could_be_seen=True, removed=None):
     """What is accepted is everything, and the bouts are given."""
     if bouts is None:
         inner = (HIDDEN[0] + MARGIN, HIDDEN[1] - MARGIN)
@@ -121,7 +121,13 @@ def analysis_of(profile, *, hidden="", bouts=None, could_be_seen=True, removed=N
     return judge_movements(
         profile,
         MovementModel(card=card, trees=""),
-        HiccupAnalysis((), (), bouts, could_be_seen),
+        HiccupAnalysis(
+            (),
+            (),
+            bouts,
+            could_be_seen,
+            untold=seconds(where) if hidden == "regular_pulses" else empty(),
+        ),
         np.ones(len(profile.detections)),
         profile.detections,
         hiccups_removed=hidden == "hiccups" if removed is None else removed,
@@ -225,14 +231,15 @@ def test_the_recording_says_what_was_not_judged_and_why(hidden, events):
 def test_time_with_two_reasons_is_not_judged_once_and_told_once():
     profile = night(hidden="body_movement")
     profile = replace(profile, gaps=seconds((1500, 2000)))
-    judged = profile.judge(hiccups=seconds((1700, 2100)))
+    judged = profile.judge(pulses=seconds((1900, 2050)), hiccups=seconds((1700, 2100)))
     assert judged.seconds == LENGTH - 900
     assert judged.unjudged_seconds == {
         "ends": 60,
         "gap": 500,
         "sensor_off": 0,
         "body_movement": 300,
-        "hiccups": 100,
+        "regular_pulses": 50,
+        "hiccups": 50,
     }
 
 
@@ -344,7 +351,9 @@ def test_chance_beside_the_presses_is_that_of_judged_time(hidden):
         sensation=empty(),
     )
     inner = seconds((where[0] + MARGIN, where[1] - MARGIN))
-    analysis = analysis_of(profile, hidden=hidden, bouts=inner if hidden == "hiccups" else empty())
+    analysis = analysis_of(
+        profile, hidden=hidden, where=where, bouts=inner if hidden == "hiccups" else empty()
+    )
     match = result_of(analysis)["press_match"]
     # A window of 10.2 s meets movements of 10 s, 30 s apart, in about 20 of 30 positions.
     assert match["chance_sensitivity"] == pytest.approx(20.2 / 30, abs=0.1)
@@ -505,7 +514,7 @@ def test_less_than_a_tenth_of_the_recording_gives_no_rate():
 def test_where_nothing_was_judged_every_figure_is_absent_and_a_word_says_why(hidden):
     profile = night(hidden=hidden, where=(0, LENGTH))
     bouts = seconds((0, LENGTH)) if hidden == "hiccups" else empty()
-    analysis = analysis_of(profile, hidden=hidden, bouts=bouts)
+    analysis = analysis_of(profile, hidden=hidden, where=(0, LENGTH), bouts=bouts)
     result = result_of(analysis)
     summary = result["summary"]
     for name in (
@@ -590,6 +599,7 @@ NAMES = {
     "gap": "no data 10.0 min",
     "sensor_off": "sensors off 10.0 min",
     "body_movement": "maternal movement 10.0 min",
+    "regular_pulses": "regular pulses 10.0 min",
     "hiccups": "hiccup bouts 10.0 min",
 }
 
@@ -654,6 +664,7 @@ def test_the_picture_hatches_what_was_not_judged_in_every_row(reason, length):
         "gap": "no data",
         "sensor_off": "sensors off",
         "body_movement": "maternal movement",
+        "regular_pulses": "regular pulses",
         "hiccups": "taken out",
     }
     assert any(words[reason] in label for label in labels)

@@ -97,6 +97,15 @@ def test_frames_that_are_compared_one_by_one_cannot_differ_in_length():
             AnalysisSettings.from_json(f'{{"evidence": {{"{name}": {value}}}}}')
 
 
+def test_what_is_left_out_of_the_imus_evidence_is_the_imus():
+    text = '{"body_movement": {"evidence": {"seen_z": 2.5}}}'
+    given = AnalysisSettings.from_json(text).body_movement.evidence
+    assert given.model_dump(
+        exclude={"seen_z"}
+    ) == AnalysisSettings().body_movement.evidence.model_dump(exclude={"seen_z"})
+    assert given.seen_z == 2.5
+
+
 def extremes(node, definitions):
     """The least and the most that each number of a schema may be, as whole documents of it."""
     if "$ref" in node:

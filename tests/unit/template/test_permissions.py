@@ -130,13 +130,34 @@ CALLS = {
         "ecr:BatchGetImage",
         "cloudwatch:PutMetricData",
     },
-    "ApprovalRole": MACHINE | {"states:StartExecution"},
+    "ApprovalRole": MACHINE
+    | {
+        "states:StartExecution",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:DeleteItem",
+        "sagemaker:ListEndpoints",
+        "sagemaker:DescribeEndpoint",
+        "sns:Publish",
+        "kms:GenerateDataKey",
+        "kms:Decrypt",
+    },
     "ApprovalRuleRole": {"states:StartExecution"},
+    "RestorationRuleRole": {"states:StartExecution"},
     "DeploymentRole": MACHINE
     | {
         "s3:ListBucket",
         "s3:GetObject",
         "s3:PutObject",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "cloudwatch:GetMetricStatistics",
+        "cloudwatch:PutMetricData",
+        "application-autoscaling:DescribeScalingPolicies",
+        "sagemaker:ListEndpointConfigs",
+        "sagemaker:ListModels",
+        "sagemaker:DeleteEndpointConfig",
+        "sagemaker:DeleteModel",
         "sagemaker:DescribeModelPackage",
         "sagemaker:CreateModel",
         "sagemaker:CreateEndpointConfig",
@@ -183,6 +204,9 @@ WITHOUT_RESOURCE = {
     "sagemaker:ListEndpoints",
     # Application Auto Scaling looks for its alarms by a list
     "cloudwatch:DescribeAlarms",
+    "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListModels",
+    "application-autoscaling:DescribeScalingPolicies",
 }
 
 

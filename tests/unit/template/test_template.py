@@ -96,8 +96,9 @@ def test_what_cannot_be_made_again_is_versioned() -> None:
 
 
 def test_data_outlives_a_stack_that_is_deleted() -> None:
+    notes = {"DeploymentTable"}  # of what the stack itself does, worth nothing without it
     for name, resource in template()["Resources"].items():
-        if resource["Type"] in (
+        if name not in notes and resource["Type"] in (
             "AWS::S3::Bucket",
             "AWS::S3::BucketPolicy",
             "AWS::DynamoDB::Table",
@@ -418,3 +419,22 @@ def test_the_handlers_of_the_template_exist() -> None:
         assert attribute in {
             node.name for node in tree.body if isinstance(node, ast.FunctionDef)
         }, name
+
+
+def test_what_restores_is_the_machine_that_deploys_and_a_failure_of_it_starts_no_other() -> None:
+    found = template()["Resources"]
+    deployment, restoration = (
+        found[f"{name}StateMachine"]["Properties"] for name in ("Deployment", "Restoration")
+    )
+    for part in ("DefinitionUri", "DefinitionSubstitutions", "Role"):
+        assert restoration[part] == deployment[part], part
+    rule = found["RestorationRule"]["Properties"]
+    detail = rule["EventPattern"]["detail"]
+    assert detail["stateMachineArn"] == [{"Ref": "DeploymentStateMachine"}]
+    # A stopped or timed out execution runs no state that could restore anything
+    assert set(detail["status"]) == {"FAILED", "TIMED_OUT", "ABORTED"}
+    for name in ("RestorationRule", "ScalingCheckRule"):
+        (target,) = found[name]["Properties"]["Targets"]
+        assert target["Arn"] == {"Ref": "RestorationStateMachine"}
+    told = found["ExecutionFailureRule"]["Properties"]["EventPattern"]["detail"]
+    assert {"Ref": "RestorationStateMachine"} in told["stateMachineArn"]

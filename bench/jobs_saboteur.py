@@ -1,0 +1,80 @@
+"""Who breaks the stack under `bench.jobs`, and repairs it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+
+from bench.jobs_callers import Progress
+from bench.jobs_plan import Incident, IncidentKind, Plan
+from bench.jobs_stack import POLL_SECONDS, KeptStack, patiently
+
+__all__ = ["Saboteur"]
+
+
+class Saboteur:
+    """Breaks the stack when its time has come, and repairs it."""
+
+    def __init__(self, stack: KeptStack, plan: Plan, progress: Progress) -> None:
+        self._stack = stack
+        self._incidents = plan.incidents
+        self._jobs = len(plan.jobs)
+        self._progress = progress
+        self.unreadable = 0
+        self.kept_in_queue: set[str] = set()  # jobs whose messages must be in the dead-letter queue
+
+    def run(self) -> None:
+        """Cause every incident, one after the other."""
+        for incident in self._incidents:
+            while self._progress.submitted < incident.after:
+                if self._progress.stopping.wait(POLL_SECONDS):
+                    return
+            self._cause(incident)
+            self._progress.count(incident.kind)
+
+    def _cause(self, incident: Incident) -> None:
+        stack = self._stack
+        match incident.kind:
+            case IncidentKind.SERVER_KILLED:
+                self._wait_for_a_running_job()
+                stack.kill_model_server()
+            case IncidentKind.SUBSCRIPTIONS_LOST:
+                topics = [stack.outputs["SuccessTopicArn"], stack.outputs["ErrorTopicArn"]]
+                self._while(stack.unsubscribed(topics), incident)
+            case IncidentKind.PUBLISHING_DENIED:
+                self._while(stack.denied("HostingRole", "sns:Publish"), incident)
+            case IncidentKind.TABLE_DENIED:
+                action = "dynamodb:UpdateItem"
+                denied = stack.denied("CompletionFunctionRole", action)
+                self.kept_in_queue |= self._while(denied, incident)
+            case IncidentKind.UNREADABLE_MESSAGE:
+                topic = stack.outputs["SuccessTopicArn"]
+                patiently(lambda: stack.client("sns").publish(TopicArn=topic, Message="not JSON"))
+                self.unreadable += 1
+            case IncidentKind.SAGEMAKER_KILLED:
+                stack.kill_sagemaker()
+                stack.start()
+
+    def _wait_for_a_running_job(self) -> None:
+        while "running" not in self._stack.queued().values():
+            if self._progress.submitted >= self._jobs or self._progress.stopping.wait(0.02):
+                return
+
+    def _while(self, broken: AbstractContextManager[None], incident: Incident) -> set[str]:
+        """Keep something broken until enough inferences have ended; return their jobs."""
+        ended: set[str] = set()
+        with broken:
+            waiting = set(self._stack.queued())
+            while len(ended) < incident.outcomes and not self._progress.stopping.wait(0.1):
+                now = set(self._stack.queued())
+                ended |= waiting - now
+                waiting |= now
+                if self._progress.submitted >= self._jobs and not now:
+                    break
+            until = time.monotonic() + 60
+            while self._stack.undelivered() and time.monotonic() < until:
+                # What is under way must meet the broken part, not the repaired one
+                if self._progress.stopping.wait(POLL_SECONDS):
+                    break
+        self._progress.count(f"{incident.kind}: jobs", len(ended))
+        return ended
