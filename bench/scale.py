@@ -16,7 +16,7 @@ from tqdm import tqdm
 from bench.scale_lanes import LANES, MOST_JOBS, Day, Lane, simulate, together
 from bench.scale_limits import enough_instances, needs
 from bench.scale_math import compiled
-from bench.scale_policies import Policies, deployed
+from bench.scale_policies import Policies, Signal, deployed
 from bench.scale_prices import Recording, World, read_world
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "scale.png"
@@ -82,13 +82,29 @@ def days_of(a_day: int) -> int:
 
 
 def lane_row(
-    world: World, policies: Policies, recording: Recording, a_day: int, lane: Lane, seed: int
+    world: World,
+    policies: Policies,
+    recording: Recording,
+    a_day: int,
+    lane: Lane,
+    *,
+    seed: int,
+    counts_both: bool = False,
 ) -> Row:
     """Simulate one line of the table."""
     too_small = policies.maximum < enough_instances(world, policies, recording, a_day) / 2
     most = SATURATED_JOBS if lane == "asynchronous" and too_small else MOST_JOBS
     days = [
-        simulate(world, policies, recording, a_day, lane, seed=seed + number, most_jobs=most)
+        simulate(
+            world,
+            policies,
+            recording,
+            a_day,
+            lane,
+            seed=seed + number,
+            most_jobs=most,
+            counts_both=counts_both,
+        )
         for number in range(days_of(a_day))
     ]
     maximum = None if lane == "serverless" else policies.maximum
@@ -114,17 +130,20 @@ def alternatives(policies: Policies) -> Iterator[tuple[str, Policies]]:
     """Yield the policies as deployed, and others."""
     tracking = policies.tracking
     yield "as deployed", policies
-    whole = f"IF(inflight > 0 AND FILL(each, 0) < {tracking.target}, {tracking.target}, "
-    sources = {"each": "ApproximateBacklogSizePerInstance", "inflight": "JobsInFlight"}
-    hold = replace(
-        tracking.signal,
-        sources=sources,
+    whole = f"IF(FILL(inflight, 0) > 0 AND FILL(each, 0) < {tracking.target}, {tracking.target}, "
+    hold = Signal(
+        sources={"each": "ApproximateBacklogSizePerInstance", "inflight": "JobsInFlight"},
         expressions=(("held", compiled(whole + "FILL(each, 0))")),),
         returned="held",
     )
     yield (
         "every instance held while a job is in flight",
         replace(policies, tracking=replace(tracking, signal=hold)),
+    )
+    blind = replace(tracking.signal, sources={**tracking.signal.sources, "done": "none"})
+    yield (
+        "an instance goes between two short jobs",
+        replace(policies, tracking=replace(tracking, signal=blind)),
     )
     yield "wake one instance", replace(policies, wake=replace(policies.wake, steps=((0.0, 1),)))
     for target in (10, 20, 40):
@@ -143,16 +162,16 @@ def alternatives(policies: Policies) -> Iterator[tuple[str, Policies]]:
 
 def compare(world: World, policies: Policies, seed: int) -> str:
     """Return a table of other policies, for a day's nights and for nights that come at once."""
+    tried = [(name, other, False) for name, other in alternatives(policies)]
+    tried.append(("as deployed, instances taken away one at a time", policies, True))
     lines = []
-    one = ("as deployed, instances taken away one at a time", policies)
-    for name, tried in tqdm([*alternatives(policies), one], desc="Comparing"):
-        slow = name == one[0]
+    for name, other, slow in tqdm(tried, desc="Comparing"):
         day, burst = (
             together(
                 [
                     simulate(
                         world,
-                        tried,
+                        other,
                         world.night,
                         number,
                         "asynchronous",
@@ -168,19 +187,11 @@ def compare(world: World, policies: Policies, seed: int) -> str:
         cells = [name]
         for found in (day, burst):
             cells += [_duration(found.wait(95)), f"{found.instance_hours / found.days:.1f}"]
-        cells.append(f"{day.interrupted * 1000 / day.recordings:.1f}")
-        lines.append(cells)
-    return table(
-        (
-            "policy",
-            f"wait p95, {COMPARED_A_DAY:,} nights a day",
-            "instance hours",
-            f"wait p95, {AT_ONCE:,} nights at once",
-            "instance hours",
-            "begun anew per 1,000",
-        ),
-        lines,
-    )
+        lines.append([*cells, f"{day.interrupted * 1000 / day.recordings:.1f}"])
+    a_day, at_once = f"{COMPARED_A_DAY:,} nights a day", f"{AT_ONCE:,} nights at once"
+    headings = ("policy", f"{a_day}: wait p95", "instance hours")
+    headings += (f"{at_once}: wait p95", "instance hours", "begun anew per 1,000 a day")
+    return table(headings, lines)
 
 
 def limits(world: World, policies: Policies, sizes: list[int]) -> str:
@@ -244,8 +255,11 @@ def draw(rows: list[Row], path: Path) -> None:
 @click.option("--seed", default=1, show_default=True)
 @click.option("--set", "changes", multiple=True, metavar="PARAMETER=VALUE", help="Of the template.")
 @click.option("--compare", "compares", is_flag=True, help="Try other policies instead.")
+@click.option("--count-both-lanes", "counts_both", is_flag=True, help="In JobsInFlight.")
 @click.option("--plot", is_flag=True, help="Draw the picture of docs/scale.md.")
-def main(sizes: str, seed: int, changes: tuple[str, ...], compares: bool, plot: bool) -> None:
+def main(
+    sizes: str, seed: int, changes: tuple[str, ...], compares: bool, counts_both: bool, plot: bool
+) -> None:
     """Simulate, and print Markdown."""
     world = read_world()
     try:
@@ -258,7 +272,7 @@ def main(sizes: str, seed: int, changes: tuple[str, ...], compares: bool, plot: 
         return
     jobs = list(plan(world, policies, numbers))
     rows = [
-        lane_row(world, tried, recording, a_day, lane, seed)
+        lane_row(world, tried, recording, a_day, lane, seed=seed, counts_both=counts_both)
         for recording, a_day, lane, tried in tqdm(jobs, desc="Simulating", unit="row")
     ]
     print(table(HEADINGS, [row.cells() for row in rows]))

@@ -33,22 +33,21 @@ class Controller:
         fleet: Fleet,
         policies: Policies,
         given: Scaling,
-        *,
         others_in_flight: Callable[[], int] = lambda: 0,
-        one_at_a_time: bool = False,
     ) -> None:
         self.environment = environment
         self.fleet = fleet
         self.policies = policies
         self.given = given
         self.others_in_flight = others_in_flight
-        self.one_at_a_time = one_at_a_time  # a scale-in of target tracking
+        self.one_at_a_time = False  # a scale-in of target tracking
         seen = 1 + int(given.metric_delay_seconds // given.period_seconds)
         kept = max(given.in_datapoints, given.out_datapoints, policies.wake.evaluated) + seen
         self.hidden = seen - 1  # datapoints that are not visible yet
         self.tracked: deque[Value] = deque(maxlen=kept)
         self.wake: deque[Value] = deque(maxlen=kept)
-        self.known: dict[tuple[int, int, int], tuple[Value, Value]] = {}
+        self.done_before = 0
+        self.known: dict[tuple[int, ...], tuple[Value, Value]] = {}
         self.out_done = self.in_done = NEVER  # when the last change was complete
         self.before_out = 0  # instances
         self.changing = ""
@@ -69,19 +68,26 @@ class Controller:
             self.fleet.backlog,
             len(self.fleet.machines),
             self.fleet.in_flight + self.others_in_flight(),
+            self.fleet.done_size - self.done_before,
         )
+        self.done_before = self.fleet.done_size
         if state not in self.known:
             self.known[state] = self._signals(*state)
         tracked, wake = self.known[state]
         self.tracked.append(tracked)
         self.wake.append(wake)
 
-    def _signals(self, backlog: int, instances: int, in_flight: int) -> tuple[Value, Value]:
+    def _signals(
+        self, backlog: int, instances: int, in_flight: int, done: int
+    ) -> tuple[Value, Value]:
         metrics: dict[str, Value] = {
             "ApproximateBacklogSize": float(backlog),
             "ApproximateBacklogSizePerInstance": backlog / instances if instances else None,
             "HasBacklogWithoutCapacity": float(backlog > 0 and not instances),
             "JobsInFlight": float(in_flight),
+            # The number of samples of both: an instance's each minute, a job's as it ends
+            "CPUUtilization": float(instances) if instances else None,
+            "TotalProcessingTime": float(done) if done else None,
         }
         tracking, wake = self.policies.tracking.signal, self.policies.wake.signal
         return tracking.value(metrics), wake.value(metrics)

@@ -62,6 +62,7 @@ class Fleet:
         self.billed_seconds = 0.0
         self.most = 0  # instances at once
         self.done: list[Job] = []
+        self.done_size = 0
 
     @property
     def desired(self) -> int:
@@ -169,7 +170,7 @@ class Fleet:
         if job.size > 1:
             work = max(work, analysis * job.size)
         event = self.environment.timeout(work, (machine, job))
-        event.callbacks.append(self._end)
+        event.callbacks = [self._end]
 
     def _end(self, event: simpy.events.Event) -> None:
         machine, job = event.value
@@ -179,5 +180,6 @@ class Fleet:
         self.running_size -= job.size
         job.ended = self.environment.now
         self.done.append(job)
+        self.done_size += job.size
         self.free.append(machine)
         self.dispatch()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -83,10 +84,10 @@ class Functions:
         else:
             work += self.random.uniform(*self.given.cold_seconds)
         event = self.environment.timeout(work, job)
-        event.callbacks.append(self._end)
+        event.callbacks = [self._end]
 
     def _end(self, event: simpy.events.Event) -> None:
-        job = event.value
+        job: Job = event.value
         job.ended = self.environment.now
         self.done.append(job)
         self.busy -= 1
@@ -106,29 +107,24 @@ def simulate(
     seed: int,
     one_at_a_time: bool = False,
     at_once: bool = False,
+    counts_both: bool = False,
     most_jobs: int = MOST_JOBS,
 ) -> Day:
     """Simulate one day, and the hours after it until everything is settled.
 
     Parameters
     ----------
-    world, policies
-        What is given and what is decided.
     recording
         ``world.hour`` or ``world.night``; all are of one size.
     a_day
-        Recordings a day on average.
-    lane
-        Where they go.
-    seed
-        Of arrivals, instances' starts, and which instance goes.
+        Recordings a day on average; exactly these where they come ``at_once``, to no instance.
     one_at_a_time
         Whether target tracking takes away no more than one instance at a time.
-    at_once
-        Whether exactly ``a_day`` of them come together, to an endpoint without an instance.
+    counts_both
+        Whether JobsInFlight counts the serverless lane's jobs, too.
     most_jobs
-        Above it each simulated job stands for some that come one after another. The policies
-        count jobs, so that this is true only where the fleet is at its maximum all the time.
+        Above it each simulated job stands for some. As the policies count jobs, this is true only
+        where the fleet is at its maximum all the time.
     """
     random = np.random.default_rng(seed)
     nights = recording is world.night
@@ -143,31 +139,30 @@ def simulate(
         random=random,
     )
     functions = Functions(environment, world.serverless, random)
-    admitted = world.serverless.admits(recording)
     if lane != "serverless":
-        Controller(
-            environment,
-            fleet,
-            policies,
-            world.scaling,
-            others_in_flight=lambda: functions.busy_size,
-            one_at_a_time=one_at_a_time,
-        )
-
-    def arrive() -> simpy.events.ProcessGenerator:
-        for moment in times:
-            yield environment.timeout(max(0.0, moment - environment.now))
-            job = Job(environment.now, recording, size)
-            if lane == "serverless" or (lane == "mixed" and admitted and functions.has_room):
-                functions.submit(job)
-            else:
-                fleet.submit(job)
-
-    refuses = lane == "serverless" and not admitted
+        others = (lambda: functions.busy_size) if counts_both else (lambda: 0)
+        controller = Controller(environment, fleet, policies, world.scaling, others)
+        controller.one_at_a_time = one_at_a_time
+    jobs = (Job(moment, recording, size) for moment in times)
+    refuses = lane == "serverless" and not world.serverless.admits(recording)
     if not refuses:
-        environment.process(arrive())
+        environment.process(_arrive(fleet, functions, jobs, lane))
     environment.run(until=DAY + AFTER)
     return _told(world, fleet, functions, len(times) * size, refuses=refuses)
+
+
+def _arrive(
+    fleet: Fleet, functions: Functions, jobs: Iterable[Job], lane: Lane
+) -> simpy.events.ProcessGenerator:
+    environment, given = fleet.environment, functions.given
+    for job in jobs:
+        if job.arrived > environment.now:
+            yield environment.timeout(job.arrived - environment.now)
+        takes = lane == "mixed" and functions.has_room and given.admits(job.recording)
+        if takes or lane == "serverless":
+            functions.submit(job)
+        else:
+            fleet.submit(job)
 
 
 def _told(world: World, fleet: Fleet, functions: Functions, number: int, *, refuses: bool) -> Day:

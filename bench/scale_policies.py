@@ -146,7 +146,8 @@ def _tasks(
     text = path.read_text()
     for name, value in substitutions.items():
         parameter = value.get("Ref") if isinstance(value, dict) else None
-        text = text.replace(f"${{{name}}}", str(parameters.get(parameter, name)))
+        filled = name if parameter is None else str(parameters.get(parameter, name))
+        text = text.replace(f"${{{name}}}", filled)
     return [
         (action, _evaluated(state["Arguments"]))
         for state in _states(json.loads(text))

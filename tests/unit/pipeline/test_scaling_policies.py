@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import pytest
 from botocore.session import get_session
@@ -27,56 +28,75 @@ def policies() -> Policies:
 
 
 def tracked(
-    policies: Policies, *, backlog: float | None, each: float | None, inflight: float | None
+    policies: Policies,
+    *,
+    backlog: float | None,
+    inflight: float | None,
+    instances: float | None,
+    done: float | None = None,
 ) -> float:
     """What target tracking reads: above TARGET it adds instances, below 0.9 of it, it removes."""
+    each = backlog / instances if backlog is not None and instances else None
     value = policies.tracking.signal.value(
         {
             "ApproximateBacklogSize": backlog,
             "ApproximateBacklogSizePerInstance": each,
             "JobsInFlight": inflight,
+            "CPUUtilization": instances,  # the number of its samples
+            "TotalProcessingTime": done,
         }
     )
     assert value is not None, "without a datapoint the fleet stays as it is for ever"
     return value
 
 
+def left(value: float, instances: int) -> int:
+    """How many instances target tracking leaves."""
+    return math.ceil(instances * value / TARGET - 1e-9)
+
+
 def test_an_idle_endpoint_costs_nothing(policies: Policies) -> None:
-    assert tracked(policies, backlog=0, each=0, inflight=0) == 0
-    assert tracked(policies, backlog=None, each=None, inflight=0) == 0
+    assert tracked(policies, backlog=0, inflight=0, instances=16) == 0
+    assert tracked(policies, backlog=None, inflight=0, instances=None) == 0
 
 
 def test_a_job_that_sagemaker_does_not_show_keeps_its_instance(policies: Policies) -> None:
-    assert tracked(policies, backlog=0, each=0, inflight=1) == TARGET
-    assert tracked(policies, backlog=None, each=None, inflight=1) == TARGET
-    assert tracked(policies, backlog=3, each=None, inflight=3) == TARGET
+    value = tracked(policies, backlog=0, inflight=1, instances=4)
+    assert left(value, 4) == 1
+    for backlog in (0, 3, None):
+        assert tracked(policies, backlog=backlog, inflight=3, instances=None) == TARGET
 
 
 def test_one_open_job_does_not_keep_the_whole_fleet(policies: Policies) -> None:
-    instances = 16
-    value = tracked(policies, backlog=1, each=1 / instances, inflight=1)
-    assert instances * value / TARGET <= 1, "one instance is left"
+    assert left(tracked(policies, backlog=1, inflight=1, instances=16), 16) == 1
+
+
+def test_short_jobs_that_come_and_go_between_two_looks_keep_one_instance(
+    policies: Policies,
+) -> None:
+    assert left(tracked(policies, backlog=0, inflight=0, instances=16, done=40), 16) == 1
+    assert tracked(policies, backlog=0, inflight=0, instances=1, done=1) == TARGET
 
 
 @pytest.mark.parametrize("backlog_counts_work", [True, False])
 def test_no_instance_goes_that_the_jobs_in_flight_fill(
     policies: Policies, backlog_counts_work: bool
 ) -> None:
-    instances, waiting = 16, 3
+    waiting = 3
     inflight = waiting + 2 * CONCURRENCY
     backlog = inflight if backlog_counts_work else waiting
-    value = tracked(policies, backlog=backlog, each=backlog / instances, inflight=inflight)
-    assert instances * value / TARGET == pytest.approx(inflight / CONCURRENCY)
+    value = tracked(policies, backlog=backlog, inflight=inflight, instances=16)
+    assert left(value, 16) == math.ceil(inflight / CONCURRENCY)
 
 
 def test_between_full_and_the_target_the_fleet_stays(policies: Policies) -> None:
     for jobs in (CONCURRENCY * 4, TARGET * 4):
-        assert tracked(policies, backlog=jobs, each=jobs / 4, inflight=jobs) == TARGET
+        assert tracked(policies, backlog=jobs, inflight=jobs, instances=4) == TARGET
 
 
 def test_many_jobs_add_instances_with_or_without_our_own_count(policies: Policies) -> None:
     for inflight in (80, 0, None):
-        assert tracked(policies, backlog=80, each=20, inflight=inflight) == 20 > TARGET
+        assert tracked(policies, backlog=80, inflight=inflight, instances=4) == 20 > TARGET
 
 
 def woken(policies: Policies, backlog: float | None, without: float = 1) -> int:
@@ -132,10 +152,20 @@ def test_scaling_reads_the_metrics_that_are_published_for_this_endpoint(run: Run
         "MetricName": "JobsInFlight",
         "Dimensions": [{"Name": "service", "Value": "in-flight"}],
     }
-    assert set(sources) == {"backlog", "each", "without"}
-    for metric in sources.values():
-        assert metric["Namespace"] == "AWS/SageMaker"
-        assert metric["Dimensions"] == [{"Name": "EndpointName", "Value": ENDPOINT}]
+    endpoint = {"Name": "EndpointName", "Value": ENDPOINT}
+    variant = {"Name": "VariantName", "Value": "AllTraffic"}
+    # Which of them bear the variant's name, too, AWS lists:
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
+    assert {
+        name: (metric["Namespace"], metric["Dimensions"]) for name, metric in sources.items()
+    } == {
+        "backlog": ("AWS/SageMaker", [endpoint]),
+        "each": ("AWS/SageMaker", [endpoint]),
+        "without": ("AWS/SageMaker", [endpoint]),
+        "done": ("AWS/SageMaker", [endpoint, variant]),
+        "instances": ("/aws/sagemaker/Endpoints", [endpoint, variant]),
+    }
+    assert len(metrics["Metrics"]) <= 10, "as many as target tracking takes"
 
 
 def test_the_alarm_is_one_that_cloudwatch_takes(run: Run) -> None:
