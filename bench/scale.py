@@ -14,14 +14,14 @@ import click
 from tqdm import tqdm
 
 from bench.scale_lanes import LANES, MOST_JOBS, Day, Lane, simulate, together
-from bench.scale_limits import enough_instances, needs
+from bench.scale_limits import containers, enough_instances, needs
 from bench.scale_math import compiled
 from bench.scale_policies import Policies, Signal, deployed
 from bench.scale_prices import Recording, World, read_world
 
 PICTURE = Path(__file__).resolve().parents[1] / "docs" / "scale.png"
 SIZES = "1,100,10000,100000,1000000"
-SATURATED_JOBS = 100_000  # simulated where most of them only wait for a fleet at its maximum
+SATURATED_JOBS = 100_000  # simulated where all that there is works and most of them wait
 COMPARED_A_DAY = 10_000  # nights
 AT_ONCE = 1000  # nights
 
@@ -92,8 +92,12 @@ def lane_row(
     counts_both: bool = False,
 ) -> Row:
     """Simulate one line of the table."""
-    too_small = policies.maximum < enough_instances(world, policies, recording, a_day) / 2
-    most = SATURATED_JOBS if lane == "asynchronous" and too_small else MOST_JOBS
+    saturated = {
+        "asynchronous": policies.maximum < enough_instances(world, policies, recording, a_day) / 2,
+        "serverless": containers(world, recording, a_day) > 2 * world.serverless.max_concurrency,
+        "mixed": False,
+    }
+    most = SATURATED_JOBS if saturated[lane] else MOST_JOBS
     days = [
         simulate(
             world,
@@ -189,8 +193,10 @@ def compare(world: World, policies: Policies, seed: int) -> str:
             cells += [_duration(found.wait(95)), f"{found.instance_hours / found.days:.1f}"]
         lines.append([*cells, f"{day.interrupted * 1000 / day.recordings:.1f}"])
     a_day, at_once = f"{COMPARED_A_DAY:,} nights a day", f"{AT_ONCE:,} nights at once"
-    headings = ("policy", f"{a_day}: wait p95", "instance hours")
-    headings += (f"{at_once}: wait p95", "instance hours", "begun anew per 1,000 a day")
+    headings = (
+        *("policy", f"{a_day}: wait p95", "instance hours"),
+        *(f"{at_once}: wait p95", "instance hours", "begun anew per 1,000 a day"),
+    )
     return table(headings, lines)
 
 

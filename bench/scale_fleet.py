@@ -11,7 +11,7 @@ import simpy
 from bench.scale_prices import Instance, Recording
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Job:
     """One recording, or ``size`` of them that come one after another."""
 
@@ -22,7 +22,7 @@ class Job:
     ended: float | None = None  # s
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class Machine:
     """One instance of the endpoint."""
 
@@ -170,10 +170,10 @@ class Fleet:
         if job.size > 1:
             work = max(work, analysis * job.size)
         event = self.environment.timeout(work, (machine, job))
-        event.callbacks = [self._end]
+        event.callbacks.append(self._end)  # type: ignore[union-attr]
 
     def _end(self, event: simpy.events.Event) -> None:
-        machine, job = event.value
+        machine, job = event.value  # type: ignore[misc]
         if not machine.alive:
             return
         machine.running.remove(job)

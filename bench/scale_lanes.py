@@ -47,10 +47,16 @@ class Functions:
     """The serverless endpoint: a container for each job at work."""
 
     def __init__(
-        self, environment: simpy.Environment, given: Serverless, random: np.random.Generator
+        self,
+        environment: simpy.Environment,
+        given: Serverless,
+        *,
+        patience: float,
+        random: np.random.Generator,
     ) -> None:
         self.environment = environment
         self.given = given
+        self.patience = patience  # s that a caller tries again for
         self.random = random
         self.busy = 0
         self.busy_size = 0
@@ -84,15 +90,17 @@ class Functions:
         else:
             work += self.random.uniform(*self.given.cold_seconds)
         event = self.environment.timeout(work, job)
-        event.callbacks = [self._end]
+        event.callbacks.append(self._end)  # type: ignore[union-attr]
 
     def _end(self, event: simpy.events.Event) -> None:
-        job: Job = event.value
+        job: Job = event.value  # type: ignore[assignment]
         job.ended = self.environment.now
         self.done.append(job)
         self.busy -= 1
         self.busy_size -= job.size
         self.idle.append(self.environment.now)
+        while self.waiting and self.environment.now - self.waiting[0].arrived > self.patience:
+            self.waiting.popleft()
         if self.waiting:
             self._begin(self.waiting.popleft())
 
@@ -138,7 +146,7 @@ def simulate(
         ttl=policies.ttl,
         random=random,
     )
-    functions = Functions(environment, world.serverless, random)
+    functions = Functions(environment, world.serverless, patience=policies.ttl, random=random)
     if lane != "serverless":
         others = (lambda: functions.busy_size) if counts_both else (lambda: 0)
         controller = Controller(environment, fleet, policies, world.scaling, others)

@@ -42,6 +42,11 @@ def instance_seconds(world: World, recording: Recording, concurrency: int) -> fl
     return max(recording.megabytes / given.megabytes_a_second, cores)
 
 
+def containers(world: World, recording: Recording, a_day: int) -> float:
+    """Return the serverless containers that work in the busiest second."""
+    return peak_rate(a_day, nights=recording is world.night) * world.serverless.seconds(recording)
+
+
 def needs(world: World, policies: Policies, recording: Recording, a_day: int) -> list[Need]:
     """Return each limit with what the busiest minute needs, the tightest first."""
     rate = peak_rate(a_day, nights=recording is world.night)
@@ -59,7 +64,7 @@ def needs(world: World, policies: Policies, recording: Recording, a_day: int) ->
         ),
         Need(
             "serverless containers (MaxConcurrency)",
-            rate * world.serverless.seconds(recording),
+            containers(world, recording, a_day),
             world.serverless.max_concurrency,
         ),
     ]
