@@ -123,7 +123,7 @@ def plan(
     for recording in (world.hour, world.night):
         for a_day in sizes:
             enough = enough_instances(world, policies, recording, a_day)
-            larger = replace(policies, maximum=max(enough, policies.maximum))
+            larger = replace(policies, maximum=enough)
             for lane in LANES:
                 if lane == "asynchronous" and larger != policies:
                     yield recording, a_day, lane, policies

@@ -170,7 +170,7 @@ class Fleet:
         if job.size > 1:
             work = max(work, analysis * job.size)
         event = self.environment.timeout(work, (machine, job))
-        event.callbacks.append(self._end)  # type: ignore[union-attr]
+        event.callbacks.append(self._end)
 
     def _end(self, event: simpy.events.Event) -> None:
         machine, job = event.value  # type: ignore[misc]

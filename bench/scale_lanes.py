@@ -90,7 +90,7 @@ class Functions:
         else:
             work += self.random.uniform(*self.given.cold_seconds)
         event = self.environment.timeout(work, job)
-        event.callbacks.append(self._end)  # type: ignore[union-attr]
+        event.callbacks.append(self._end)
 
     def _end(self, event: simpy.events.Event) -> None:
         job: Job = event.value  # type: ignore[assignment]

@@ -54,7 +54,7 @@ def needs(world: World, policies: Policies, recording: Recording, a_day: int) ->
     found = [
         Need(
             "instances (MaxInstances)",
-            rate * instance_seconds(world, recording, policies.concurrency),
+            busy_instances(world, policies, recording, a_day),
             policies.maximum,
         ),
         Need(
@@ -71,7 +71,16 @@ def needs(world: World, policies: Policies, recording: Recording, a_day: int) ->
     return sorted(found, key=lambda need: -need.share)
 
 
-def enough_instances(world: World, policies: Policies, recording: Recording, a_day: int) -> int:
-    """Return a maximum of instances with which a day's busiest hour is worked off as it comes."""
+def busy_instances(world: World, policies: Policies, recording: Recording, a_day: int) -> float:
+    """Return the instances that work in the busiest second."""
     rate = peak_rate(a_day, nights=recording is world.night)
-    return math.ceil(ROOM * rate * instance_seconds(world, recording, policies.concurrency))
+    return rate * instance_seconds(world, recording, policies.concurrency)
+
+
+def enough_instances(world: World, policies: Policies, recording: Recording, a_day: int) -> int:
+    """Return a maximum with which a day's busiest hour is worked off as it comes.
+
+    The policies' own where that is enough.
+    """
+    busy = busy_instances(world, policies, recording, a_day)
+    return policies.maximum if busy <= policies.maximum else math.ceil(ROOM * busy)
