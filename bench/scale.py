@@ -160,6 +160,7 @@ def alternatives(policies: Policies) -> Iterator[tuple[str, Policies]]:
             f"ScaleInCooldownSeconds {seconds}",
             replace(policies, tracking=replace(tracking, in_cooldown=float(seconds))),
         )
+    yield "ConcurrentJobsPerInstance 3", deployed({"ConcurrentJobsPerInstance": 3})
     for maximum in (4, 8, 12, 24, 32):
         yield f"MaxInstances {maximum}", replace(policies, maximum=maximum)
 

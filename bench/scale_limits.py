@@ -9,7 +9,7 @@ from bench.scale_arrivals import DAY, RUSH_SHARE, RUSH_SPREAD
 from bench.scale_policies import Policies, template_defaults
 from bench.scale_prices import Recording, World
 
-ROOM = 1.5  # instances beyond the busiest minute's, for what has waited while they started
+ROOM = 1.15  # instances for those of the busiest minute, for what has waited while they started
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,12 @@ def peak_rate(a_day: int, *, nights: bool) -> float:
 
 
 def instance_seconds(world: World, recording: Recording, concurrency: int) -> float:
-    """Return what a busy instance takes for each recording: by its network or by its cores."""
+    """Return what a busy instance takes for each recording: by its network or by its slots."""
     given = world.instance
     busy = given.busy_core_factor if concurrency > 1 else 1.0
-    cores = (recording.analysis_seconds * busy + given.overhead_seconds) / min(concurrency, 2)
-    return max(recording.megabytes / given.megabytes_a_second, cores)
+    download = recording.megabytes / given.megabytes_a_second
+    analysis = recording.analysis_seconds * busy + given.overhead_seconds
+    return max(download, (download + analysis) / concurrency)
 
 
 def containers(world: World, recording: Recording, a_day: int) -> float:
@@ -83,4 +84,4 @@ def enough_instances(world: World, policies: Policies, recording: Recording, a_d
     The policies' own where that is enough.
     """
     busy = busy_instances(world, policies, recording, a_day)
-    return policies.maximum if busy <= policies.maximum else math.ceil(ROOM * busy)
+    return max(policies.maximum, math.ceil(ROOM * busy))
