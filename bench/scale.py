@@ -24,6 +24,7 @@ SIZES = "1,100,10000,100000,1000000"
 SATURATED_JOBS = 100_000  # simulated where all that there is works and most of them wait
 COMPARED_A_DAY = 10_000  # nights
 AT_ONCE = 1000  # nights
+STYLES: dict[Lane, str] = {"asynchronous": "o-", "serverless": "s-", "mixed": "x--"}
 
 
 @dataclass(frozen=True)
@@ -245,9 +246,9 @@ def draw(rows: list[Row], path: Path) -> None:
             mine = {r.a_day: r for r in rows if (r.recording, r.lane) == (recording, lane)}
             told = [r for r in mine.values() if r.day.wait(95) is not None]
             sizes = [row.a_day for row in told]
-            panels[0, column].plot(sizes, [r.day.wait(95) for r in told], "o-", label=lane)
+            panels[0, column].plot(sizes, [r.day.wait(95) for r in told], STYLES[lane], label=lane)
             costs = [float(row.cost().replace(",", "")) for row in told]
-            panels[1, column].plot(sizes, costs, "o-", label=lane)
+            panels[1, column].plot(sizes, costs, STYLES[lane], label=lane)
         panels[0, column].set(title=f"recordings of {recording}", ylabel="wait p95 (s)")
         panels[1, column].set(xlabel="recordings a day", ylabel="USD per 1,000")
     for axes in panels.flat:
