@@ -13,7 +13,7 @@ ARGS ?=
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scaling bench-api bench-jobs bench-table clean
+.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -94,6 +94,9 @@ bench-truth: .venv/.installed ## How true the analysis is on recordings no model
 
 bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 100,000 detections
 	@$(BIN)/python -m bench.scaling
+
+bench-scale: .venv/.installed ## Waiting and cost by recordings a day, simulated with the policies as deployed
+	@$(BIN)/python -m bench.scale
 
 bench-api: setup ## Cold import, package size and latency of the API function, on a local stack
 	@$(BIN)/python -m bench.api --check

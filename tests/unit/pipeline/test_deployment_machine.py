@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .deployment_account import ENDPOINT, MODEL, PACKAGE, SUBSTITUTIONS, Account
+from .deployment_account import MODEL, PACKAGE, SUBSTITUTIONS, Account
 from .machines import Document, ExecutionFailedError, Run, Task, TaskError, load, start
 
 
@@ -105,40 +105,6 @@ def test_a_broken_endpoint_is_replaced(definition: Document) -> None:
     output = start(definition, MODEL).go_on(account)
     assert output["outcome"] == "DEPLOYED"
     assert account.scales
-
-
-def test_scaling_holds_instances_while_jobs_are_in_flight(definition: Document) -> None:
-    run = start(definition, MODEL)
-    run.go_on(Account())
-    policy = next(task.arguments for task in run.tasks if task.state == "TrackBacklog")
-    tracked = policy["TargetTrackingScalingPolicyConfiguration"]
-    backlog, inflight, held = tracked["CustomizedMetricSpecification"]["Metrics"]
-    assert backlog["MetricStat"]["Metric"]["MetricName"] == "ApproximateBacklogSizePerInstance"
-    # As the in-flight function publishes it
-    assert inflight["MetricStat"]["Metric"] == {
-        "Namespace": ENDPOINT,
-        "MetricName": "JobsInFlight",
-        "Dimensions": [{"Name": "service", "Value": "in-flight"}],
-    }
-    target = tracked["TargetValue"]
-
-    def value(jobs_in_flight: int, backlog: int) -> Any:
-        # CloudWatch's IF and AND in Python's words
-        condition, then, otherwise = (
-            held["Expression"].removeprefix("IF(").removesuffix(")").replace(", 0)", "; 0)")
-        ).split(", ")
-        names = {"inflight": jobs_in_flight, "backlog": backlog, "FILL": lambda metric: metric}
-
-        def read(text: str) -> Any:
-            return eval(text.replace("; 0)", ")").replace("AND", "and"), names)
-
-        return read(then) if read(condition) else read(otherwise)
-
-    assert value(0, 0) == 0, "an idle instance goes"
-    assert value(1, 0) == target, "a job that SageMaker does not show keeps its instance"
-    assert value(3, 2) == target, "a few jobs need no further instance"
-    assert value(9, 8) == 8 > target, "many do"
-    assert value(0, 8) == 8, "with or without our own count"
 
 
 def test_an_update_leaves_scaling_alone_where_the_instances_stay_of_one_type(
