@@ -1,7 +1,7 @@
 """The fleet grows with the backlog, goes when it is idle, and comes back for the next job.
 
-By the policies and alarms that a deployment puts; only the time passes faster. On the stack for jobs,
-which has a model in service.
+By the policies and alarms that a deployment puts; only the time passes faster. It is the stack for
+jobs, with a model in service.
 """
 
 from __future__ import annotations
