@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from local_aws.sagemaker.containers.logs import Stream
 from local_aws.sagemaker.containers.programs import Image
-from local_aws.sagemaker.errors import ValidationError
+from local_aws.sagemaker.errors import AccessDeniedError, ValidationError
 from local_aws.sagemaker.service import ContainerCredentials, Service
 from local_aws.sagemaker.store import Store
 
@@ -118,12 +118,17 @@ class FakeGateway:
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.reachable = True
+        self.denied: set[str] = set()  # actions
 
     def put_events(self, *entries: dict[str, Any]) -> None:
         self.events += entries
 
     def is_reachable(self) -> bool:
         return self.reachable
+
+    def authorize_role(self, role_arn: str, checks: list[Any]) -> None:
+        if denied := [check.action for check in checks if check.action in self.denied]:
+            raise AccessDeniedError(f"{role_arn} may not do {denied[0]}")
 
     def authorize(self, _headers: Mapping[str, str], _checks: list[Any]) -> str:
         return "arn:aws:iam::000000000000:root"

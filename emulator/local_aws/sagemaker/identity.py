@@ -90,11 +90,27 @@ class Gateway:
             raise ServiceError(
                 "MissingAuthenticationTokenException", "Missing Authentication Token", 403
             )
+        return self._authorize(found[1], headers.get("x-amz-security-token", ""), checks)
+
+    def authorize_role(self, role_arn: str, checks: list[Check]) -> None:
+        """Raise as AWS does where SageMaker may not do something with an execution role.
+
+        Raises
+        ------
+        AccessDeniedError
+            If a check fails.
+        ValidationError
+            If the role does not exist or does not trust SageMaker.
+        """
+        credentials = self.assume_role(role_arn)
+        self._authorize(credentials["AccessKeyId"], credentials["SessionToken"], checks)
+
+    def _authorize(self, access_key: str, session_token: str, checks: list[Check]) -> str:
         answer = self._post(
             "authorize",
             {
-                "accessKeyId": found[1],
-                "sessionToken": headers.get("x-amz-security-token", ""),
+                "accessKeyId": access_key,
+                "sessionToken": session_token,
                 "checks": [
                     {
                         "action": check.action,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from endpoint_programs import config, prepare, wait_for
-from sagemaker_fakes import ROLE, FakeRoles
+from sagemaker_fakes import ROLE, FakeGateway, FakeRoles
 
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
@@ -218,6 +218,13 @@ def test_an_alarm_that_rings_turns_an_update_back(fleet: Fleet) -> None:
     fleet.service.roles.cloudwatch.states["faults"] = "OK"
     fleet.update(DeploymentConfig=GUARDED)
     assert fleet.settle()["EndpointConfigName"] == "two"
+
+
+def test_an_update_whose_alarms_the_role_may_not_look_at_is_turned_back(fleet: Fleet) -> None:
+    assert isinstance(fleet.service.gateway, FakeGateway)
+    fleet.service.gateway.denied.add("cloudwatch:DescribeAlarms")
+    fleet.update(DeploymentConfig=GUARDED)
+    assert "cannot be looked at" in fleet.settle()["FailureReason"]
 
 
 def test_a_deployment_that_takes_too_long_is_turned_back(fleet: Fleet) -> None:

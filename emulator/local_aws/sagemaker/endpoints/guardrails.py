@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.sagemaker.arns import ACCOUNT, REGION
 from local_aws.sagemaker.errors import ServiceError, ValidationError
+from local_aws.sagemaker.identity import Check
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.store import Document
 
@@ -110,8 +112,15 @@ class Guardrails:
     def _ringing(self) -> list[str]:
         if not self._alarms:
             return []
+        checks = [
+            Check(
+                "cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:{name}"
+            )
+            for name in self._alarms
+        ]
         try:
-            client = self._service.roles.client("cloudwatch", self._role)
+            self._service.gateway.authorize_role(self._role, checks)
+            client = self._service.roles.client("cloudwatch")
             answer = client.describe_alarms(AlarmNames=self._alarms)
         except (ClientError, BotoCoreError, ServiceError) as error:
             raise RollBackError(f"The alarms cannot be looked at: {error}") from error
