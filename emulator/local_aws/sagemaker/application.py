@@ -13,10 +13,11 @@ from fastapi.responses import JSONResponse, Response
 
 from local_aws.sagemaker.control_plane import ControlPlane
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
+from local_aws.sagemaker.endpoints.serverless import IDLE_SECONDS, Serverless
 from local_aws.sagemaker.errors import ServiceError, ValidationError
 from local_aws.sagemaker.jobs.jobs import Jobs
-from local_aws.sagemaker.runtime import backlog_metrics
-from local_aws.sagemaker.runtime.api import invoke_async, refuse_invocation
+from local_aws.sagemaker.runtime import backlog_metrics, synchronous
+from local_aws.sagemaker.runtime.api import invoke_async
 from local_aws.sagemaker.runtime.invocations import Invocations
 from local_aws.sagemaker.service import Service
 
@@ -25,9 +26,10 @@ logger = logging.getLogger(__name__)
 JSON_TYPE = "application/x-amz-json-1.1"
 
 
-def make_application(service: Service) -> FastAPI:
+def make_application(service: Service, serverless_idle_seconds: float = IDLE_SECONDS) -> FastAPI:
     """Return the ASGI application; starting it takes up the work of the last run."""
     endpoints = Endpoints(service)
+    serverless = Serverless(service, endpoints, serverless_idle_seconds)
     invocations = Invocations(service, endpoints)
     jobs = Jobs(service)
     control_plane = ControlPlane(service, endpoints, jobs)
@@ -36,6 +38,7 @@ def make_application(service: Service) -> FastAPI:
     async def lifespan(_application: FastAPI) -> AsyncIterator[None]:
         endpoints.start()
         invocations.start()
+        serverless.start()
         jobs.start()
         backlog_metrics.start(service)
         yield
@@ -91,9 +94,25 @@ def make_application(service: Service) -> FastAPI:
 
     @application.post("/endpoints/{name}/invocations")
     async def invoke_endpoint(name: str, request: Request) -> Response:
-        status, answer, headers = await _answer(
-            "InvokeEndpoint", lambda: refuse_invocation(service, endpoints, name, request.headers)
-        )
+        body = await request.body()
+        answers: list[synchronous.Answer] = []
+        refusals: list[ServiceError] = []
+
+        def work() -> dict[str, Any]:
+            try:
+                answers.append(
+                    synchronous.invoke(service, endpoints, serverless, name, request.headers, body)
+                )
+            except ServiceError as error:
+                refusals.append(error)
+                raise
+            return {}
+
+        status, answer, headers = await _answer("InvokeEndpoint", work)
+        if answers:
+            return Response(answers[0].body, 200, _with_request_id(answers[0].headers))
+        if refusals:
+            answer = synchronous.error_members(refusals[0])
         return JSONResponse(answer, status, headers=_with_request_id(headers))
 
     @application.get("/container-credentials")

@@ -18,6 +18,7 @@ from local_aws.sagemaker.arns import sagemaker_arn
 from local_aws.sagemaker.containers.logs import Stream
 from local_aws.sagemaker.containers.objects import fetch_model
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
+from local_aws.sagemaker.endpoints import serverless
 from local_aws.sagemaker.endpoints.model_server import ModelServer
 from local_aws.sagemaker.errors import ContainerError, ServiceError, ValidationError
 from local_aws.sagemaker.identity import now
@@ -99,6 +100,7 @@ class Endpoints:
             if document["EndpointStatus"] == "Failed":
                 raise ValidationError(f'Cannot update failed endpoint "{name}".')
             old = self._service.store.get(endpoint_configs.KIND, document["EndpointConfigName"])
+            serverless.check_update(old, new, request)
             if old is not None and _variant_name(old) != _variant_name(new):
                 raise ValidationError(
                     "The new endpoint configuration must keep the production variant name "
@@ -143,6 +145,8 @@ class Endpoints:
                     "DesiredInstanceCount": count,
                 }
             ]
+            if serverless.settings(config) is not None:
+                document["ProductionVariants"] = [serverless.describe(variant)]
             if "AsyncInferenceConfig" in config:
                 document["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
         return document
@@ -186,6 +190,30 @@ class Endpoints:
         if document is None:
             return None
         return self._service.store.get(endpoint_configs.KIND, document["EndpointConfigName"])
+
+    def warm(self, name: str) -> None:
+        """Start the container of an endpoint that has none.
+
+        Raises
+        ------
+        ContainerError, ServiceError, BotoCoreError
+            If it does not start.
+        """
+        document = self.find(name)
+        server = self._launch(name, document["EndpointConfigName"])
+        with self._lock:
+            is_wanted = name not in self._servers and self.config(name) is not None
+            if is_wanted:
+                self._servers[name] = server
+        if not is_wanted:  # an update was faster, or the endpoint has gone
+            server.stop()
+
+    def cool(self, name: str) -> None:
+        """Stop the container of an endpoint and leave the endpoint in service."""
+        with self._lock:
+            server = self._servers.pop(name, None)
+        if server is not None:
+            self._pool.submit(server.stop)
 
     def _submit(self, work: Any, *arguments: str) -> "Future[None]":
         def run() -> None:
