@@ -166,6 +166,7 @@ CALLS = {
         "sagemaker:ListEndpoints",
         "sagemaker:DescribeEndpoint",
         "sagemaker:DeleteEndpoint",
+        "sagemaker:InvokeEndpoint",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:AddTags",
         "iam:PassRole",
