@@ -44,6 +44,24 @@ CALLS = {
         "s3:PutObject",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:DescribeEndpoint",
+        "sqs:SendMessage",
+        "kms:Decrypt",
+    },
+    "FastLaneFunctionRole": LOGS
+    | TRACES
+    | {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "sagemaker:InvokeEndpoint",
+        "sagemaker:InvokeEndpointAsync",
+        "sns:Publish",
+        "kms:GenerateDataKey",
         "kms:Decrypt",
     },
     "CompletionFunctionRole": LOGS

@@ -1,0 +1,44 @@
+"""Which jobs promise an answer within the limits of a serverless endpoint: size and options.
+
+The figures are cautious: a job that is sent there and takes too long costs its caller a minute,
+one that is sent to the queue at most the start of an instance. docs/fast_lane.md has the table.
+"""
+
+from __future__ import annotations
+
+from femo_jobs.jobs import JobRequest
+
+REQUEST_SECONDS = 60.0
+"""https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints.html (also 4 MB of answer
+and 5 GB of disk, of which the recording takes its size)."""
+
+USED_SECONDS = 0.5 * REQUEST_SECONDS
+"""The share that the model may promise: as much again for a slow network or processor."""
+
+FIXED_SECONDS = 2.0
+"""Request, look at the object, model in memory; estimated."""
+
+DOWNLOAD_BYTES_PER_SECOND = 25e6
+"""From S3 into the container. Half of what Lambda's network gives at the least (400 to 700 Mbit/s
+in public measurements); AWS states none for serverless inference."""
+
+ANALYSIS_BYTES_PER_SECOND = 25e6
+"""An hour (87 MB as v1) in 3.5 s: five times as long as one core of a laptop takes for it
+(`python -m bench.engine`), for the smaller share of a processor that 4 GB of memory bring."""
+
+FULL_INTERVALS_BYTES = 64 * 1024 * 1024
+"""Largest recording of which all intervals are asked for: their number grows with the recording,
+and the answer must stay below 4 MB."""
+
+
+def seconds_for(size_bytes: int) -> float:
+    """Return how long the answer to a recording of a size takes at most, in s, once warm."""
+    per_byte = 1 / DOWNLOAD_BYTES_PER_SECOND + 1 / ANALYSIS_BYTES_PER_SECOND
+    return FIXED_SECONDS + size_bytes * per_byte
+
+
+def promises(request: JobRequest, size_bytes: int) -> bool:
+    """Say whether a job promises an answer within the limits of the fast lane."""
+    if request.include_full_intervals and size_bytes > FULL_INTERVALS_BYTES:
+        return False
+    return seconds_for(size_bytes) <= USED_SECONDS
