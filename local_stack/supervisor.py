@@ -55,11 +55,14 @@ class Options:
         The gateway's port; None takes a free one.
     keep
         Whether state is read at start and written at stop.
+    parameters
+        Of the template, each as NAME=VALUE.
     """
 
     folder: Path
     port: int | None = None
     keep: bool = False
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass
@@ -228,6 +231,7 @@ class Supervisor:
             project=self._project,
             report=self._report,
             check=self._interrupt_if_stopped,
+            parameters=self._options.parameters,
         )
         result = deploy(deployment, known)
         description.outputs = result.outputs

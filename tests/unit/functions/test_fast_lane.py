@@ -34,7 +34,8 @@ JOB = "a"
 SUCCESS = "arn:aws:sns:eu-central-1:123456789012:success"
 ERROR = "arn:aws:sns:eu-central-1:123456789012:error"
 DEPLOYMENT = "femo-deployment"
-HOUR = 87_000_000  # bytes, as v1
+HOUR = 87_112_820  # bytes, as v1
+V2_NIGHT = 195_379_252  # bytes, eight hours as v2
 
 Call = Callable[..., Answer]
 Queued = Callable[..., None]
@@ -218,9 +219,10 @@ def test_a_job_without_any_model_is_still_refused_at_once(
     assert table.get(JOB) is None
 
 
-def test_an_hour_is_fast_and_a_night_is_not() -> None:
+def test_an_hour_is_fast_and_a_night_only_in_the_smaller_format() -> None:
     request = JobRequest(None, "s3://a/b", False, False, True)
     assert promises(request, HOUR)
+    assert promises(request, V2_NIGHT)
     assert not promises(request, 8 * HOUR)
     full = replace(request, include_full_intervals=True)
     assert promises(full, FULL_INTERVALS_BYTES)

@@ -22,9 +22,9 @@ DOWNLOAD_BYTES_PER_SECOND = 25e6
 """From S3 into the container. Half of what Lambda's network gives at the least (400 to 700 Mbit/s
 in public measurements); AWS states none for serverless inference."""
 
-ANALYSIS_BYTES_PER_SECOND = 25e6
-"""An hour (87 MB as v1) in 3.5 s: five times as long as one core of a laptop takes for it
-(`python -m bench.engine`), for the smaller share of a processor that 4 GB of memory bring."""
+ANALYSIS_BYTES_PER_SECOND = 30e6
+"""A sixth of the slowest that bench/baseline.json has for an hour or more (v2, 192 MB/s), for the
+smaller share of a processor that comes with the memory, and for a slower one."""
 
 FULL_INTERVALS_BYTES = 64 * 1024 * 1024
 """Largest recording of which all intervals are asked for: their number grows with the recording,
