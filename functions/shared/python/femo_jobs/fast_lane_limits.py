@@ -26,9 +26,14 @@ ANALYSIS_BYTES_PER_SECOND = 30e6
 """A sixth of the slowest that bench/baseline.json has for an hour or more (v2, 192 MB/s), for the
 smaller share of a processor that comes with the memory, and for a slower one."""
 
-FULL_INTERVALS_BYTES = 64 * 1024 * 1024
-"""Largest recording of which all intervals are asked for: their number grows with the recording,
-and the answer must stay below 4 MB."""
+ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
+
+ANSWER_BYTES_PER_BYTE = 8e-3
+"""Five times what a synthetic hour gives (`femo analyze`: 40 KB, of 24.4 MB as v2), for a
+recording with that many more movements."""
+
+FULL_INTERVALS_FACTOR = 2.0
+"""Intervals of which all are listed made that answer larger by 3 %; as many again is a bound."""
 
 
 def seconds_for(size_bytes: int) -> float:
@@ -37,8 +42,14 @@ def seconds_for(size_bytes: int) -> float:
     return FIXED_SECONDS + size_bytes * per_byte
 
 
+def answer_bytes_for(size_bytes: int, *, full_intervals: bool) -> float:
+    """Return how large the answer to a recording of a size is at most."""
+    factor = FULL_INTERVALS_FACTOR if full_intervals else 1.0
+    return size_bytes * ANSWER_BYTES_PER_BYTE * factor
+
+
 def promises(request: JobRequest, size_bytes: int) -> bool:
     """Say whether a job promises an answer within the limits of the fast lane."""
-    if request.include_full_intervals and size_bytes > FULL_INTERVALS_BYTES:
-        return False
-    return seconds_for(size_bytes) <= USED_SECONDS
+    full = request.include_full_intervals
+    is_small = answer_bytes_for(size_bytes, full_intervals=full) <= ANSWER_LIMIT_BYTES
+    return is_small and seconds_for(size_bytes) <= USED_SECONDS
