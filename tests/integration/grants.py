@@ -65,6 +65,10 @@ def _name(item: Any) -> str:
         if "Fn::GetAtt" in item:
             return str(item["Fn::GetAtt"][0])
         item = item.get("Fn::Sub") or item["Ref"]
+    if isinstance(item, list):  # with variables of its own, which stay as they are
+        item = item[0]
+        if isinstance(item, list):
+            item = item[0]  # the pattern, without what is put into it
     parameters = template()["Parameters"]
 
     def value(match: re.Match[str]) -> str:
