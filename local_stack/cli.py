@@ -28,9 +28,7 @@ START_SECONDS = 900.0
 STOP_SECONDS = 75.0
 # What no deployment shows, and a user would wait for in vain
 LIMITS = (
-    "autoscaling: policies and calls are accepted and nothing is scaled",
-    "metrics in embedded format: they stay in the logs; alarms see other metrics, without their "
-    "dimensions (set-alarm-state tries what an alarm triggers)",
+    "scaling to zero: an endpoint keeps its last instance (emulator/README.md says how it goes)",
     "a rule target's dead-letter queue: it gets what a rule may not hand over, and no other event",
     "e-mail subscriptions: nothing is sent",
 )
@@ -205,8 +203,6 @@ def _show(description: dict[str, Any]) -> None:
             for name, value in values.items():
                 click.echo(f"  {name}={value}")
     click.echo("Without effect here:")
-    for item in description["inert"]:
-        click.echo(f"  {item['resource']} ({item['type']}): {item['why']}")
     for limit in LIMITS:
         click.echo(f"  {limit}")
 

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from botocore.exceptions import ClientError
 
 from local_stack import verification
 from local_stack.errors import DeploymentError
-from local_stack.layout import StackFolder
 from local_stack.processes import tail
 from local_stack.target import REGION, STACK_NAME, Deployment
 
@@ -28,16 +26,8 @@ IMAGE_URI = "000000000000.dkr.ecr.us-east-1.amazonaws.com/femo-inference:local"
 KEPT_BUILDS = 4
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a deployment left."""
-
-    outputs: dict[str, str]
-    inert: list[dict[str, str]]
-
-
-def deploy(deployment: Deployment, known: dict[str, Any]) -> Result:
-    """Bring the local AWS to what the template says.
+def deploy(deployment: Deployment, known: dict[str, Any]) -> dict[str, str]:
+    """Bring the local AWS to what the template says, and return the stack's outputs.
 
     Parameters
     ----------
@@ -69,8 +59,7 @@ def deploy(deployment: Deployment, known: dict[str, Any]) -> Result:
         report("Checking what was deployed against the template.")
         verification.check_deployed(deployment, build)
     deployment.folder.deployment.write_text(json.dumps({"inputs": inputs, "port": port}))
-    outputs = local_outputs(_outputs(deployment), deployment.gateway)
-    return Result(outputs, _inert(deployment.folder))
+    return local_outputs(_outputs(deployment), deployment.gateway)
 
 
 def inputs_hash(template: Path) -> str:
@@ -180,7 +169,6 @@ def _only_one(lock: Path, check: Callable[[], None]) -> Iterator[None]:
 
 def _deploy(deployment: Deployment, build: Path) -> None:
     deployment.report("Deploying the template (sam deploy).")
-    deployment.folder.inert.unlink(missing_ok=True)
     s3 = deployment.client("s3")
     if ARTIFACTS_BUCKET not in {item["Name"] for item in s3.list_buckets()["Buckets"]}:
         s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
@@ -277,12 +265,3 @@ def _local_url(value: str, gateway: str) -> str:
     if host.startswith("cognito-idp."):
         return f"{gateway}/{path}"
     return value
-
-
-def _inert(folder: StackFolder) -> list[dict[str, str]]:
-    try:
-        lines = folder.inert.read_text().splitlines()
-    except FileNotFoundError:
-        return []
-    found = {line["resource"]: line for line in map(json.loads, lines)}
-    return [found[name] for name in sorted(found)]

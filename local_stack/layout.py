@@ -85,11 +85,6 @@ class StackFolder:
         """What was deployed last: inputs' hash, port, credentials' salt."""
         return self.path / "state" / "deployment.json"
 
-    @property
-    def inert(self) -> Path:
-        """What the local AWS accepted without effect, a JSON object a line."""
-        return self.path / "state" / "inert.jsonl"
-
     def log(self, name: str) -> Path:
         """Return the log of one process."""
         return self.logs / f"{name}.log"

@@ -77,7 +77,6 @@ class Description:
     logs: str
     environment: dict[str, str] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
-    inert: list[dict[str, str]] = field(default_factory=list)
     processes: dict[str, int] = field(default_factory=dict)
 
     def write(self, path: Path) -> None:
@@ -233,9 +232,7 @@ class Supervisor:
             check=self._interrupt_if_stopped,
             parameters=self._options.parameters,
         )
-        result = deploy(deployment, known)
-        description.outputs = result.outputs
-        description.inert = result.inert
+        description.outputs = deploy(deployment, known)
         self._resume(gateway, key["LOCAL_AWS_KEY"])
         for part in self._parts:
             part.check()
@@ -296,7 +293,6 @@ class Supervisor:
                 "GATEWAY_PORT": str(port),
                 "IOT_MTLS_ENABLED": "0",
                 "LAMBDA_WARM_TTL_SECONDS": "60",
-                "LOCAL_AWS_INERT_FILE": str(self._folder.inert),
                 "MINISTACK_HOST": "localhost",
                 "PERSIST_STATE": str(int(options.keep)),
                 "S3_DATA_DIR": str(self._folder.state / "s3"),

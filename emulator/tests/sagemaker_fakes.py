@@ -68,14 +68,31 @@ class FakeSns:
 
 
 class FakeCloudWatch:
-    """Metrics as they came."""
+    """Metrics as they came, and alarms in the states that a test gives them."""
 
     def __init__(self) -> None:
         self.data: list[dict[str, Any]] = []
+        self.states: dict[str, str] = {}
+        self.alarms: dict[str, dict[str, Any]] = {}
 
     def put_metric_data(self, Namespace: str, MetricData: list[dict[str, Any]]) -> None:  # noqa: N803
-        assert Namespace == "/aws/sagemaker/TrainingJobs"
+        assert Namespace in ("/aws/sagemaker/TrainingJobs", "AWS/SageMaker")
         self.data += MetricData
+
+    def put_metric_alarm(self, **request: Any) -> None:
+        self.alarms[request["AlarmName"]] = request
+
+    def delete_alarms(self, AlarmNames: list[str]) -> None:  # noqa: N803
+        for name in AlarmNames:
+            del self.alarms[name]
+
+    def describe_alarms(self, AlarmNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        found = [
+            {"AlarmName": name, "StateValue": self.states[name]}
+            for name in AlarmNames
+            if name in self.states
+        ]
+        return {"MetricAlarms": found}
 
 
 class FakeRoles:

@@ -44,18 +44,23 @@ def plan_failures(
     stack: Stack, machine: str, *, before: Iterable[str] = (), after: Iterable[str] = ()
 ) -> list[str]:
     """Have tasks fail once each; return those that were planned and never came."""
+    plan = {
+        "stateMachineArn": stack.outputs[f"{machine}StateMachineArn"],
+        "before": sorted(before),
+        "after": sorted(after),
+    }
+    forgotten: list[str] = control(stack, "fail-tasks", plan)["forgotten"]
+    return forgotten
+
+
+def control(stack: Stack, route: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Ask the local AWS for what no AWS has: failures, time that passes at once, quotas."""
     ministack = psutil.Process(stack.description["processes"]["MiniStack"])
-    request = urllib.request.Request(
-        f"{stack.environment['AWS_ENDPOINT_URL']}/_local/fail-tasks",
-        json.dumps(
-            {
-                "stateMachineArn": stack.outputs[f"{machine}StateMachineArn"],
-                "before": sorted(before),
-                "after": sorted(after),
-            }
-        ).encode(),
+    asked = urllib.request.Request(
+        f"{stack.environment['AWS_ENDPOINT_URL']}/_local/{route}",
+        json.dumps(request).encode(),
         {"X-Local-Aws-Key": ministack.environ()["LOCAL_AWS_KEY"]},
     )
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        forgotten: list[str] = json.load(answer)["forgotten"]
-    return forgotten
+    with urllib.request.urlopen(asked, timeout=120) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found

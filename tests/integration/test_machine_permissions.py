@@ -284,7 +284,11 @@ DEPLOYMENT_STEPS = take_away_in_turn(
     ("DeploymentRole FindEndpoint *", "LookForEndpoint"),
     ("DeploymentRole TryEndpoint sagemaker:DescribeEndpoint *", "DescribeOldEndpoint"),
     ("DeploymentRole * *:RegisterScalableTarget *", "RegisterScalableTarget"),
+    ("DeploymentRole ScaleEndpointByItsCapacity *", "RegisterScalableTarget"),
+    ("DeploymentRole LookAtScaledVariant *", "RegisterScalableTarget"),
     ("DeploymentRole * *:PutScalingPolicy *", "TrackBacklog"),
+    ("DeploymentRole KeepTrackingAlarms cloudwatch:PutMetricAlarm *", "TrackBacklog"),
+    ("DeploymentRole LookAtAlarms *", "TrackBacklog"),
     ("DeploymentRole PutWakeAlarm *", "PutWakeAlarm"),
 )
 START_DEPLOYMENTS = take_away_in_turn(("ApprovalRole StartDeployments *", "StartDeployment"))
@@ -383,6 +387,8 @@ ALONE = [
     for pattern, machine, state, variables in (
         ("DeploymentRole TakeTurns dynamodb:GetItem *", "Deployment", "ReadLease", {}),
         ("DeploymentRole * *:DeregisterScalableTarget *", "Deployment", "StopScaling", {}),
+        ("DeploymentRole KeepTrackingAlarms cloudwatch:DeleteAlarms *", "Deployment",
+         "StopScaling", {}),
         ("DeploymentRole PutE* sagemaker:UpdateEndpoint endpoint/*", "Deployment", "UpdateEndpoint",
          GOING),
         ("DeploymentRole * sagemaker:UpdateEndpoint endpoint-config/*", "Deployment",
@@ -421,6 +427,10 @@ ALONE = [
          {}),
         ("DeploymentRole TryFastLane sagemaker:DeleteEndpoint *", "Deployment", "TurnFastLaneOff",
          {"fastReason": ""}),
+        ("TrainingRole EndJobLogs * *ProcessingJobs:*", "Training", "EndJobLog",
+         {"endless": ["/aws/sagemaker/ProcessingJobs"]}),
+        ("TrainingRole EndJobLogs * *TrainingJobs:*", "Training", "EndJobLog",
+         {"endless": ["/aws/sagemaker/TrainingJobs"]}),
         ("ApprovalRole MarkApprovals dynamodb:GetItem *", "Approval", "ReadMark", {}),
         ("ApprovalRole MarkApprovals dynamodb:PutItem *", "Approval", "Mark", {"execution": "e"}),
         ("ApprovalRole MarkApprovals dynamodb:DeleteItem *", "Approval", "RemoveMark", {}),
@@ -461,14 +471,14 @@ def test_a_state_that_cannot_do_its_work_says_so_without(
         ended = deployed.run_machine(arn, {})
         assert ended["status"] == "FAILED"
         assert grant.action in ended["cause"] or "403" in ended["cause"], ended["cause"]
-    if state == "Withdraw":
-        return  # with it the endpoint would go
+    if state in ("Withdraw", "StopScaling"):
+        return  # with it the endpoint would go, or its scaling
     allowed = redrive(deployed, ended["executionArn"])
     assert grant.action not in allowed.get("cause", ""), allowed
-    # What is absent cannot be put into service or deleted
-    absent = (ABSENT, deployed.outputs["FastLaneEndpointName"])
-    is_absent = any(name in allowed.get("cause", "") for name in absent)
-    assert allowed["status"] == "SUCCEEDED" or is_absent, allowed
+    # What is absent cannot be put into service, deleted, or given an end
+    absent = (ABSENT, "does not exist", deployed.outputs["FastLaneEndpointName"])
+    missing = any(words in allowed.get("cause", "") for words in absent)
+    assert allowed["status"] == "SUCCEEDED" or missing, allowed
 
 
 FIRST_STEPS = take_away_in_turn(
@@ -490,10 +500,7 @@ NOT_ENFORCED = {
     "* logs:DescribeLogStreams *": "SageMaker looks for the stream of a container",
     "HostingRole PutEndpointMetrics *": "SageMaker publishes an endpoint's metrics",
     "* LookAtRollbackAlarm *": "UpdateEndpoint looks at the alarms of its rollback",
-    "DeploymentRole ScaleEndpointByItsCapacity *": "RegisterScalableTarget asks it of its caller",
-    "DeploymentRole LookAtScaledVariant *": "RegisterScalableTarget asks it of its caller",
     "DeploymentRole MakeScalingRoleOnce *": "RegisterScalableTarget, the first in an account",
-    "DeploymentRole KeepTrackingAlarms *": "PutScalingPolicy keeps alarms for target tracking",
 }
 
 

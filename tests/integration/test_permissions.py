@@ -129,16 +129,26 @@ def test_the_row_of_a_refused_job_stays_without(
     assert api.wait(job_id)["status"] == "Completed"
 
 
+# What is asked for so that an index is read
+LISTINGS = {
+    "by-time": "",
+    "by-status": "?status=Completed",
+    "by-subject": "?subjectId=s01",
+    "by-recording": "?s3Key=input-data/a.dat",
+}
+
+
 @takes_away(
     "ApiFunctionRole KeepJobs dynamodb:GetItem *",
     "ApiFunctionRole KeepJobs dynamodb:BatchGetItem *",
-    "ApiFunctionRole ListJobs dynamodb:Query *",
+    *(f"ApiFunctionRole ListJobs dynamodb:Query *{index}" for index in LISTINGS),
 )
 def test_jobs_cannot_be_read_without(
     deployed: Stack, jobs: dict[str, dict[str, Any]], grant: Grant
 ) -> None:
     one = grant.action == "dynamodb:GetItem"
-    path = f"/jobs/{jobs['completed']['jobId']['S']}" if one else "/jobs"
+    query = LISTINGS.get(grant.resource.rpartition("/")[2], "")
+    path = f"/jobs/{jobs['completed']['jobId']['S']}" if one else f"/jobs{query}"
     with without(deployed, grant):
         denied = call(deployed, "GET", path)
     assert (denied.status_code, denied.json()["error"]["code"]) == (500, "internal_error")

@@ -4,9 +4,10 @@ import logging
 import os
 import sys
 
-from local_aws.ministack import control_routes, loopback_transport
+from local_aws.ministack import control_routes, loopback_transport, sagemaker_link
 from local_aws.ministack.api_gateway import bodies as api_gateway_bodies
 from local_aws.ministack.cloudformation import metric_math_alarms, model_package_groups
+from local_aws.ministack.cloudwatch import alarms, evaluation
 from local_aws.ministack.eventbridge import rule_targets
 from local_aws.ministack.iam import checked_resources
 from local_aws.ministack.lambda_functions import async_invocations
@@ -21,11 +22,13 @@ from local_aws.ministack.step_functions import executions as state_machine_execu
 from local_aws.ministack.step_functions import tasks as state_machine_tasks
 
 PATCHES = (
+    alarms,
     api_gateway_bodies,
     async_invocations,
     bucket_properties,
     checked_resources,
     encrypted_topics,
+    evaluation,
     function_environments,
     function_logs,
     functions,
@@ -37,6 +40,7 @@ PATCHES = (
     sns_delivery,
     state_machine_executions,
     state_machine_tasks,
+    sagemaker_link,
     loopback_transport,
     control_routes,
 )

@@ -18,7 +18,9 @@ from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import eventbridge
 
 from local_aws.control import KEY_HEADER, KEY_VARIABLE, PREFIX
-from local_aws.ministack.asgi import Application, Message, Receive, Send
+from local_aws.ministack import sagemaker_link
+from local_aws.ministack.asgi import Application, Message, Receive, Send, read_body
+from local_aws.ministack.cloudwatch import evaluation
 from local_aws.ministack.iam import authorization, service_sessions
 from local_aws.ministack.iam.authorization import authorize
 from local_aws.ministack.iam.service_sessions import REGION
@@ -33,6 +35,7 @@ PRIVATE_NAMES = (
     PrivateName("core.responses", "set_request_region"),
     PrivateName("services.eventbridge", "_put_events", ("data", "allow_aws_source")),
     *authorization.PRIVATE_NAMES,
+    *evaluation.PRIVATE_NAMES,
     *task_faults.PRIVATE_NAMES,
 )
 
@@ -40,6 +43,7 @@ PRIVATE_NAMES = (
 def apply() -> None:
     """Put the routes in front of MiniStack's own application."""
     key = os.environ.pop(KEY_VARIABLE, "")
+    sagemaker_link.set_key(key)
     gateway.app = with_control_routes(gateway.app, key)
 
 
@@ -56,12 +60,12 @@ def with_control_routes(application: Application, key: str) -> Application:
         if not key or not hmac.compare_digest(given, key) or handler is None:
             await _answer(send, 404, {"message": "There is no such route."})
             return
-        body = await _read(receive)
+        body = await read_body(receive)
         set_request_account_id("test")
         set_request_region(REGION)
         try:
             answer = await asyncio.to_thread(handler, json.loads(body or b"{}"))
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, OSError, ValueError, TypeError) as error:
             await _answer(send, 400, {"message": f"{type(error).__name__}: {error}"})
             return
         await _answer(send, 200, answer)
@@ -100,21 +104,14 @@ def resume(_request: dict[str, Any]) -> dict[str, Any]:
 
 
 _HANDLERS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "advance": evaluation.advance,
     "assume-role": assume_role,
     "authorize": authorize,
     "events": put_events,
     "fail-tasks": task_faults.plan,
     "resume": resume,
+    "sagemaker-controls": lambda request: sagemaker_link.post("controls", request),
 }
-
-
-async def _read(receive: Receive) -> bytes:
-    chunks: list[bytes] = []
-    while True:
-        message = await receive()
-        chunks.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(chunks)
 
 
 async def _answer(send: Send, status: int, document: dict[str, Any]) -> None:

@@ -64,7 +64,8 @@ def main(
     """Run until a signal comes."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     url = f"http://{HOST}:{port}"
-    control = Gateway(gateway, os.environ.pop(KEY_VARIABLE, ""))
+    key = os.environ.pop(KEY_VARIABLE, "")
+    control = Gateway(gateway, key)
     roles = Roles(control)
     inherited = ("LANG", "PATH", *pass_variable)
     environment = {name: os.environ[name] for name in inherited if name in os.environ}
@@ -85,7 +86,7 @@ def main(
         stopping=threading.Event(),
     )
     uvicorn.run(
-        make_application(service, serverless_idle_seconds),
+        make_application(service, key, serverless_idle_seconds),
         host=HOST,
         port=port,
         log_level="warning",

@@ -12,13 +12,17 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 
 from local_aws.sagemaker.control_plane import ControlPlane
+from local_aws.sagemaker.control_routes import router
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.endpoints.serverless import IDLE_SECONDS, Serverless
 from local_aws.sagemaker.errors import ServiceError, ValidationError
 from local_aws.sagemaker.jobs.jobs import Jobs
-from local_aws.sagemaker.runtime import backlog_metrics, synchronous
+from local_aws.sagemaker.runtime import synchronous
 from local_aws.sagemaker.runtime.api import invoke_async
+from local_aws.sagemaker.runtime.backlog_metrics import BacklogMetrics
 from local_aws.sagemaker.runtime.invocations import Invocations
+from local_aws.sagemaker.scaling.operations import ScalingOperations
+from local_aws.sagemaker.scaling.scaler import Scaler
 from local_aws.sagemaker.service import Service
 
 logger = logging.getLogger(__name__)
@@ -26,13 +30,29 @@ logger = logging.getLogger(__name__)
 JSON_TYPE = "application/x-amz-json-1.1"
 
 
-def make_application(service: Service, serverless_idle_seconds: float = IDLE_SECONDS) -> FastAPI:
-    """Return the ASGI application; starting it takes up the work of the last run."""
+def make_application(
+    service: Service, key: str = "", serverless_idle_seconds: float = IDLE_SECONDS
+) -> FastAPI:
+    """Return the ASGI application; starting it takes up the work of the last run.
+
+    Parameters
+    ----------
+    service
+        What is served.
+    key
+        The key of the routes under /_local/; without one they are not there.
+    serverless_idle_seconds
+        Time without a request after which a serverless endpoint's container is stopped.
+    """
     endpoints = Endpoints(service)
-    serverless = Serverless(service, endpoints, serverless_idle_seconds)
+    serverless = Serverless(service, endpoints, serverless_idle_seconds, service.clock.now)
     invocations = Invocations(service, endpoints)
+    metrics = BacklogMetrics(service, endpoints, invocations.outcomes)
     jobs = Jobs(service)
-    control_plane = ControlPlane(service, endpoints, jobs)
+    scaler = Scaler(service, endpoints)
+    scaling = ScalingOperations(service, endpoints, scaler)
+    control_plane = ControlPlane(service, endpoints, jobs, scaling)
+    planes = {"SageMaker": control_plane.call, "AnyScaleFrontendService": scaling.call}
 
     @asynccontextmanager
     async def lifespan(_application: FastAPI) -> AsyncIterator[None]:
@@ -40,7 +60,7 @@ def make_application(service: Service, serverless_idle_seconds: float = IDLE_SEC
         invocations.start()
         serverless.start()
         jobs.start()
-        backlog_metrics.start(service)
+        metrics.start()
         yield
         service.stopping.set()
         await asyncio.gather(asyncio.to_thread(endpoints.stop), asyncio.to_thread(jobs.stop))
@@ -49,6 +69,8 @@ def make_application(service: Service, serverless_idle_seconds: float = IDLE_SEC
     application = FastAPI(
         title="Local SageMaker", lifespan=lifespan, openapi_url=None, docs_url=None, redoc_url=None
     )
+
+    application.include_router(router(service, metrics, scaler, key))
 
     @application.get("/ping")
     async def ping() -> dict[str, str]:
@@ -60,7 +82,7 @@ def make_application(service: Service, serverless_idle_seconds: float = IDLE_SEC
         body = await request.body()
 
         def work() -> dict[str, Any]:
-            if prefix != "SageMaker":
+            if prefix not in planes:
                 raise ServiceError(
                     "UnknownOperationException", "X-Amz-Target names no operation of SageMaker"
                 )
@@ -70,7 +92,7 @@ def make_application(service: Service, serverless_idle_seconds: float = IDLE_SEC
                 raise ServiceError("SerializationException", "The body is not JSON") from error
             if not isinstance(document, dict):
                 raise ValidationError("The body must be a JSON object")
-            return control_plane.call(operation, document, request.headers)
+            return planes[prefix](operation, document, request.headers)
 
         status, answer, headers = await _answer(operation, work)
         return Response(

@@ -8,6 +8,7 @@ from local_aws.sagemaker.endpoints import configs as endpoint_configs
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.errors import ServiceError
 from local_aws.sagemaker.jobs.jobs import Jobs
+from local_aws.sagemaker.scaling.operations import ScalingOperations
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.service_model import operation_model, validate
 from local_aws.sagemaker.store import Document
@@ -18,11 +19,15 @@ Operation = Callable[[Document], Document]
 class ControlPlane:
     """Every operation of the SageMaker API that exists here."""
 
-    def __init__(self, service: Service, endpoints: Endpoints, jobs: Jobs) -> None:
+    def __init__(
+        self, service: Service, endpoints: Endpoints, jobs: Jobs, scaling: ScalingOperations
+    ) -> None:
         self._service = service
+        self._scaling = scaling
         self._operations: dict[str, Operation] = {
             "CreateEndpoint": endpoints.create,
             "UpdateEndpoint": endpoints.update,
+            "UpdateEndpointWeightsAndCapacities": endpoints.update_capacities,
             "DeleteEndpoint": endpoints.delete,
             "DescribeEndpoint": endpoints.describe,
             "ListEndpoints": endpoints.list_all,
@@ -73,8 +78,13 @@ class ControlPlane:
                 f"Here are: {', '.join(sorted(self._operations))}.",
             )
         validate("sagemaker", operation, request)
-        self._service.gateway.authorize(headers, permissions.needed(operation, request))
+        checks = permissions.needed(operation, request)
+        if operation == "DeleteEndpoint":
+            checks += self._scaling.needed_to_forget(request["EndpointName"])
+        self._service.gateway.authorize(headers, checks)
         answer = code(request)
+        if operation == "DeleteEndpoint":
+            self._scaling.forget_endpoint(request["EndpointName"])
         self._keep_tags(operation, request, answer)
         shape = model.output_shape
         members = shape.members if shape is not None else {}

@@ -42,6 +42,13 @@ class ResourceNotFoundError(ServiceError):
         super().__init__("ResourceNotFound", message)
 
 
+class ResourceLimitExceededError(ServiceError):
+    """The account's quota of instances does not suffice."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceLimitExceeded", message)
+
+
 class AccessDeniedError(ServiceError):
     """The caller's policies do not allow the action."""
 

@@ -23,6 +23,7 @@ def create(service: Service, request: Document) -> Document:
         raise ValidationError("Either PrimaryContainer or Containers must be provided.")
     # A package that is not there or not approved is refused here, not when it is served
     model_source(service, request)
+    _check_images(service, request)
     document = {**request, "ModelArn": sagemaker_arn(KIND, name), "CreationTime": now()}
     try:
         service.store.insert(KIND, name, document)
@@ -91,6 +92,18 @@ def model_source(service: Service, model: Document) -> tuple[str | None, dict[st
         data = data or packaged.get("ModelDataUrl")
         environment = {**packaged.get("Environment", {}), **environment}
     return data, environment
+
+
+def _check_images(service: Service, request: Document) -> None:
+    """Refuse images whose manifest SageMaker does not take: OCI's, up to now."""
+    for container in _containers(request):
+        image = container.get("Image")
+        media_type = service.controls.media_type(image) if image else ""
+        if media_type.startswith("application/vnd.oci."):
+            raise ValidationError(
+                f"Unsupported manifest media type {media_type} for image {image}. Ensure that "
+                "valid manifest media type is used for specified image."
+            )
 
 
 def _containers(model: Document) -> list[dict[str, Any]]:

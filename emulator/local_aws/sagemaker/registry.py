@@ -118,7 +118,7 @@ def describe_package(service: Service, request: Document) -> Document:
 
 
 def update_package(service: Service, request: Document) -> Document:
-    """UpdateModelPackage; a change of the approval is told on EventBridge."""
+    """UpdateModelPackage; EventBridge is told of any change of a package that is approved."""
     package = find_package(service, request["ModelPackageArn"])
     changes = {key: value for key, value in request.items() if key in _REPLACED}
     metadata = {
@@ -134,7 +134,9 @@ def update_package(service: Service, request: Document) -> Document:
         changes["AdditionalInferenceSpecifications"] = [*known, *added]
     arn = package["ModelPackageArn"]
     document = service.store.update(PACKAGE, arn, **changes, LastModifiedTime=now())
-    if document["ModelApprovalStatus"] != package["ModelApprovalStatus"]:
+    is_changed = any(document[name] != package.get(name) for name in changes)
+    statuses = {document["ModelApprovalStatus"], package["ModelApprovalStatus"]}
+    if is_changed and (len(statuses) > 1 or "Approved" in statuses):
         _emit(service, document)
     return {"ModelPackageArn": arn}
 

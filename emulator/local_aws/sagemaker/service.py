@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from local_aws.sagemaker.clock import Clock
 from local_aws.sagemaker.containers.logs import ContainerLogs
 from local_aws.sagemaker.containers.programs import Image
+from local_aws.sagemaker.controls import Controls
 from local_aws.sagemaker.identity import Gateway, Roles
 from local_aws.sagemaker.store import Store
 
@@ -48,3 +50,5 @@ class Service:
     credentials: ContainerCredentials
     scratch: Path  # containers' roots are made below it
     stopping: threading.Event
+    clock: Clock = field(default_factory=Clock)
+    controls: Controls = field(default_factory=Controls)

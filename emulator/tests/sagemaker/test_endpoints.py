@@ -1,112 +1,29 @@
 """Endpoints change state as AWS's do, and go on serving whatever happens to a container."""
 
-import io
 import os
 import signal
-import tarfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import psutil
 import pytest
-from sagemaker_fakes import ROLE, FakeRoles
+from endpoint_programs import config, prepare, wait_for
 
-from local_aws.sagemaker import models
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.endpoints.model_server import MAX_STARTS
 from local_aws.sagemaker.errors import ValidationError
 from local_aws.sagemaker.service import Service
 
-SERVE = """
-import os, sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-name = open(os.environ["ML_ROOT"] + "/model/name.txt").read()
-if name == "broken":
-    print("cannot load the model")
-    sys.exit(1)
-deaths = os.environ["ML_ROOT"] + "/../../../deaths"
-if os.path.exists(deaths) and (left := int(open(deaths).read())):
-    open(deaths, "w").write(str(left - 1))
-    sys.exit(137)
-
-class Handler(BaseHTTPRequestHandler):
-    def answer(self, body):
-        self.send_response(200)
-        self.send_header("Content-Type", "text/plain")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def do_GET(self):
-        self.answer(b"")
-
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(name.encode())
-
-    def log_message(self, *_):
-        pass
-
-address = (os.environ["MODEL_SERVER_HOST"], int(os.environ["SAGEMAKER_BIND_TO_PORT"]))
-HTTPServer(address, Handler).serve_forever()
-"""
-
-
-def wait_for(condition: Callable[[], Any]) -> Any:
-    deadline = time.monotonic() + 30
-    while not (value := condition()):
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.01)
-    return value
-
-
-def archive(name: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        info = tarfile.TarInfo("name.txt")
-        info.size = len(name)
-        tar.addfile(info, io.BytesIO(name.encode()))
-    return buffer.getvalue()
-
 
 @pytest.fixture
-def endpoints(service: Service, tmp_path: Path) -> Iterator[Endpoints]:
-    (tmp_path / "image" / "serve").write_text(SERVE)
-    assert isinstance(service.roles, FakeRoles)
-    for name in ("one", "two", "broken"):
-        service.roles.s3.objects["models", f"{name}.tar.gz"] = archive(name)
-        models.create(
-            service,
-            {
-                "ModelName": name,
-                "ExecutionRoleArn": ROLE,
-                "PrimaryContainer": {"Image": "i", "ModelDataUrl": f"s3://models/{name}.tar.gz"},
-            },
-        )
-        endpoint_configs.create(service, config(name))
+def endpoints(service: Service) -> Iterator[Endpoints]:
+    prepare(service)
     made = Endpoints(service)
     made.start()
     yield made
     service.stopping.set()
     made.stop()
-
-
-def config(name: str, variant: str = "main") -> dict[str, Any]:
-    return {
-        "EndpointConfigName": name,
-        "ProductionVariants": [
-            {
-                "VariantName": variant,
-                "ModelName": name,
-                "InstanceType": "ml.m5.large",
-                "InitialInstanceCount": 1,
-            }
-        ],
-        "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://b/out"}},
-    }
 
 
 def settled(endpoints: Endpoints, *statuses: str) -> dict[str, Any]:
@@ -226,7 +143,7 @@ def test_an_endpoint_is_back_after_a_restart(endpoints: Endpoints, service: Serv
 def test_an_endpoint_is_back_after_a_restart_in_which_its_container_was_killed_again_and_again(
     endpoints: Endpoints, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("local_aws.sagemaker.endpoints.endpoints.RESTORE_SECONDS", 0.05)
+    monkeypatch.setattr("local_aws.sagemaker.endpoints.lifecycle.RESTORE_SECONDS", 0.05)
     create(endpoints)
     settled(endpoints, "InService")
     endpoints.stop()

@@ -11,7 +11,8 @@ from sagemaker_fakes import ROLE, FakeRoles
 
 from local_aws.sagemaker.endpoints.model_server import ModelResponse
 from local_aws.sagemaker.errors import ValidationError
-from local_aws.sagemaker.runtime.invocations import MAX_ATTEMPTS, Invocations, Outcome, message
+from local_aws.sagemaker.runtime.invocations import MAX_ATTEMPTS, Invocations
+from local_aws.sagemaker.runtime.messages import Outcome, message
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.store import QueuedInvocation
 
@@ -39,6 +40,8 @@ class Container:
     """Answers as told."""
 
     ready = True
+    stopping = False
+    busy = 0
 
     def __init__(self) -> None:
         self.answer: Callable[[], ModelResponse] = lambda: ModelResponse(
@@ -68,8 +71,8 @@ class FakeEndpoints:
     def config(self, _name: str) -> dict[str, Any]:
         return self.settings
 
-    def server(self, _name: str) -> Container:
-        return self.container
+    def servers(self, _name: str) -> list[Container]:
+        return [self.container]
 
     def names(self) -> list[str]:
         return ["acme"]
@@ -110,11 +113,11 @@ def queue(
     return Invocations(service, endpoints, clock)  # type: ignore[arg-type]
 
 
-def run(queue: Invocations, service: Service) -> Outcome | None:
+def run(queue: Invocations, service: Service, endpoints: FakeEndpoints) -> Outcome | None:
     """Take the next invocation, run it, and tell the outcome or put it back."""
     invocation = service.store.take("acme")
     assert invocation is not None
-    outcome = queue.run(invocation, CONFIG)
+    outcome = queue.run(invocation, CONFIG, endpoints.container)  # type: ignore[arg-type]
     if outcome is None:
         service.store.put_back(invocation.number)
     else:
@@ -127,7 +130,7 @@ def test_a_result_is_stored_and_published_with_the_callers_ids(
 ) -> None:
     answer = queue.submit("acme", {**REQUEST, "CustomAttributes": "a=b"})
     assert answer["InferenceId"] == "job-1"
-    outcome = run(queue, service)
+    outcome = run(queue, service, endpoints)
     assert outcome is not None
     assert outcome.status == "Completed"
     key = answer["OutputLocation"].removeprefix("s3://results/")
@@ -158,7 +161,7 @@ def test_the_containers_own_error_is_stored_and_the_error_topic_told(
 ) -> None:
     endpoints.container.answer = lambda: ModelResponse(status, "application/json", b'{"error": 1}')
     answer = queue.submit("acme", REQUEST)
-    run(queue, service)
+    run(queue, service, endpoints)
     key = answer["FailureLocation"].removeprefix("s3://results/")
     assert key.endswith("-error.out")
     assert roles.s3.objects["results", key] == b'{"error": 1}'
@@ -179,7 +182,7 @@ def test_an_invocation_that_waited_too_long_expires_without_reaching_the_model(
 ) -> None:
     queue.submit("acme", {**REQUEST, "RequestTTLSeconds": 60})
     clock.now += 61
-    run(queue, service)
+    run(queue, service, endpoints)
     assert endpoints.container.seen == []
     topic, text = roles.sns.published[0]
     assert topic == "arn:error"
@@ -187,11 +190,11 @@ def test_an_invocation_that_waited_too_long_expires_without_reaching_the_model(
 
 
 def test_an_invocation_within_its_time_to_live_does_not_expire(
-    queue: Invocations, service: Service, clock: Clock
+    queue: Invocations, service: Service, clock: Clock, endpoints: FakeEndpoints
 ) -> None:
     queue.submit("acme", {**REQUEST, "RequestTTLSeconds": 60})
     clock.now += 59
-    outcome = run(queue, service)
+    outcome = run(queue, service, endpoints)
     assert outcome is not None
     assert outcome.status == "Completed"
 
@@ -204,7 +207,7 @@ def test_a_model_that_takes_too_long_fails_the_invocation(
 
     endpoints.container.answer = late
     queue.submit("acme", {**REQUEST, "InvocationTimeoutSeconds": 5})
-    outcome = run(queue, service)
+    outcome = run(queue, service, endpoints)
     assert outcome is not None
     assert outcome.status == "Failed"
     assert "within 5 s" in (outcome.reason or "")
@@ -220,8 +223,8 @@ def test_a_container_that_goes_away_is_tried_again_and_then_given_up(
     endpoints.container.answer = crash
     queue.submit("acme", REQUEST)
     for _ in range(MAX_ATTEMPTS - 1):
-        assert run(queue, service) is None
-    outcome = run(queue, service)
+        assert run(queue, service, endpoints) is None
+    outcome = run(queue, service, endpoints)
     assert outcome is not None
     assert outcome.status == "Failed"
     assert roles.sns.published
@@ -244,51 +247,51 @@ def test_a_container_that_is_just_being_started_uses_up_no_attempt(
 
     endpoints.container.answer = refuse_first
     queue.submit("acme", REQUEST)
-    outcome = run(queue, service)
+    outcome = run(queue, service, endpoints)
     assert outcome is not None
     assert outcome.status == "Completed"
 
 
 def test_an_input_that_is_not_there_fails_the_invocation(
-    queue: Invocations, service: Service, roles: FakeRoles
+    queue: Invocations, service: Service, roles: FakeRoles, endpoints: FakeEndpoints
 ) -> None:
     roles.s3.objects.clear()
     queue.submit("acme", REQUEST)
-    outcome = run(queue, service)
+    outcome = run(queue, service, endpoints)
     assert outcome is not None
     assert outcome.status == "Failed"
     assert "s3://requests/1.json" in (outcome.reason or "")
 
 
 def test_a_result_that_the_role_may_not_write_is_a_failure(
-    queue: Invocations, service: Service, roles: FakeRoles
+    queue: Invocations, service: Service, roles: FakeRoles, endpoints: FakeEndpoints
 ) -> None:
     roles.s3.denied.add("results")
     queue.submit("acme", REQUEST)
-    run(queue, service)
+    run(queue, service, endpoints)
     topic, text = roles.sns.published[0]
     assert topic == "arn:error"
     assert "cannot write" in json.loads(text)["failureReason"]
 
 
 def test_a_topic_that_cannot_be_reached_leaves_the_invocation_in_the_queue(
-    queue: Invocations, service: Service, roles: FakeRoles
+    queue: Invocations, service: Service, roles: FakeRoles, endpoints: FakeEndpoints
 ) -> None:
     service.stopping.set()  # no waiting between the attempts
     roles.sns.failures = [EndpointConnectionError(endpoint_url="x") for _ in range(9)]
     queue.submit("acme", REQUEST)
     with pytest.raises(EndpointConnectionError):
-        run(queue, service)
+        run(queue, service, endpoints)
     assert service.store.backlog("acme")[0] == 1
 
 
 def test_a_topic_that_the_role_may_not_publish_to_does_not_hold_up_the_queue(
-    queue: Invocations, service: Service, roles: FakeRoles
+    queue: Invocations, service: Service, roles: FakeRoles, endpoints: FakeEndpoints
 ) -> None:
     denied = ClientError({"Error": {"Code": "AuthorizationError", "Message": "no"}}, "Publish")
     roles.sns.failures = [denied]
     queue.submit("acme", REQUEST)
-    run(queue, service)
+    run(queue, service, endpoints)
     assert roles.sns.published == []
 
 

@@ -45,6 +45,18 @@ def test_the_same_client_token_gives_the_same_package(service: Service) -> None:
     assert other != once
 
 
+def test_any_change_of_an_approved_package_is_told_and_of_another_none(service: Service) -> None:
+    arn = registry.create_package(service, PACKAGE)["ModelPackageArn"]
+    note = {"ModelPackageArn": arn, "CustomerMetadataProperties": {"note": "first"}}
+    registry.update_package(service, note)
+    assert len(events_of(service)) == 1  # that it was made
+    registry.update_package(service, {"ModelPackageArn": arn, "ModelApprovalStatus": "Approved"})
+    note["CustomerMetadataProperties"] = {"note": "second"}
+    registry.update_package(service, note)
+    states = [event["ModelApprovalStatus"] for event in events_of(service)]
+    assert states == ["PendingManualApproval", "Approved", "Approved"]
+
+
 def test_an_approval_is_told_once(service: Service) -> None:
     arn = registry.create_package(service, PACKAGE)["ModelPackageArn"]
     for _ in range(2):

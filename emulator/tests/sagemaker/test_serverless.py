@@ -13,6 +13,7 @@ from local_aws.sagemaker import models
 from local_aws.sagemaker.application import make_application
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
+from local_aws.sagemaker.endpoints.fleet import Fleet
 from local_aws.sagemaker.endpoints.model_server import ModelResponse
 from local_aws.sagemaker.endpoints.serverless import Serverless, ThrottledError
 from local_aws.sagemaker.errors import AccessDeniedError, ContainerError, ValidationError
@@ -25,6 +26,7 @@ class FakeServer:
 
     ready = True
     stopping = False
+    busy = False
 
     def __init__(self) -> None:
         self.answer: ModelResponse | Exception = ModelResponse(200, "application/json", b"{}")
@@ -70,13 +72,18 @@ def make_model(service: Service, name: str, **changes: Any) -> None:
 def server(service: Service, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     """The container of whatever is started."""
     made = FakeServer()
-    monkeypatch.setattr(Endpoints, "_launch", lambda *_: made)
+    monkeypatch.setattr(Fleet, "_launch", lambda *_: made)
     make_model(service, "one")
     endpoint_configs.create(service, config())
     service.store.insert(
         "endpoint",
         "acme",
-        {"EndpointName": "acme", "EndpointStatus": "InService", "EndpointConfigName": "fast"},
+        {
+            "EndpointName": "acme",
+            "EndpointStatus": "InService",
+            "EndpointConfigName": "fast",
+            "Fleets": {"serving": {"type": "", "desired": 1}},
+        },
     )
     return made
 
@@ -85,7 +92,7 @@ def server(service: Service, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
 def client(service: Service, server: FakeServer) -> Iterator[TestClient]:
     """A client of the runtime, whose endpoint has a container that nothing stops."""
     assert server.stops == 0
-    with TestClient(make_application(service, 1e9)) as made:
+    with TestClient(make_application(service, serverless_idle_seconds=1e9)) as made:
         yield made
 
 

@@ -63,7 +63,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Programs:
     return Programs(folder)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def mocked_ecr() -> Iterator[Any]:
     variables = {
         "AWS_ACCESS_KEY_ID": "testing",

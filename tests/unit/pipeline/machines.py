@@ -55,6 +55,7 @@ class Task:
         name = parts[1] if parts[0] == "aws-sdk" else parts[0]
         return {
             "applicationautoscaling": "application-autoscaling",
+            "cloudwatchlogs": "logs",
             "sagemakerruntime": "sagemaker-runtime",
             "sfn": "stepfunctions",
         }.get(name, name)

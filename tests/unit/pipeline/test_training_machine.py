@@ -16,6 +16,7 @@ from femo_signal.learning.hyperparameters import (
     Hyperparameters,
     read_job_hyperparameters,
 )
+from local_aws.ministack.step_functions.sdk_json import to_sdk
 from local_aws.sagemaker.service_model import service_model, validate
 
 from .machines import ROOT, Document, ExecutionFailedError, Run, Task, TaskError, load, start
@@ -37,6 +38,7 @@ SUBSTITUTIONS = {
     "TrainingRoleArn": "arn:aws:iam::111122223333:role/femo-jobs",
     "RecordingsBucketName": "femo-recordings",
     "ModelsBucketName": "femo-models",
+    "LogRetentionDays": "30",
 }
 MANIFEST = "s3://femo-models/manifests/one.json"
 METRICS = {
@@ -87,6 +89,7 @@ class Services:
         )
         self.failing: dict[str, list[TaskError]] = {}
         self.names: set[str] = set()
+        self.log_groups: dict[str, int | None] = {}  # by name, with their days
 
     def fail(self, state: str, *errors: TaskError) -> Services:
         self.failing[state] = list(errors)
@@ -139,13 +142,25 @@ class Services:
         group = "arn:aws:sagemaker:eu-central-1:111122223333:model-package/femo-dev"
         return {"ModelPackageArn": f"{group}/7"}
 
+    def DescribeLogGroups(self, _task: Task) -> Document:  # noqa: N802
+        groups: list[Document] = [{"LogGroupName": name} for name in self.log_groups]
+        for group in groups:
+            if (days := self.log_groups[group["LogGroupName"]]) is not None:
+                group["RetentionInDays"] = days
+        return {"LogGroups": groups}
+
+    def PutRetentionPolicy(self, task: Task) -> Document:  # noqa: N802
+        self.log_groups[task.arguments["LogGroupName"]] = task.arguments["RetentionInDays"]
+        return {}
+
 
 def check_request(task: Task) -> None:
     """Refuse what AWS would refuse."""
     if task.service == "sagemaker":
         validate("sagemaker", task.operation, task.arguments)
     shape = service_model(task.service).operation_model(task.operation).input_shape
-    report = ParamValidator().validate(task.arguments, shape)
+    # A task's arguments are in PascalCase, whatever the service's own model says
+    report = ParamValidator().validate(to_sdk(task.arguments, shape), shape)
     assert not report.has_errors(), report.generate_report()
 
 
@@ -164,6 +179,36 @@ def test_a_manifest_alone_is_enough_to_get_a_registered_model(definition: Docume
     assert output["modelPackageArn"].endswith("/femo-dev/7")
     assert output["metrics"]["f1"] == 0.71
     assert [state for state in run.path if state in JOB_STATES] == JOB_STATES
+
+
+PROCESSING_LOG, TRAINING_LOG = "/aws/sagemaker/ProcessingJobs", "/aws/sagemaker/TrainingJobs"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {}),
+        (
+            {PROCESSING_LOG: None, TRAINING_LOG: None, "/aws/sagemaker/Endpoints/other": None},
+            {PROCESSING_LOG: 30, TRAINING_LOG: 30, "/aws/sagemaker/Endpoints/other": None},
+        ),
+        ({PROCESSING_LOG: 365, TRAINING_LOG: None}, {PROCESSING_LOG: 365, TRAINING_LOG: 30}),
+    ],
+)
+def test_the_logs_of_jobs_end_unless_somebody_has_said_when(
+    definition: Document, before: dict[str, int | None], after: dict[str, int | None]
+) -> None:
+    services = Services()
+    services.log_groups = dict(before)
+    assert start(definition, {"manifest": MANIFEST}).go_on(services)["outcome"] == "REGISTERED"
+    assert services.log_groups == after
+
+
+@pytest.mark.parametrize("state", ["FindJobLogs", "EndJobLog"])
+def test_a_model_is_not_lost_for_the_retention_of_a_log(definition: Document, state: str) -> None:
+    services = Services().fail(state, TaskError("CloudWatchLogs.CloudWatchLogsException"))
+    services.log_groups = {PROCESSING_LOG: None}
+    assert start(definition, {"manifest": MANIFEST}).go_on(services)["outcome"] == "REGISTERED"
 
 
 def test_each_job_reads_what_the_one_before_has_written(definition: Document) -> None:
@@ -529,7 +574,12 @@ TASKS = [
 
 
 def test_the_list_of_tasks_is_complete(definition: Document) -> None:
-    found = [name for name, state in definition["States"].items() if state["Type"] == "Task"]
+    """But for those whose failure is caught: a run is not lost for the retention of a log."""
+    found = [
+        name
+        for name, state in definition["States"].items()
+        if state["Type"] == "Task" and "Catch" not in state
+    ]
     assert sorted(found) == sorted(TASKS)
 
 

@@ -17,9 +17,9 @@ ALLOWED = {
     "preprocessing/filters.py": {
         *("QUARTER_RATE", "LOW_RATE", "BLOCK_SECONDS", "QUARTER_CONTEXT"),
         *("_FIRST_ADDITIONS", "_SECOND_ADDITIONS", "_FADE", "_FALL_HZ"),
-        *("UPSAMPLE_BLOCK", "UPSAMPLE_CONTEXT", "UPSAMPLE_INNER"),
+        *("UPSAMPLE_BLOCK", "UPSAMPLE_CONTEXT", "UPSAMPLE_INNER", "RESERVED_SAMPLES"),
     },
-    "preprocessing/motion.py": {"ACCELERATION_UNIT", "QUATERNION_UNIT"},
+    "preprocessing/motion.py": {"ACCELERATION_UNIT", "QUATERNION_UNIT", "USED_COLUMNS"},
     "preprocessing/slow.py": {
         *("SLOW_RATE", "PIEZO_STRIDE", "MOTION_STRIDE", "LOW_STEP"),
         *("MOTION_COLUMNS", "MOTION_UNITS"),

@@ -1,16 +1,18 @@
-"""A function's log lines are kept only if its role may write them."""
+"""A function's log lines are kept only if its role may write them; metrics in them count."""
 
 import logging
 from typing import Any
 
 from ministack.services import cloudwatch_logs, lambda_svc
 
+from local_aws.ministack.cloudwatch import embedded_metrics
 from local_aws.ministack.iam.authorization import refusal_of_role
 from local_aws.ministack.private_names import PrivateName
 
 logger = logging.getLogger(__name__)
 
 PRIVATE_NAMES = (
+    *embedded_metrics.PRIVATE_NAMES,
     PrivateName("services.cloudwatch_logs", "_make_group_arn_no_star", ("name",)),
     PrivateName(
         "services.lambda_svc",
@@ -24,12 +26,15 @@ def apply() -> None:
     """Ask the role before the lines of an invocation are written."""
     emit = lambda_svc._emit_lambda_logs
 
-    def emit_if_allowed(function: dict[str, Any], *arguments: Any, **named: Any) -> None:
+    def emit_if_allowed(
+        function: dict[str, Any], request_id: str, log_text: str, *arguments: Any, **named: Any
+    ) -> None:
         config = function.get("config") or function
         if refusal := refusal_of_writer(config):
             logger.warning("Log lines of %s are lost: %s", config["FunctionName"], refusal)
         else:
-            emit(function, *arguments, **named)
+            emit(function, request_id, log_text, *arguments, **named)
+            embedded_metrics.keep(log_text or "")
 
     lambda_svc._emit_lambda_logs = emit_if_allowed
 

@@ -22,7 +22,6 @@ from botocore.exceptions import (
     HTTPClientError,
     ParamValidationError,
 )
-from botocore.model import StructureShape
 from ministack.services import stepfunctions as sfn
 
 from local_aws.ministack.iam.service_sessions import ACCOUNT, REGION
@@ -31,8 +30,6 @@ from local_aws.ministack.step_functions import machine_roles, task_faults
 from local_aws.ministack.step_functions.executions import Execution, is_running
 from local_aws.ministack.step_functions.machine_roles import authorize_machine
 from local_aws.ministack.step_functions.sdk_json import from_sdk, to_sdk
-from local_aws.sagemaker.errors import ValidationError
-from local_aws.sagemaker.service_model import operation_model, validate
 
 PRIVATE_NAMES = (
     PrivateName("services.stepfunctions", "_ExecutionError", kind=type),
@@ -84,9 +81,6 @@ _HEAD_ERRORS = {
     ("HeadBucket", "404"): "NoSuchBucketException",
 }
 MANAGED_TAG = {"Key": "MANAGED_BY_AWS", "Value": "STARTED_BY_STEP_FUNCTIONS"}
-INERT_SERVICES = {
-    "application-autoscaling": "the local AWS scales nothing",
-}
 
 _current: contextvars.ContextVar["RunningTask | None"] = contextvars.ContextVar(
     "running_task", default=None
@@ -172,8 +166,6 @@ class ServiceCall:
 
     def make(self, arguments: Any, task: RunningTask) -> Any:
         """Call, wait if the task is ``.sync``, and return what a state sees as its result."""
-        if self.service in INERT_SERVICES:
-            return self._answer_inert(arguments, task.execution)
         client = machine_roles.client(task.execution, self.service)
         if self.sync:
             return self._run_job(client, arguments, task)
@@ -181,32 +173,6 @@ class ServiceCall:
         if self.optimized and self.service == "lambda":
             return _lambda_result(result)
         return result
-
-    def _answer_inert(self, arguments: Any, execution: Execution) -> Any:
-        """Refuse what AWS would refuse, and answer in form a request that has no effect here."""
-        try:
-            validate(self.service, self.operation, arguments)
-        except ValidationError as error:
-            raise sfn._ExecutionError(
-                f"{self.error_prefix}.ValidationException", str(error)
-            ) from error
-        action = f"{self.service}:{self.operation}"
-        check = {
-            "action": action,
-            "resource": f"arn:aws:{self.service}:{REGION}:{ACCOUNT}:scalable-target/local",
-            "context": {f"{self.service}:service-namespace": arguments["ServiceNamespace"]},
-        }
-        answer = authorize_machine(execution, [check])
-        if answer.get("denied"):
-            raise sfn._ExecutionError(
-                f"{self.error_prefix}.{self.error_prefix}Exception",
-                f"{answer['principal']} is not authorized to perform: {action}",
-            )
-        output = operation_model(self.service, self.operation).output_shape
-        name = arguments.get("PolicyName", arguments["ResourceId"])
-        forms = {"string": f"arn:aws:{self.service}:{REGION}:{ACCOUNT}:{name}", "list": []}
-        members = output.members if isinstance(output, StructureShape) else {}
-        return {member: forms.get(shape.type_name, {}) for member, shape in members.items()}
 
     def _call(self, client: Any, operation: str, arguments: Any) -> Any:
         model = client.meta.service_model
@@ -237,6 +203,8 @@ class ServiceCall:
         if self.optimized and self.service == "sagemaker":
             known = {"ResourceInUse", "ResourceLimitExceeded", "ResourceNotFound"}
             code = f"{code}Exception" if code in known else "AmazonSageMakerException"
+        elif self.service == "application-autoscaling" and code == "AccessDeniedException":
+            code = f"{self.error_prefix}Exception"
         elif self.service == "sagemaker" and code in ("ValidationException", "AccessDenied"):
             # SageMaker's model does not name these, so the Java SDK has only its base class
             code = "SageMakerException"

@@ -79,5 +79,11 @@ def find(service: Service, name: str) -> Document:
     return document
 
 
+def variant(config: Document) -> Document:
+    """Return the one production variant of a configuration."""
+    only: Document = config["ProductionVariants"][0]
+    return only
+
+
 def _missing(name: str) -> ValidationError:
     return ValidationError(f'Could not find endpoint configuration "{sagemaker_arn(KIND, name)}".')

@@ -1,76 +1,40 @@
-"""Endpoints: their states, the containers behind them, and how one replaces another.
+"""The operations on endpoints: what is asked, what is refused, what is answered."""
 
-The fleet of an update is started beside the one that serves, and takes over once it is healthy.
-If it does not become healthy the endpoint rolls back, and is InService with its old
-configuration, as on AWS.
-"""
-
-import logging
-import secrets
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from botocore.exceptions import BotoCoreError
-
-from local_aws.sagemaker import models
+from local_aws.sagemaker import quotas
 from local_aws.sagemaker.arns import sagemaker_arn
-from local_aws.sagemaker.containers.logs import Stream
-from local_aws.sagemaker.containers.objects import fetch_model
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
-from local_aws.sagemaker.endpoints import serverless
+from local_aws.sagemaker.endpoints import guardrails, serverless
+from local_aws.sagemaker.endpoints.lifecycle import KIND, Lifecycle
 from local_aws.sagemaker.endpoints.model_server import ModelServer
-from local_aws.sagemaker.errors import ContainerError, ServiceError, ValidationError
+from local_aws.sagemaker.errors import ValidationError
 from local_aws.sagemaker.identity import now
 from local_aws.sagemaker.listing import page
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.store import Document, NameTakenError
 
-logger = logging.getLogger(__name__)
-
-KIND = "endpoint"
-HEALTH_CHECK_SECONDS = 480
-WATCH_SECONDS = 0.5
-RESTORE_SECONDS = 2.0
 BUSY = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+SCALABLE_TARGET = "scalable-target"
 
 
 class Endpoints:
-    """All endpoints and their running containers."""
+    """All endpoints."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._lock = threading.RLock()
-        self._servers: dict[str, ModelServer] = {}
-        self._pool = ThreadPoolExecutor(thread_name_prefix="endpoint")
-        self.changed = threading.Condition()
-
-    def start(self) -> None:
-        """Bring back the endpoints of the last run, and watch their containers."""
-        for document in self._service.store.all(KIND):
-            name, status = document["EndpointName"], document["EndpointStatus"]
-            if status == "Deleting":
-                self._submit(self._delete, name)
-            elif status == "Creating":
-                self._submit(self._create, name)
-            elif status != "Failed":
-                self._submit(self._restore, name)
-        threading.Thread(target=self._watch, daemon=True).start()
-
-    def stop(self) -> None:
-        """End every container."""
-        with self._lock:
-            servers = list(self._servers.values())
-            self._servers.clear()
-        for future in [self._pool.submit(server.stop) for server in servers]:
-            future.result()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._lifecycle = Lifecycle(service)
+        self.changed = self._lifecycle.changed
+        self.start = self._lifecycle.start
+        self.stop = self._lifecycle.stop
+        self.names = self._lifecycle.names
 
     def create(self, request: Document) -> Document:
         """CreateEndpoint."""
         name = request["EndpointName"]
-        endpoint_configs.find(self._service, request["EndpointConfigName"])
+        config = endpoint_configs.find(self._service, request["EndpointConfigName"])
         moment = now()
+        serving = _fleet_of(config)
         document = {
             "EndpointName": name,
             "EndpointArn": sagemaker_arn(KIND, name),
@@ -79,14 +43,18 @@ class Endpoints:
             "CreationTime": moment,
             "LastModifiedTime": moment,
             "Tags": request.get("Tags", []),
+            "Fleets": {"serving": serving},
         }
-        try:
-            self._service.store.insert(KIND, name, document)
-        except NameTakenError as error:
-            raise ValidationError(
-                f'Cannot create already existing endpoint "{document["EndpointArn"]}".'
-            ) from error
-        self._submit(self._create, name)
+        with self._service.store.transaction():
+            if self._service.store.get(KIND, name) is None:
+                quotas.check(self._service, quotas.ENDPOINT, serving["type"], serving["desired"])
+            try:
+                self._service.store.insert(KIND, name, document)
+            except NameTakenError as error:
+                raise ValidationError(
+                    f'Cannot create already existing endpoint "{document["EndpointArn"]}".'
+                ) from error
+        self._lifecycle.begin(self._lifecycle.create, name)
         return {"EndpointArn": document["EndpointArn"]}
 
     def update(self, request: Document) -> Document:
@@ -95,37 +63,67 @@ class Endpoints:
         with self._service.store.transaction():
             document = self.find(name)
             new = endpoint_configs.find(self._service, target)
-            if document["EndpointStatus"] in BUSY:
-                raise ValidationError(f'Cannot update in-progress endpoint "{name}".')
-            if document["EndpointStatus"] == "Failed":
-                raise ValidationError(f'Cannot update failed endpoint "{name}".')
+            self._refuse_busy(document, "update")
             old = self._service.store.get(endpoint_configs.KIND, document["EndpointConfigName"])
             serverless.check_update(old, new, request)
-            if old is not None and _variant_name(old) != _variant_name(new):
-                raise ValidationError(
-                    "The new endpoint configuration must keep the production variant name "
-                    f"{_variant_name(old)!r}: autoscaling and guardrails are bound to it."
-                )
+            if old is not None:
+                self._refuse_other_variant(name, old, new)
+            deployment = request.get("DeploymentConfig")
+            if request.get("RetainDeploymentConfig"):
+                deployment = deployment or document.get("LastDeploymentConfig")
+            guardrails.check(deployment or {})
+            pending = _fleet_of(new)
+            if _retains_count(request):
+                pending["desired"] = document["Fleets"]["serving"]["desired"]
+            quotas.check(self._service, quotas.ENDPOINT, pending["type"], pending["desired"])
             self._service.store.update(
                 KIND,
                 name,
                 EndpointStatus="Updating",
-                PendingDeploymentSummary={"EndpointConfigName": target, "StartTime": now()},
+                PendingDeploymentSummary={
+                    "EndpointConfigName": target,
+                    "StartTime": now(),
+                    "ProductionVariants": [_pending_variant(new, pending)],
+                },
+                PendingDeploymentConfig=deployment,
+                Fleets={**document["Fleets"], "pending": pending},
                 LastModifiedTime=now(),
                 FailureReason=None,
             )
-        self._submit(self._update, name, target)
+        self._lifecycle.begin(self._lifecycle.update, name)
+        return {"EndpointArn": document["EndpointArn"]}
+
+    def update_capacities(self, request: Document) -> Document:
+        """UpdateEndpointWeightsAndCapacities."""
+        name = request["EndpointName"]
+        with self._service.store.transaction():
+            document = self.find(name)
+            self._refuse_busy(document, "update")
+            config = endpoint_configs.find(self._service, document["EndpointConfigName"])
+            serving = dict(document["Fleets"]["serving"])
+            for wanted in request["DesiredWeightsAndCapacities"]:
+                _check_capacity(config, wanted)
+                serving["desired"] = wanted.get("DesiredInstanceCount", serving["desired"])
+            delta = serving["desired"] - document["Fleets"]["serving"]["desired"]
+            quotas.check(self._service, quotas.ENDPOINT, serving["type"], delta)
+            self._service.store.update(
+                KIND,
+                name,
+                EndpointStatus="Updating",
+                Fleets={"serving": serving},
+                LastModifiedTime=now(),
+                FailureReason=None,
+            )
+        self._lifecycle.begin(self._lifecycle.resize, name)
         return {"EndpointArn": document["EndpointArn"]}
 
     def delete(self, request: Document) -> Document:
         """DeleteEndpoint."""
         name = request["EndpointName"]
         with self._service.store.transaction():
-            document = self.find(name)
-            if document["EndpointStatus"] in BUSY:
-                raise ValidationError(f'Cannot delete in-progress endpoint "{name}".')
+            self._refuse_busy(self.find(name), "delete")
             self._service.store.update(KIND, name, EndpointStatus="Deleting")
-        self._submit(self._delete, name)
+        self._lifecycle.begin(self._lifecycle.delete, name)
         return {}
 
     def describe(self, request: Document) -> Document:
@@ -134,19 +132,19 @@ class Endpoints:
         document.pop("Tags", None)
         config = self._service.store.get(endpoint_configs.KIND, document["EndpointConfigName"])
         if config is not None and document["EndpointStatus"] not in ("Creating", "Failed"):
-            variant = config["ProductionVariants"][0]
-            count = variant.get("InitialInstanceCount", 1)
             document["ProductionVariants"] = [
                 {
-                    "VariantName": variant["VariantName"],
+                    "VariantName": endpoint_configs.variant(config)["VariantName"],
                     "CurrentWeight": 1.0,
                     "DesiredWeight": 1.0,
-                    "CurrentInstanceCount": count,
-                    "DesiredInstanceCount": count,
+                    "CurrentInstanceCount": len(self.servers(document["EndpointName"])),
+                    "DesiredInstanceCount": document["Fleets"]["serving"]["desired"],
                 }
             ]
             if serverless.settings(config) is not None:
-                document["ProductionVariants"] = [serverless.describe(variant)]
+                document["ProductionVariants"] = [
+                    serverless.describe(endpoint_configs.variant(config))
+                ]
             if "AsyncInferenceConfig" in config:
                 document["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
         return document
@@ -174,15 +172,14 @@ class Endpoints:
             raise ValidationError(f'Could not find endpoint "{sagemaker_arn(KIND, name)}".')
         return document
 
-    def names(self) -> list[str]:
-        """Return the endpoints that have a container."""
-        with self._lock:
-            return list(self._servers)
+    def servers(self, name: str) -> list[ModelServer]:
+        """Return the instances that an endpoint's requests go to."""
+        fleet = self._lifecycle.fleet(name)
+        return [] if fleet is None else fleet.servers()
 
     def server(self, name: str) -> ModelServer | None:
-        """Return the container that serves an endpoint, if there is one."""
-        with self._lock:
-            return self._servers.get(name)
+        """Return the oldest of them, if there is one."""
+        return next(iter(self.servers(name)), None)
 
     def config(self, name: str) -> Document | None:
         """Return the configuration that an endpoint carries now."""
@@ -199,173 +196,73 @@ class Endpoints:
         ContainerError, ServiceError, BotoCoreError
             If it does not start.
         """
-        document = self.find(name)
-        server = self._launch(name, document["EndpointConfigName"])
-        with self._lock:
-            is_wanted = name not in self._servers and self.config(name) is not None
-            if is_wanted:
-                self._servers[name] = server
-        if not is_wanted:  # an update was faster, or the endpoint has gone
-            server.stop()
+        fleet = self._lifecycle.fleet(name)
+        if fleet is None:
+            self._lifecycle.start_again(name)
+        elif not fleet.servers():
+            fleet.grow(1)
 
     def cool(self, name: str) -> None:
-        """Stop the container of an endpoint and leave the endpoint in service."""
-        with self._lock:
-            server = self._servers.pop(name, None)
-        if server is not None:
-            self._pool.submit(server.stop)
+        """Stop the containers of an endpoint and leave the endpoint in service."""
+        self._lifecycle.cool(name)
 
-    def _submit(self, work: Any, *arguments: str) -> "Future[None]":
-        def run() -> None:
-            try:
-                work(*arguments)
-            except Exception:  # a thread's failure must be seen
-                logger.exception("%s of endpoint %s failed", work.__name__, arguments[0])
+    def _refuse_busy(self, document: Document, verb: str) -> None:
+        name = document["EndpointName"]
+        if document["EndpointStatus"] in BUSY:
+            raise ValidationError(f'Cannot {verb} in-progress endpoint "{name}".')
+        if verb == "update" and document["EndpointStatus"] == "Failed":
+            raise ValidationError(f'Cannot update failed endpoint "{name}".')
 
-        return self._pool.submit(run)
-
-    def _launch(self, name: str, config_name: str) -> ModelServer:
-        config = endpoint_configs.find(self._service, config_name)
-        variant = config["ProductionVariants"][0]
-        model = models.find(self._service, variant["ModelName"])
-        role = model["ExecutionRoleArn"]
-        data, environment = models.model_source(self._service, model)
-        root = self._service.scratch / f"{name}-{secrets.token_hex(4)}" / "ml"
-        (root / "model").mkdir(parents=True)
-        if data is not None:
-            fetch_model(self._service.roles.client("s3", role), data, root / "model")
-        stream = Stream(
-            f"/aws/sagemaker/Endpoints/{name}", f"{variant['VariantName']}/{root.parent.name}", role
-        )
-        server = ModelServer(
-            self._service.image,
-            root,
-            {**environment, **self._service.credentials.variables(role)},
-            lambda line: self._service.logs.write(stream, line),
-        )
-        server.start()
-        seconds = variant.get("ContainerStartupHealthCheckTimeoutInSeconds", HEALTH_CHECK_SECONDS)
-        try:
-            server.wait_until_healthy(seconds, self._service.stopping.is_set)
-        except ContainerError:
-            server.stop()
-            raise
-        return server
-
-    def _create(self, name: str) -> None:
-        config_name = self.find(name)["EndpointConfigName"]
-        try:
-            server = self._launch(name, config_name)
-        except (ContainerError, ServiceError, BotoCoreError) as error:
-            if self._counts(name, error):
-                self._set(name, EndpointStatus="Failed", FailureReason=str(error))
-            return
-        self._replace(name, server)
-        self._set(name, EndpointStatus="InService")
-
-    def _restore(self, name: str) -> None:
-        """Bring back an endpoint that was in service; as on AWS it stays so without a container."""
-        document = self.find(name)
-        pending = document.get("PendingDeploymentSummary", {}).get("EndpointConfigName")
-        if document["EndpointStatus"] == "Updating" and pending is not None:
-            self._start_again(name)
-            self._update(name, pending)
-        else:
-            self._set(name, EndpointStatus="InService", PendingDeploymentSummary=None)
-        while not self._service.stopping.is_set() and not self._start_again(name):
-            self._service.stopping.wait(RESTORE_SECONDS)
-
-    def _start_again(self, name: str) -> bool:
-        """Start the container of an endpoint that has none; False if that must be tried again."""
-        document = self._service.store.get(KIND, name)
-        if document is None or document["EndpointStatus"] == "Deleting" or self.server(name):
-            return True
-        config_name = document["EndpointConfigName"]
-        try:
-            server = self._launch(name, config_name)
-        except (ContainerError, ServiceError, BotoCoreError) as error:
-            logger.error("Endpoint %s has no container yet: %s", name, error)
-            return False
-        with self._lock:
-            now_there = self._service.store.get(KIND, name) or {}
-            is_wanted = now_there.get("EndpointConfigName") == config_name and not self.server(name)
-            if is_wanted:
-                self._servers[name] = server
-        if not is_wanted:  # an update was faster
-            server.stop()
-        with self.changed:
-            self.changed.notify_all()
-        return True
-
-    def _update(self, name: str, target: str) -> None:
-        try:
-            server = self._launch(name, target)
-        except (ContainerError, ServiceError, BotoCoreError) as error:
-            if not self._counts(name, error):
-                return
-            self._set(name, EndpointStatus="RollingBack")
-            self._set(
-                name,
-                EndpointStatus="InService",
-                FailureReason=str(error),
-                PendingDeploymentSummary=None,
+    def _refuse_other_variant(self, name: str, old: Document, new: Document) -> None:
+        before, after = endpoint_configs.variant(old), endpoint_configs.variant(new)
+        if before["VariantName"] != after["VariantName"]:
+            raise ValidationError(
+                "The new endpoint configuration must keep the production variant name "
+                f"{before['VariantName']!r}: autoscaling and guardrails are bound to it."
             )
-            return
-        self._replace(name, server)
-        self._set(
-            name,
-            EndpointStatus="InService",
-            EndpointConfigName=target,
-            PendingDeploymentSummary=None,
+        resource = f"endpoint/{name}/variant/{before['VariantName']}"
+        if before.get("InstanceType") != after.get("InstanceType") and self._service.store.get(
+            SCALABLE_TARGET, resource
+        ):
+            raise ValidationError(
+                f'The variant(s) "["{before["VariantName"]}"]" must be deregistered as scalable '
+                "targets with AWS Auto Scaling before they can be removed or have their instance "
+                "type updated."
+            )
+
+
+def _fleet_of(config: Document) -> Document:
+    """Return type and number of the instances that a configuration begins with."""
+    variant = endpoint_configs.variant(config)
+    return {
+        "type": variant.get("InstanceType", ""),
+        "desired": variant.get("InitialInstanceCount", 1),
+    }
+
+
+def _retains_count(request: Document) -> bool:
+    excluded = request.get("ExcludeRetainedVariantProperties") or []
+    names = {item["VariantPropertyType"] for item in excluded}
+    return bool(request.get("RetainAllVariantProperties")) and "DesiredInstanceCount" not in names
+
+
+def _pending_variant(config: Document, fleet: Document) -> Document:
+    pending: dict[str, Any] = {
+        "VariantName": endpoint_configs.variant(config)["VariantName"],
+        "DesiredInstanceCount": fleet["desired"],
+        "DesiredWeight": 1.0,
+    }
+    return {**pending, "InstanceType": fleet["type"]} if fleet["type"] else pending
+
+
+def _check_capacity(config: Document, wanted: Document) -> None:
+    variant = endpoint_configs.variant(config)
+    if wanted["VariantName"] != variant["VariantName"]:
+        raise ValidationError(f"The endpoint has no production variant {wanted['VariantName']!r}.")
+    if "ServerlessUpdateConfig" in wanted or "ServerlessConfig" in variant:
+        raise ValidationError("The capacity of a serverless variant is not changed here.")
+    if wanted.get("DesiredInstanceCount") == 0 and "AsyncInferenceConfig" not in config:
+        raise ValidationError(
+            "DesiredInstanceCount can be 0 for asynchronous endpoints alone; others need at "
+            "least 1."
         )
-
-    def _counts(self, name: str, error: Exception) -> bool:
-        """Say whether a failed start is the endpoint's fault, and not the stack's end."""
-        logger.error("Endpoint %s has no container: %s", name, error)
-        return not self._service.stopping.is_set() and self._service.gateway.is_reachable()
-
-    def _delete(self, name: str) -> None:
-        with self._lock:
-            server = self._servers.pop(name, None)
-        if server is not None:
-            server.stop()
-        dropped = self._service.store.remove_endpoint(name)
-        if dropped:
-            logger.warning("Endpoint %s went with %d invocations in its queue", name, dropped)
-        self._service.store.delete(KIND, name)
-
-    def _replace(self, name: str, server: ModelServer) -> None:
-        with self._lock:
-            old = self._servers.get(name)
-            self._servers[name] = server
-        with self.changed:
-            self.changed.notify_all()
-        if old is not None:
-            self._pool.submit(old.stop)
-
-    def _set(self, name: str, **changes: Any) -> None:
-        self._service.store.update(KIND, name, **changes, LastModifiedTime=now())
-        with self.changed:
-            self.changed.notify_all()
-
-    def _watch(self) -> None:
-        while not self._service.stopping.wait(WATCH_SECONDS):
-            with self._lock:
-                crashed = [
-                    (name, server)
-                    for name, server in self._servers.items()
-                    if not server.alive() and not server.stopping
-                ]
-            for name, server in crashed:
-                logger.error("The container of endpoint %s exited; starting it again", name)
-                server.starts = 0
-                server.start()
-                try:
-                    server.wait_until_healthy(HEALTH_CHECK_SECONDS, self._service.stopping.is_set)
-                except ContainerError as error:
-                    logger.error("Endpoint %s: %s", name, error)
-
-
-def _variant_name(config: Document) -> str:
-    name: str = config["ProductionVariants"][0]["VariantName"]
-    return name

@@ -60,6 +60,7 @@ class ModelServer:
         self.port = 0
         self.starts = 0
         self.ready = False
+        self.busy = 0  # invocations that it works on
 
     def start(self) -> None:
         """Start the process, on a port of its own."""

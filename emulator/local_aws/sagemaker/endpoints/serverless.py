@@ -156,7 +156,7 @@ class Serverless:
     idle_seconds
         Time without a request after which a container is stopped.
     clock
-        Monotonic, s.
+        Time, s.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Serverless:
         service: Service,
         endpoints: Containers,
         idle_seconds: float = IDLE_SECONDS,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._service = service
         self._endpoints = endpoints

@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from local_aws.sagemaker import quotas
 from local_aws.sagemaker.arns import sagemaker_arn
 from local_aws.sagemaker.errors import ResourceInUseError, ResourceNotFoundError, ValidationError
 from local_aws.sagemaker.identity import now
@@ -80,13 +81,18 @@ class Jobs:
         if kind.name == "TrainingJob":
             job["SecondaryStatus"] = "Starting"
             job["SecondaryStatusTransitions"] = [transition("Starting")]
-        try:
-            self._service.store.insert(kind.arn_kind, name, job)
-        except NameTakenError as error:
-            raise ResourceInUseError(
-                "Job name must be unique within an AWS account and region, and a "
-                f"{kind.arn_kind.replace('-', ' ')} with this name already exists ({arn})"
-            ) from error
+        with self._service.store.transaction():
+            if self._service.store.get(kind.arn_kind, name) is None:
+                quotas.check(
+                    self._service, kind.usage, kind.instance_type(request), kind.hosts(request)
+                )
+            try:
+                self._service.store.insert(kind.arn_kind, name, job)
+            except NameTakenError as error:
+                raise ResourceInUseError(
+                    "Job name must be unique within an AWS account and region, and a "
+                    f"{kind.arn_kind.replace('-', ' ')} with this name already exists ({arn})"
+                ) from error
         self._launch(kind, job)
         return {f"{kind.name}Arn": arn}
 

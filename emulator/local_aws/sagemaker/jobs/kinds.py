@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from local_aws.sagemaker import quotas
 from local_aws.sagemaker.arns import S3Location
 from local_aws.sagemaker.containers.objects import pack_model, upload_folder
 from local_aws.sagemaker.containers.programs import ML_ROOT, map_path
@@ -24,6 +25,7 @@ class JobKind(ABC):
     arn_kind: str
     log_group: str
     default_runtime_seconds: int
+    usage: str  # as the quota of its instances is named
 
     @abstractmethod
     def check(self, job: Document) -> None:
@@ -32,6 +34,10 @@ class JobKind(ABC):
     @abstractmethod
     def hosts(self, job: Document) -> int:
         """Return the number of instances."""
+
+    @abstractmethod
+    def instance_type(self, job: Document) -> str:
+        """Return the type of the instances."""
 
     @abstractmethod
     def command(self, job: Document) -> tuple[list[str], list[str]]:
@@ -65,6 +71,7 @@ class ProcessingJob(JobKind):
     arn_kind = "processing-job"
     log_group = "/aws/sagemaker/ProcessingJobs"
     default_runtime_seconds = 86400
+    usage = quotas.PROCESSING
 
     def check(self, job: Document) -> None:
         """Refuse paths outside /opt/ml and inputs that are not files from S3."""
@@ -89,6 +96,11 @@ class ProcessingJob(JobKind):
         """Return the cluster's instance count."""
         count: int = job["ProcessingResources"]["ClusterConfig"]["InstanceCount"]
         return count
+
+    def instance_type(self, job: Document) -> str:
+        """Return the cluster's instance type."""
+        kind: str = job["ProcessingResources"]["ClusterConfig"]["InstanceType"]
+        return kind
 
     def command(self, job: Document) -> tuple[list[str], list[str]]:
         """Return the entry point of the request."""
@@ -134,6 +146,7 @@ class TrainingJob(JobKind):
     arn_kind = "training-job"
     log_group = "/aws/sagemaker/TrainingJobs"
     default_runtime_seconds = 86400
+    usage = quotas.TRAINING
 
     def check(self, job: Document) -> None:
         """Refuse other modes than File and other sources than S3."""
@@ -157,6 +170,11 @@ class TrainingJob(JobKind):
         """Return the instance count."""
         count: int = job["ResourceConfig"].get("InstanceCount", 1)
         return count
+
+    def instance_type(self, job: Document) -> str:
+        """Return the instance type."""
+        kind: str = job["ResourceConfig"].get("InstanceType", "")
+        return kind
 
     def command(self, job: Document) -> tuple[list[str], list[str]]:
         """Return the entry point of the request, or `train`."""

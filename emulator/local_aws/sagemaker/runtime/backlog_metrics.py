@@ -1,4 +1,7 @@
-"""The CloudWatch metrics of an asynchronous endpoint's queue, once a minute, as on AWS."""
+"""The CloudWatch metrics of an asynchronous endpoint: its queue, and how invocations ended.
+
+AWS publishes once a minute. Here it is more often, so that no minute is without them.
+"""
 
 import logging
 import threading
@@ -6,52 +9,75 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from local_aws.sagemaker.endpoints.endpoints import KIND
+from local_aws.sagemaker.endpoints.endpoints import Endpoints
+from local_aws.sagemaker.endpoints.lifecycle import KIND
+from local_aws.sagemaker.errors import ServiceError
 from local_aws.sagemaker.identity import now
+from local_aws.sagemaker.runtime.outcome_metrics import OutcomeMetrics
 from local_aws.sagemaker.service import Service
 
 logger = logging.getLogger(__name__)
 
-PERIOD_SECONDS = 60.0
+PERIOD_SECONDS = 20.0
 NAMESPACE = "AWS/SageMaker"
+MOST_AT_ONCE = 1000
 
 
-def start(service: Service) -> None:
-    """Publish in a thread until the service stops."""
-    threading.Thread(target=_publish_forever, args=(service,), daemon=True).start()
+class BacklogMetrics:
+    """What SageMaker publishes of its endpoints."""
 
+    def __init__(self, service: Service, endpoints: Endpoints, outcomes: OutcomeMetrics) -> None:
+        self._service = service
+        self._endpoints = endpoints
+        self._outcomes = outcomes
 
-def _publish_forever(service: Service) -> None:
-    while not service.stopping.wait(PERIOD_SECONDS):
-        for endpoint in service.store.all(KIND):
-            name = endpoint["EndpointName"]
-            try:
-                service.roles.client("cloudwatch").put_metric_data(
-                    Namespace=NAMESPACE, MetricData=measure(service, name)
+    def start(self) -> None:
+        """Publish in a thread until the service stops."""
+        threading.Thread(target=self._publish_forever, daemon=True).start()
+
+    def _publish_forever(self) -> None:
+        while not self._service.stopping.wait(PERIOD_SECONDS):
+            self.publish()
+
+    def publish(self) -> None:
+        """Publish once."""
+        data = self._outcomes.drain()
+        for endpoint in self._service.store.all(KIND):
+            data += self.measure(endpoint["EndpointName"])
+        if not data:
+            return
+        try:
+            client = self._service.roles.client("cloudwatch")
+            for begin in range(0, len(data), MOST_AT_ONCE):
+                client.put_metric_data(
+                    Namespace=NAMESPACE, MetricData=data[begin : begin + MOST_AT_ONCE]
                 )
-            except (BotoCoreError, ClientError) as error:
-                logger.warning("The metrics of %s are not published: %s", name, error)
+        except (BotoCoreError, ClientError, ServiceError) as error:
+            logger.warning("The metrics of the endpoints are not published: %s", error)
 
+    def measure(self, endpoint: str) -> list[dict[str, Any]]:
+        """Return the metrics of one endpoint's queue now.
 
-def measure(service: Service, endpoint: str) -> list[dict[str, Any]]:
-    """Return the metrics of one endpoint's queue now.
-
-    https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
-    """
-    size, oldest = service.store.backlog(endpoint)
-    # The one instance is always there, so a backlog is never without capacity
-    values = {
-        "ApproximateBacklogSize": float(size),
-        "ApproximateBacklogSizePerInstance": float(size),
-        "ApproximateAgeOfOldestRequest": 0.0 if oldest is None else max(0.0, now() - oldest),
-        "HasBacklogWithoutCapacity": 0.0,
-    }
-    return [
-        {
-            "MetricName": metric,
-            "Value": value,
-            "Unit": "Seconds" if "Age" in metric else "Count",
-            "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+        https://docs.aws.amazon.com/sagemaker/latest/dg/async-inference-monitor.html
+        """
+        config = self._endpoints.config(endpoint)
+        if config is None or "AsyncInferenceConfig" not in config:
+            return []
+        size, oldest = self._service.store.backlog(endpoint)
+        instances = len(self._endpoints.servers(endpoint))
+        values = {
+            "ApproximateBacklogSize": float(size),
+            # Without an instance the whole queue, or target tracking would never wake it
+            "ApproximateBacklogSizePerInstance": size / max(1, instances),
+            "ApproximateAgeOfOldestRequest": 0.0 if oldest is None else max(0.0, now() - oldest),
+            "HasBacklogWithoutCapacity": float(size > 0 and instances == 0),
         }
-        for metric, value in values.items()
-    ]
+        return [
+            {
+                "MetricName": metric,
+                "Value": value,
+                "Unit": "Seconds" if "Age" in metric else "Count",
+                "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
+            }
+            for metric, value in values.items()
+        ]

@@ -10,17 +10,22 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from local_aws.sagemaker import models
-from local_aws.sagemaker.arns import ACCOUNT, REGION, S3Location
+from local_aws.sagemaker.arns import ACCOUNT, S3Location
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
-from local_aws.sagemaker.endpoints.model_server import ModelResponse
+from local_aws.sagemaker.endpoints.model_server import ModelResponse, ModelServer
 from local_aws.sagemaker.errors import ValidationError
+from local_aws.sagemaker.runtime.messages import (
+    ID_HEADER,
+    LOST,
+    Outcome,
+    container_headers,
+    message,
+)
+from local_aws.sagemaker.runtime.outcome_metrics import OutcomeMetrics
 from local_aws.sagemaker.service import Service
 from local_aws.sagemaker.store import Document, QueuedInvocation
 
@@ -33,27 +38,6 @@ DEFAULT_CONCURRENCY = 4
 MAX_ATTEMPTS = 3
 DISPATCH_SECONDS = 0.5
 NOTIFICATION_ATTEMPTS = 5
-ID_HEADER = "X-Amzn-SageMaker-Inference-Id"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an invocation ended.
-
-    Parameters
-    ----------
-    status
-        ``Completed``, ``Failed`` or ``Expired``.
-    reason
-        ``failureReason`` of the message.
-    content_type, body
-        What the container answered, if it did.
-    """
-
-    status: str
-    reason: str | None = None
-    content_type: str = "application/json"
-    body: bytes | None = None
 
 
 class Invocations:
@@ -65,7 +49,7 @@ class Invocations:
         self._service = service
         self._endpoints = endpoints
         self._clock = clock
-        self._running: dict[str, int] = {}
+        self.outcomes = OutcomeMetrics()
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -128,49 +112,64 @@ class Invocations:
         started = 0
         for name in self._endpoints.names():
             config = self._endpoints.config(name)
-            server = self._endpoints.server(name)
-            if config is None or server is None or not server.ready:
-                continue
-            while self._reserve(name, concurrency(config)):
+            while config is not None and (server := self._reserve(name, concurrency(config))):
                 invocation = self._service.store.take(name)
                 if invocation is None:
-                    self._release(name)
+                    self._release(server)
                     break
                 started += 1
-                threading.Thread(target=self._work, args=(invocation, config), daemon=True).start()
+                threading.Thread(
+                    target=self._work, args=(invocation, config, server), daemon=True
+                ).start()
         return started
 
-    def _reserve(self, name: str, limit: int) -> bool:
+    def _reserve(self, name: str, limit: int) -> ModelServer | None:
+        """Return the instance with the least work that can take more, if there is one."""
         with self._lock:
-            if self._running.get(name, 0) >= limit:
-                return False
-            self._running[name] = self._running.get(name, 0) + 1
-            return True
+            able = [
+                server
+                for server in self._endpoints.servers(name)
+                if server.ready and server.busy < limit
+            ]
+            if not able:
+                return None
+            chosen = min(able, key=lambda server: server.busy)
+            chosen.busy += 1
+            return chosen
 
-    def _release(self, name: str) -> None:
+    def _release(self, server: ModelServer) -> None:
         with self._lock:
-            self._running[name] -= 1
+            server.busy -= 1
 
-    def _work(self, invocation: QueuedInvocation, config: Document) -> None:
+    def _work(self, invocation: QueuedInvocation, config: Document, server: ModelServer) -> None:
         try:
-            outcome = self.run(invocation, config)
+            outcome = self.run(invocation, config, server)
             if outcome is None:
                 self._service.store.put_back(invocation.number)
                 time.sleep(DISPATCH_SECONDS)
             else:
-                self.tell(invocation, config, outcome)
+                if outcome.status == LOST:
+                    logger.warning(
+                        "Invocation %s is lost: %s",
+                        invocation.document["InferenceId"],
+                        outcome.reason,
+                    )
+                else:
+                    self.tell(invocation, config, outcome)
                 self._service.store.remove(invocation.number)
         except Exception:  # the invocation stays in the queue, and the fault must be seen
             logger.exception("Invocation %s is put back", invocation.document["InferenceId"])
             time.sleep(DISPATCH_SECONDS)
             self._service.store.put_back(invocation.number)
         finally:
-            self._release(invocation.endpoint)
+            self._release(server)
             with self._endpoints.changed:
                 self._endpoints.changed.notify_all()
 
-    def run(self, invocation: QueuedInvocation, config: Document) -> Outcome | None:
-        """Send one invocation to the container; None means that it must be tried again."""
+    def run(
+        self, invocation: QueuedInvocation, config: Document, server: ModelServer
+    ) -> Outcome | None:
+        """Send one invocation to an instance; None means that it must be tried again."""
         request = invocation.document
         ttl = request.get("RequestTTLSeconds", DEFAULT_TTL_SECONDS)
         if self._clock() - invocation.received > ttl:
@@ -188,7 +187,7 @@ class Invocations:
             )
         timeout = request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_SECONDS)
         try:
-            response = self._send(invocation, body, timeout)
+            response = self._send(invocation, server, body, timeout)
         except TimeoutError:
             return Outcome(
                 "Failed",
@@ -196,6 +195,10 @@ class Invocations:
                 "(InvocationTimeoutSeconds).",
             )
         except ConnectionError as error:
+            if self._service.stopping.is_set():
+                return None
+            if server.stopping:
+                return Outcome(LOST, "its instance was ended while it worked")
             if invocation.attempts < MAX_ATTEMPTS:
                 logger.warning("Invocation %s again: %s", request["InferenceId"], error)
                 return None
@@ -205,27 +208,25 @@ class Invocations:
         if response is None:
             return None
         if 200 <= response.status < 300:
-            return Outcome("Completed", None, response.content_type, response.body)
+            return Outcome("Completed", None, response.content_type, response.body, response.status)
         kind = "client" if response.status < 500 else "server"
         text = response.body[:1024].decode(errors="replace")
         reason = (
             f"ClientError: Received {kind} error ({response.status}) from primary with message "
             f'"{text}". See /aws/sagemaker/Endpoints/{invocation.endpoint} in CloudWatch Logs.'
         )
-        return Outcome("Failed", reason, response.content_type, response.body)
+        return Outcome("Failed", reason, response.content_type, response.body, response.status)
 
     def _send(
-        self, invocation: QueuedInvocation, body: bytes, seconds: float
+        self, invocation: QueuedInvocation, server: ModelServer, body: bytes, seconds: float
     ) -> ModelResponse | None:
-        """Return the container's answer, or None if the service or the endpoint ends before.
+        """Return the instance's answer, or None if another must be asked.
 
         A container that is not there has not seen the request, so the attempt is not used up.
         """
         headers = container_headers(invocation.document)
-        name = invocation.endpoint
-        while self._endpoints.config(name) is not None:
-            server = self._endpoints.server(name)
-            if server is not None and server.ready:
+        while not server.stopping and self._endpoints.config(invocation.endpoint) is not None:
+            if server.ready:
                 try:
                     return server.invoke(body, headers, seconds)
                 except ConnectionRefusedError:
@@ -240,6 +241,8 @@ class Invocations:
         """Write the outcome to S3 and publish it."""
         request = invocation.document
         role = self._role(config)
+        name = invocation.endpoint
+        self.outcomes.count(name, config, outcome.status, outcome.response_status)
         place = "OutputLocation" if outcome.status == "Completed" else "FailureLocation"
         if place in request and (outcome.body is not None or outcome.status != "Completed"):
             body = outcome.body if outcome.body is not None else (outcome.reason or "").encode()
@@ -253,16 +256,18 @@ class Invocations:
                 outcome = Outcome("Failed", f"ClientError: cannot write {request[place]}: {error}")
         settings = config["AsyncInferenceConfig"]["OutputConfig"].get("NotificationConfig", {})
         topic = settings.get("SuccessTopic" if outcome.status == "Completed" else "ErrorTopic")
-        if topic is not None:
-            self._publish(role, topic, message(invocation, outcome, self._clock()))
+        if topic is not None and not self._publish(
+            role, topic, message(invocation, outcome, self._clock())
+        ):
+            self.outcomes.count_lost_notification(name, config)
 
-    def _publish(self, role: str, topic: str, document: Document) -> None:
+    def _publish(self, role: str, topic: str, document: Document) -> bool:
         for attempt in range(1, NOTIFICATION_ATTEMPTS + 1):
             try:
                 self._service.roles.client("sns", role).publish(
                     TopicArn=topic, Message=json.dumps(document)
                 )
-                return
+                return True
             except (ClientError, BotoCoreError) as error:
                 logger.error(
                     "Notification of %s to %s failed (attempt %d): %s",
@@ -273,10 +278,11 @@ class Invocations:
                 )
                 if isinstance(error, ClientError) and _is_denied(error):
                     # AWS counts a NotificationFailure and goes on
-                    return
+                    return False
                 if attempt == NOTIFICATION_ATTEMPTS:
                     raise
                 self._service.stopping.wait(0.2 * 2**attempt)
+        return False
 
     def _role(self, config: Document) -> str:
         model = models.find(self._service, config["ProductionVariants"][0]["ModelName"])
@@ -285,61 +291,10 @@ class Invocations:
 
 
 def concurrency(config: Document) -> int:
-    """Return how many invocations an endpoint's one instance takes at once."""
+    """Return how many invocations each instance of an endpoint takes at once."""
     client = config.get("AsyncInferenceConfig", {}).get("ClientConfig", {})
     limit: int = client.get("MaxConcurrentInvocationsPerInstance", DEFAULT_CONCURRENCY)
     return limit
-
-
-def container_headers(request: Document) -> dict[str, str]:
-    """Return the headers that the container sees."""
-    headers = {
-        "Content-Type": request.get("ContentType", "application/octet-stream"),
-        "Accept": request.get("Accept", "*/*"),
-        ID_HEADER: request["InferenceId"],
-    }
-    if "CustomAttributes" in request:
-        headers["X-Amzn-SageMaker-Custom-Attributes"] = request["CustomAttributes"]
-    return headers
-
-
-def message(invocation: QueuedInvocation, outcome: Outcome, moment: float) -> Document:
-    """Return the SNS message of an outcome, as AWS publishes it."""
-    request = invocation.document
-    parameters: dict[str, Any] = {
-        "accept": request.get("Accept", "*/*"),
-        "contentType": request.get("ContentType", "application/octet-stream"),
-        "endpointName": invocation.endpoint,
-        "inputLocation": request["InputLocation"],
-    }
-    if "CustomAttributes" in request:
-        parameters["customAttributes"] = request["CustomAttributes"]
-    document: Document = {
-        "awsRegion": REGION,
-        "eventTime": _iso(moment),
-        "receivedTime": _iso(invocation.received),
-        "invocationStatus": outcome.status,
-        "requestParameters": parameters,
-        "inferenceId": request["InferenceId"],
-        "eventVersion": "1.0",
-        "eventSource": "aws:sagemaker",
-        "eventName": "InferenceResult",
-    }
-    if outcome.status == "Completed":
-        document["responseParameters"] = {
-            "contentType": outcome.content_type,
-            "outputLocation": request["OutputLocation"],
-        }
-    else:
-        document["failureReason"] = outcome.reason
-        if "FailureLocation" in request:
-            document["responseParameters"] = {"failureLocation": request["FailureLocation"]}
-    return document
-
-
-def _iso(moment: float) -> str:
-    text = datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
 
 
 def _is_denied(error: ClientError) -> bool:
