@@ -48,6 +48,13 @@ def _start_options(command: click.Command) -> click.Command:
             default=None,
             help="Go on with what the folder holds, or empty it. Default: keep with --state-dir.",
         ),
+        click.option(
+            "--parameter",
+            "parameters",
+            multiple=True,
+            metavar="NAME=VALUE",
+            help="A parameter of the template in place of its default.",
+        ),
         folder_option,
     ):
         command = option(command)
@@ -65,12 +72,14 @@ def up(
     state_dir: Path | None,
     port: int | None,
     keep: bool | None,
+    parameters: tuple[str, ...],
 ) -> None:
     """Run a stack in the foreground until Ctrl-C."""
     options = Options(
         folder=_folder(state_dir).path,
         port=port,
         keep=state_dir is not None if keep is None else keep,
+        parameters=parameters,
     )
     began = time.monotonic()
 

@@ -42,14 +42,14 @@ def deploy(deployment: Deployment, known: dict[str, Any]) -> dict[str, str]:
     report, check = deployment.report, deployment.check
     if not deployment.template.is_file():
         raise DeploymentError(f"There is no template at {deployment.template}.")
-    inputs = inputs_hash(deployment.template)
+    inputs = "-".join((inputs_hash(deployment.template), *deployment.parameters))
     port = int(deployment.gateway.rsplit(":", 1)[-1])
     if known.get("inputs") == inputs and _stack_exists(deployment):
         report("The template is deployed as it is.")
     else:
         _validate(deployment)
         check()
-        build = _build(deployment, inputs)
+        build = _build(deployment, inputs_hash(deployment.template))
         check()
         report("Checking that each function imports with what its package holds.")
         verification.check_imports(deployment, build)
@@ -110,12 +110,14 @@ def _parameters() -> dict[str, str]:
     }
 
 
-def _overrides(template: Path) -> list[str]:
+def _overrides(template: Path, wanted: tuple[str, ...] = ()) -> list[str]:
     declared = verification.load_template(template).get("Parameters", {})
     chosen = {name: value for name, value in _parameters().items() if name in declared}
-    if not chosen:
-        return []
-    return ["--parameter-overrides", *(f"{name}={value}" for name, value in chosen.items())]
+    given = [f"{name}={value}" for name, value in chosen.items()]
+    unknown = [word for word in wanted if word.partition("=")[0] not in declared]
+    if unknown:
+        raise DeploymentError(f"The template has no parameter {unknown[0].partition('=')[0]}.")
+    return ["--parameter-overrides", *given, *wanted] if given or wanted else []
 
 
 def _build(deployment: Deployment, inputs: str) -> Path:
@@ -188,7 +190,7 @@ def _deploy(deployment: Deployment, build: Path) -> None:
         "--no-confirm-changeset",
         "--no-fail-on-empty-changeset",
         "--no-progressbar",
-        *_overrides(deployment.template),
+        *_overrides(deployment.template, deployment.parameters),
     )
 
 

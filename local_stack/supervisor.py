@@ -55,11 +55,14 @@ class Options:
         The gateway's port; None takes a free one.
     keep
         Whether state is read at start and written at stop.
+    parameters
+        Of the template, each as NAME=VALUE.
     """
 
     folder: Path
     port: int | None = None
     keep: bool = False
+    parameters: tuple[str, ...] = ()
 
 
 @dataclass
@@ -227,6 +230,7 @@ class Supervisor:
             project=self._project,
             report=self._report,
             check=self._interrupt_if_stopped,
+            parameters=self._options.parameters,
         )
         description.outputs = deploy(deployment, known)
         self._resume(gateway, key["LOCAL_AWS_KEY"])

@@ -33,6 +33,8 @@ class Deployment:
         Called with each line of progress.
     check
         Called often; raises to give up.
+    parameters
+        Of the template, each as NAME=VALUE, in place of the local ones and the defaults.
     """
 
     template: Path
@@ -42,6 +44,7 @@ class Deployment:
     project: Project
     report: Report
     check: Callable[[], None]
+    parameters: tuple[str, ...] = ()
 
     def client(self, service: str) -> Any:
         """Return a client of the local AWS."""

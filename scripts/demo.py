@@ -267,6 +267,7 @@ def run() -> None:
     for line in summary_lines(job):
         say(line)
     say("")
+    say(f"Lane:     {job.get('lane', 'not told')}")
     say(f"Picture:  {picture.relative_to(ROOT)}")
     say(f"Response: {(OUTPUT / 'response.json').relative_to(ROOT)}")
     say(f"Done in {time.monotonic() - began:.0f} s.")

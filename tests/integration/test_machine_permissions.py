@@ -30,6 +30,7 @@ from .grants import (
     takes_away_together,
     without,
 )
+from .test_fast_lane import FAST_LANE_IS_TRIED
 from .test_permissions import count_lines, group_is_there
 from .waiting import Tail, wait_for
 
@@ -281,7 +282,7 @@ DEPLOYMENT_STEPS = take_away_in_turn(
     ("DeploymentRole * sagemaker:CreateEndpointConfig *", "CreateEndpointConfig"),
     ("DeploymentRole CreateEndpointConfigs sagemaker:AddTags *", "CreateEndpointConfig"),
     ("DeploymentRole FindEndpoint *", "LookForEndpoint"),
-    ("DeploymentRole * sagemaker:DescribeEndpoint *", "DescribeOldEndpoint"),
+    ("DeploymentRole TryEndpoint sagemaker:DescribeEndpoint *", "DescribeOldEndpoint"),
     ("DeploymentRole * *:RegisterScalableTarget *", "RegisterScalableTarget"),
     ("DeploymentRole ScaleEndpointByItsCapacity *", "RegisterScalableTarget"),
     ("DeploymentRole LookAtScaledVariant *", "RegisterScalableTarget"),
@@ -388,7 +389,7 @@ ALONE = [
         ("DeploymentRole * *:DeregisterScalableTarget *", "Deployment", "StopScaling", {}),
         ("DeploymentRole KeepTrackingAlarms cloudwatch:DeleteAlarms *", "Deployment",
          "StopScaling", {}),
-        ("DeploymentRole * sagemaker:UpdateEndpoint endpoint/*", "Deployment", "UpdateEndpoint",
+        ("DeploymentRole PutE* sagemaker:UpdateEndpoint endpoint/*", "Deployment", "UpdateEndpoint",
          GOING),
         ("DeploymentRole * sagemaker:UpdateEndpoint endpoint-config/*", "Deployment",
          "RollBack", GOING),
@@ -414,6 +415,18 @@ ALONE = [
         ("DeploymentRole EncryptAlerts kms:GenerateDataKey *", "Deployment", "Tell",
          {"result": RESULT}),
         ("DeploymentRole EncryptAlerts kms:Decrypt *", "Deployment", "Tell", {"result": RESULT}),
+        ("DeploymentRole PutF* sagemaker:CreateEndpoint *", "Deployment", "CreateFastLane",
+         {"fastConfigName": ABSENT}),
+        ("DeploymentRole TryFastLane sagemaker:AddTags *", "Deployment", "CreateFastLane",
+         {"fastConfigName": ABSENT}),
+        ("DeploymentRole PutF* sagemaker:UpdateEndpoint *", "Deployment", "UpdateFastLane",
+         {"fastConfigName": ABSENT}),
+        ("DeploymentRole TryFastLane sagemaker:DescribeEndpoint *", "Deployment",
+         "DescribeFastLane", {}),
+        ("DeploymentRole TryFastLane sagemaker:InvokeEndpoint *", "Deployment", "ProveFastLane",
+         {}),
+        ("DeploymentRole TryFastLane sagemaker:DeleteEndpoint *", "Deployment", "TurnFastLaneOff",
+         {"fastReason": ""}),
         ("TrainingRole EndJobLogs * *ProcessingJobs:*", "Training", "EndJobLog",
          {"endless": ["/aws/sagemaker/ProcessingJobs"]}),
         ("TrainingRole EndJobLogs * *TrainingJobs:*", "Training", "EndJobLog",
@@ -463,12 +476,13 @@ def test_a_state_that_cannot_do_its_work_says_so_without(
     allowed = redrive(deployed, ended["executionArn"])
     assert grant.action not in allowed.get("cause", ""), allowed
     # What is absent cannot be put into service, deleted, or given an end
-    missing = any(words in allowed.get("cause", "") for words in (ABSENT, "does not exist"))
+    absent = (ABSENT, "does not exist", deployed.outputs["FastLaneEndpointName"])
+    missing = any(words in allowed.get("cause", "") for words in absent)
     assert allowed["status"] == "SUCCEEDED" or missing, allowed
 
 
 FIRST_STEPS = take_away_in_turn(
-    ("DeploymentRole * sagemaker:CreateEndpoint endpoint/*", "CreateEndpoint"),
+    ("DeploymentRole PutE* sagemaker:CreateEndpoint endpoint/*", "CreateEndpoint"),
     ("DeploymentRole * sagemaker:CreateEndpoint endpoint-config/*", "CreateEndpoint"),
     ("DeploymentRole TryEndpoint sagemaker:AddTags *", "CreateEndpoint"),
 )
@@ -477,6 +491,7 @@ FIRST_STEPS = take_away_in_turn(
 NOT_ENFORCED = {
     "* SendTraces *": "Lambda and Step Functions send traces (Tracing in the template)",
     "* DeliverLogs *": "Step Functions delivers a machine's log (Logging in the template)",
+    "FastLaneFunctionRole TakeJobs *": "Lambda takes messages from the function's queue",
     "* PullImage *": "SageMaker pulls the image that a job or a model names",
     "* SignInToRegistry *": "SageMaker pulls the image that a job or a model names",
     "TrainingRole ReadImage *": "CreateModelPackage looks at the image",
@@ -496,6 +511,7 @@ def test_each_permission_is_taken_away_in_a_test_or_one_that_cannot_be_here() ->
         for pattern in NOT_ENFORCED
         if fnmatchcase(str(grant), pattern)
     }
+    assert FAST_LANE_IS_TRIED
     assert not cannot & TRIED
     assert sorted(map(str, set(all_grants()) - cannot - TRIED)) == []
     for pattern in NOT_ENFORCED:

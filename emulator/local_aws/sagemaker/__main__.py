@@ -13,6 +13,7 @@ from local_aws.sagemaker.application import make_application
 from local_aws.sagemaker.containers.logs import ContainerLogs
 from local_aws.sagemaker.containers.programs import Image
 from local_aws.sagemaker.endpoints.model_server import HOST
+from local_aws.sagemaker.endpoints.serverless import IDLE_SECONDS
 from local_aws.sagemaker.identity import Gateway, Roles
 from local_aws.sagemaker.service import ContainerCredentials, Service
 from local_aws.sagemaker.store import Store
@@ -39,6 +40,13 @@ folder = click.Path(path_type=Path, file_okay=False)
     "--root-variable", required=True, help="Variable that tells a program where its /opt/ml is."
 )
 @click.option(
+    "--serverless-idle-seconds",
+    type=click.FloatRange(min=0),
+    default=IDLE_SECONDS,
+    show_default=True,
+    help="Time without a request after which a serverless endpoint's container is stopped.",
+)
+@click.option(
     "--pass-variable", multiple=True, help="Variable of this process that every container gets."
 )
 def main(
@@ -50,6 +58,7 @@ def main(
     library: Path,
     container_python: Path,
     root_variable: str,
+    serverless_idle_seconds: float,
     pass_variable: tuple[str, ...],
 ) -> None:
     """Run until a signal comes."""
@@ -77,7 +86,11 @@ def main(
         stopping=threading.Event(),
     )
     uvicorn.run(
-        make_application(service, key), host=HOST, port=port, log_level="warning", access_log=False
+        make_application(service, key, serverless_idle_seconds),
+        host=HOST,
+        port=port,
+        log_level="warning",
+        access_log=False,
     )
 
 

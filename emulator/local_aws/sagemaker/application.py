@@ -14,9 +14,11 @@ from fastapi.responses import JSONResponse, Response
 from local_aws.sagemaker.control_plane import ControlPlane
 from local_aws.sagemaker.control_routes import router
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
+from local_aws.sagemaker.endpoints.serverless import IDLE_SECONDS, Serverless
 from local_aws.sagemaker.errors import ServiceError, ValidationError
 from local_aws.sagemaker.jobs.jobs import Jobs
-from local_aws.sagemaker.runtime.api import invoke_async, refuse_invocation
+from local_aws.sagemaker.runtime import synchronous
+from local_aws.sagemaker.runtime.api import invoke_async
 from local_aws.sagemaker.runtime.backlog_metrics import BacklogMetrics
 from local_aws.sagemaker.runtime.invocations import Invocations
 from local_aws.sagemaker.scaling.operations import ScalingOperations
@@ -28,7 +30,9 @@ logger = logging.getLogger(__name__)
 JSON_TYPE = "application/x-amz-json-1.1"
 
 
-def make_application(service: Service, key: str = "") -> FastAPI:
+def make_application(
+    service: Service, key: str = "", serverless_idle_seconds: float = IDLE_SECONDS
+) -> FastAPI:
     """Return the ASGI application; starting it takes up the work of the last run.
 
     Parameters
@@ -37,8 +41,11 @@ def make_application(service: Service, key: str = "") -> FastAPI:
         What is served.
     key
         The key of the routes under /_local/; without one they are not there.
+    serverless_idle_seconds
+        Time without a request after which a serverless endpoint's container is stopped.
     """
     endpoints = Endpoints(service)
+    serverless = Serverless(service, endpoints, serverless_idle_seconds, service.clock.now)
     invocations = Invocations(service, endpoints)
     metrics = BacklogMetrics(service, endpoints, invocations.outcomes)
     jobs = Jobs(service)
@@ -51,6 +58,7 @@ def make_application(service: Service, key: str = "") -> FastAPI:
     async def lifespan(_application: FastAPI) -> AsyncIterator[None]:
         endpoints.start()
         invocations.start()
+        serverless.start()
         jobs.start()
         metrics.start()
         yield
@@ -108,9 +116,25 @@ def make_application(service: Service, key: str = "") -> FastAPI:
 
     @application.post("/endpoints/{name}/invocations")
     async def invoke_endpoint(name: str, request: Request) -> Response:
-        status, answer, headers = await _answer(
-            "InvokeEndpoint", lambda: refuse_invocation(service, endpoints, name, request.headers)
-        )
+        body = await request.body()
+        answers: list[synchronous.Answer] = []
+        refusals: list[ServiceError] = []
+
+        def work() -> dict[str, Any]:
+            try:
+                answers.append(
+                    synchronous.invoke(service, endpoints, serverless, name, request.headers, body)
+                )
+            except ServiceError as error:
+                refusals.append(error)
+                raise
+            return {}
+
+        status, answer, headers = await _answer("InvokeEndpoint", work)
+        if answers:
+            return Response(answers[0].body, 200, _with_request_id(answers[0].headers))
+        if refusals:
+            answer = synchronous.error_members(refusals[0])
         return JSONResponse(answer, status, headers=_with_request_id(headers))
 
     @application.get("/container-credentials")

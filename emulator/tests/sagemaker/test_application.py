@@ -129,7 +129,7 @@ def test_an_invocation_is_accepted_with_its_places(client: TestClient, service: 
 def test_an_invocation_that_waits_for_the_answer_is_refused_with_what_to_use(
     client: TestClient, service: Service
 ) -> None:
-    document = {"EndpointName": "acme", "EndpointStatus": "InService"}
+    document = {"EndpointName": "acme", "EndpointStatus": "InService", "EndpointConfigName": "c"}
     service.store.insert("endpoint", "acme", document)
     for name, message in (("acme", "use InvokeEndpointAsync"), ("nobody", "not found")):
         response = client.post(f"/endpoints/{name}/invocations", content=b"{}")

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from femo_jobs import outcomes
 from femo_jobs.faults import FINAL, PASSING
-from femo_jobs.jobs import JobStatus, timestamp
+from femo_jobs.jobs import JobStatus, Lane, timestamp
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SUBJECT_ID_PATTERN = JOB_ID_PATTERN
@@ -168,6 +168,12 @@ class JobView(BaseModel):
         description="The registered model that answered, as GROUP/VERSION. Absent until the job is "
         "completed, and where the model in service was deployed without being registered",
         examples=["femo-prod/7"],
+    )
+    lane: Lane | None = Field(
+        default=None,
+        description="Which endpoint answers the job, serverless or asynchronous. It changes "
+        "nothing else; a job that the serverless endpoint cannot take goes on by the queue. "
+        "Absent for a job of an earlier version",
     )
     result: dict[str, Any] | None = Field(
         default=None,

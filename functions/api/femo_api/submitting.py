@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from femo_api import backlog, errors, recordings
+from femo_api import backlog, errors, lanes, recordings
 from femo_api.contract import JobSubmission
 from femo_api.settings import ApiSettings
 from femo_jobs.configuration import Configuration
@@ -73,6 +73,7 @@ def accept(
             recording_bytes=recording.size_bytes,
             recording_etag=recording.etag,
             recording_version=recording.version,
+            lane=lanes.choose(request, recording.size_bytes, settings),
         )
         if table.add(job):
             return Accepted(_queue(job, table, settings), is_new=True)
@@ -145,6 +146,10 @@ def _refuse_conflict(job: Job, request: JobRequest, *, etag: str | None) -> None
 
 
 def _queue(job: Job, table: JobTable, settings: Configuration) -> Job:
+    sent = lanes.offer(job, table, settings)
+    if sent is None:
+        return job
+    job = sent
     try:
         submission = submit(job, settings)
     except EndpointUnavailableError as error:

@@ -36,6 +36,7 @@ def summary(job: Job) -> dict[str, Any]:
         "processing_time_seconds": job.processing_seconds,
         "output_type": job.output_type,
         "modelPackage": job.model_package,
+        "lane": None if job.lane is None else str(job.lane),
         "resultLocation": job.output_location if job.status is JobStatus.COMPLETED else None,
     }
     view = {name: value for name, value in view.items() if value is not None}

@@ -8,7 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 
-from femo_jobs import clients, outcomes
+from femo_jobs import clients, fast_lane, outcomes
 from femo_jobs.attempts import conclude, queue
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import ForeignResultError, LocationError, UnreadableRowError
@@ -17,6 +17,7 @@ from femo_jobs.jobs import (
     LONGEST_CHECK_SECONDS,
     Job,
     JobStatus,
+    Lane,
     Outcome,
     Settlement,
     timestamp,
@@ -143,7 +144,9 @@ class _Sweeper:
             return {Settlement.SETTLED: Look.SETTLED, Settlement.REPEATED: Look.REPEATED}.get(
                 settlement, Look.NOTHING
             )
-        if job.output_location is None and self._queue(job):
+        # The fast lane's one try is over by its first look
+        is_left_behind = job.output_location is None or job.lane is Lane.SERVERLESS
+        if is_left_behind and self._queue(job):
             return Look.RESUBMITTED
         self.table.postpone(job, _next_look(job, now))
         return Look.POSTPONED
@@ -174,13 +177,18 @@ class _Sweeper:
         if now >= job.deadline:
             late = outcomes.EXPIRED if job.output_location else outcomes.NOT_QUEUED
             return Outcome(JobStatus.EXPIRED, timestamp(), error=late)
+        if job.lane is Lane.SERVERLESS:
+            return None
         if job.output_location is not None and self.backlog.has_lost(job.submission_at):
             return Outcome(JobStatus.FAILED, timestamp(), error=outcomes.LOST)
         return None
 
     def _queue(self, job: Job) -> bool:
         """Queue a job that an attempt has left behind; False where that is not possible now."""
-        claimed = self.table.take_over(job)
+        if job.lane is Lane.SERVERLESS:
+            claimed = fast_lane.leave(self.table, job, self.settings)
+        else:
+            claimed = self.table.take_over(job)
         return claimed is not None and queue(claimed, self.table, self.settings)
 
 

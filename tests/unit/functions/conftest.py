@@ -48,10 +48,12 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "testing",
 }
 
-PACKAGES = {"femo_jobs", "femo_api", "femo_completion", "femo_sweeper", "femo_in_flight"}
+PACKAGES = {
+    "femo_jobs", "femo_api", "femo_completion", "femo_fast_lane", "femo_in_flight", "femo_sweeper"
+}  # fmt: skip
 
 # As Lambda lays them out: each function's package, and the layer that they share.
-for _folder in ("shared/python", "api", "completion", "sweeper", "in_flight"):
+for _folder in ("shared/python", "api", "completion", "sweeper", "in_flight", "fast_lane"):
     sys.path.insert(0, str(ROOT / "functions" / _folder))
 # Powertools reads its settings when it is imported.
 _POWERTOOLS = {name: value for name, value in ENVIRONMENT.items() if name.startswith("POWERTOOLS")}

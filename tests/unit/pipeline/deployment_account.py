@@ -11,10 +11,15 @@ from .machines import Document, Task, TaskError
 from .test_training_machine import check_request
 
 ENDPOINT = "femo-dev"
+FAST = "femo-dev-fast"
 BUCKET = "femo-models"
 SUBSTITUTIONS = {
     "NamePrefix": ENDPOINT,
     "EndpointName": ENDPOINT,
+    "FastLane": "on",
+    "FastLaneEndpointName": FAST,
+    "FastLaneMemoryMegabytes": "4096",
+    "FastLaneConcurrency": "4",
     "ImageUri": "111122223333.dkr.ecr.eu-central-1.amazonaws.com/femo-inference:1",
     "InstanceType": "ml.m5.large",
     "ConcurrentJobsPerInstance": "2",
@@ -47,10 +52,12 @@ class Account:
         self.status = status
         self.instances = 1
         self.types = {serving: "ml.m5.large"} if serving else {}
+        self.models_of = {serving: f"model-{serving}"} if serving else {}
+        self.fast = FastLane(serving)
         self.scales = serving is not None
         self.policies: set[str] = {"femo-dev-backlog", "femo-dev-wake"} if serving else set()
         self.alarm = serving is not None
-        self.row: Document = {"proven": serving} if serving else {}
+        self.row: Document = {"proven": serving, "fastLane": serving} if serving else {}
         self.smoke_succeeds: bool | None = True  # None: no answer
         self.smoke_failures = 0  # before the first success
         self.smoke_ids: list[str] = []
@@ -72,9 +79,17 @@ class Account:
         wakes = self.scales and self.alarm and len(self.policies) == 2
         return self.status == "InService" and self.config == self.row.get("proven") and wakes
 
+    @property
+    def lanes_agree(self) -> bool:
+        """Whether no job is answered by another model than the one in service."""
+        if self.fast.config is None or "fastLane" not in self.row:
+            return True
+        mine = self.models_of.get(self.fast.config)
+        return self.config is not None and mine == self.models_of.get(self.config)
+
     def __call__(self, task: Task) -> Any:
         request = dict(task.arguments)
-        if task.operation == "PutObject":
+        if task.operation in ("PutObject", "InvokeEndpoint"):
             request["Body"] = b""  # JSON here, which Step Functions writes as text
         check_request(Task(task.state, task.resource, request))
         if task.state in self.meanwhile:
@@ -83,6 +98,8 @@ class Account:
             raise self.denied[task.state]
         if task.state in self.failing:
             raise self.failing.pop(task.state)
+        if task.arguments.get("EndpointName") == FAST:
+            return getattr(self.fast, task.operation)(task.arguments)
         return getattr(self, task.operation)(task.arguments)
 
     def UpdateItem(self, request: Document) -> Document:  # noqa: N802
@@ -129,14 +146,23 @@ class Account:
         name = request["EndpointConfigName"]
         self._new(f"{name}/config")
         self.configs.insert(0, name)
-        self.types[name] = request["ProductionVariants"][0]["InstanceType"]
+        (variant,) = request["ProductionVariants"]
+        self.models_of[name] = variant["ModelName"]
+        if "ServerlessConfig" in variant:
+            assert variant["ServerlessConfig"] == {"MemorySizeInMB": 4096, "MaxConcurrency": 4}
+            assert name.startswith(FAST)
+        else:
+            self.types[name] = variant["InstanceType"]
         return {"EndpointConfigArn": f"{ARN}:endpoint-config/{name}"}
 
     def DescribeEndpointConfig(self, request: Document) -> Document:  # noqa: N802
         name = request["EndpointConfigName"]
-        if name not in self.types:
+        if name not in self.models_of:
             raise TaskError("SageMaker.SageMakerException", "Could not find endpoint config")
-        return {"ProductionVariants": [{"InstanceType": self.types[name]}]}
+        variant = {"ModelName": self.models_of[name]}
+        if name in self.types:
+            variant["InstanceType"] = self.types[name]
+        return {"ProductionVariants": [variant]}
 
     def ListEndpointConfigs(self, request: Document) -> Document:  # noqa: N802
         assert (request["SortBy"], request["SortOrder"]) == ("CreationTime", "Descending")
@@ -148,7 +174,8 @@ class Account:
 
     def DeleteEndpointConfig(self, request: Document) -> Document:  # noqa: N802
         name = request["EndpointConfigName"]
-        assert name != self.config, "a configuration that serves was deleted"
+        serving = (self.config, self.fast.config)
+        assert name not in serving, "a configuration that serves was deleted"
         self.configs.remove(name)
         return {}
 
@@ -165,10 +192,15 @@ class Account:
             "ProductionVariants": [{"DesiredInstanceCount": self.instances}],
         }
 
-    def ListEndpoints(self, _request: Document) -> Document:  # noqa: N802
+    def ListEndpoints(self, request: Document) -> Document:  # noqa: N802
         neighbour = {"EndpointName": f"{ENDPOINT}2", "EndpointStatus": "InService"}
         own = {"EndpointName": ENDPOINT, "EndpointStatus": self.status}
-        return {"Endpoints": [neighbour, *([own] if self.config else [])]}
+        fast = {"EndpointName": FAST, "EndpointStatus": self.fast.status}
+        there = [*([own] if self.config else []), *([fast] if self.fast.config else [])]
+        wanted = [
+            one for one in [neighbour, *there] if request["NameContains"] in one["EndpointName"]
+        ]
+        return {"Endpoints": wanted}
 
     def CreateEndpoint(self, request: Document) -> Document:  # noqa: N802
         assert self.config is None
@@ -260,6 +292,44 @@ class Account:
         assert name not in self.names, f"the name {name} is used twice"
         self.names.add(name)
         return name
+
+
+class FastLane:
+    """The serverless endpoint, which carries what was in service."""
+
+    def __init__(self, serving: str | None) -> None:
+        self.config = serving
+        self.status = "InService"
+        self.refuses_updates = False
+        self.smoke_jobs = 0
+
+    def DescribeEndpoint(self, _request: Document) -> Document:  # noqa: N802
+        if self.config is None:
+            raise TaskError("SageMaker.SageMakerException", "Could not find endpoint x")
+        return {"EndpointStatus": self.status, "EndpointConfigName": self.config}
+
+    def CreateEndpoint(self, request: Document) -> Document:  # noqa: N802
+        assert self.config is None
+        self.config, self.status = request["EndpointConfigName"], "InService"
+        return {}
+
+    def UpdateEndpoint(self, request: Document) -> Document:  # noqa: N802
+        assert self.status == "InService"
+        assert "DeploymentConfig" not in request, "SageMaker refuses guardrails here"
+        if not self.refuses_updates:
+            self.config = request["EndpointConfigName"]
+        return {}
+
+    def DeleteEndpoint(self, _request: Document) -> Document:  # noqa: N802
+        if self.config is None:
+            raise TaskError("SageMaker.SageMakerException", "Could not find endpoint x")
+        self.config = None
+        return {}
+
+    def InvokeEndpoint(self, request: Document) -> Document:  # noqa: N802
+        assert request["Body"]["jobId"].startswith("smoke-")
+        self.smoke_jobs += 1
+        return {"Body": "{}"}
 
 
 def holds(condition: str, row: Document, values: Document) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .deployment_account import MODEL, PACKAGE, SUBSTITUTIONS, Account
+from .deployment_account import FAST, MODEL, PACKAGE, SUBSTITUTIONS, Account
 from .machines import Document, ExecutionFailedError, Run, Task, TaskError, load, start
 
 
@@ -346,11 +346,14 @@ def test_three_configurations_and_their_models_are_kept(definition: Document) ->
     account.configs += strangers
     account.models += strangers
     deploy_often(definition, account, *range(6))
-    assert account.configs[3:] == strangers
+    slow = [name for name in account.configs if not name.startswith(FAST)]
+    assert slow[3:] == strangers
     assert account.models[3:] == strangers
-    assert account.config == account.configs[0]
+    assert account.config == slow[0]
+    assert account.fast.config is not None
+    assert [account.fast.config] == [name for name in account.configs if name not in slow]
     digests = [{name.split("-")[-3] for name in names[:3]} for names in
-               (account.configs, account.models)]  # fmt: skip
+               (slow, account.models)]  # fmt: skip
     assert digests[0] == digests[1]
 
 
@@ -365,7 +368,8 @@ def test_what_is_gone_back_to_is_never_cleaned_up(definition: Document) -> None:
         assert run.go_on(account)["outcome"] == "ROLLED_BACK"
     assert account.config == good
     assert good in account.configs
-    assert len(account.configs) == len(account.models) == 4
+    slow = [name for name in account.configs if not name.startswith(FAST)]
+    assert len(slow) == len(account.models) == 4
     assert account.serves_and_scales
 
 
@@ -376,6 +380,129 @@ def test_a_clean_up_that_fails_is_told_and_fails_nothing(definition: Document) -
     deploy_often(definition, account, 3, 4)
     assert any("could not be deleted" in alert["reason"] for alert in account.alerts)
     assert "holder" not in account.row
+
+
+# The fast lane
+
+
+def test_both_lanes_get_the_same_model_and_the_api_learns_of_the_second(
+    definition: Document,
+) -> None:
+    for serving in (None, "old"):
+        account = Account(serving=serving)
+        output = start(definition, {"modelPackageArn": PACKAGE}).go_on(account)
+        assert output["fastLane"]["state"] == "SERVES"
+        assert account.fast.config == account.row["fastLane"]
+        assert account.fast.config == output["fastLane"]["endpointConfigName"] != "old"
+        assert account.lanes_agree
+        assert account.fast.smoke_jobs == 1, "what has not answered is not used"
+        assert re.fullmatch(r"femo-dev-fast-v7-[0-9a-f]{10}-0-0", account.fast.config)
+        assert len(account.fast.config) - len("femo-dev") - len("7") + 31 + 6 + 2 <= 63
+        assert not account.alerts
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("CreateFastConfig", "FastLaneRefused"),
+        ("CreateFastLane", "FastLaneRefused"),
+        ("UpdateFastLane", "FastLaneRefused"),
+        ("ProveFastLane", "FastLaneSmokeJobFailed"),
+        ("DescribeFastLane", "NotDescribed"),
+        ("DescribeServedConfig", "NotFollowed"),
+    ],
+)
+def test_a_fast_lane_that_cannot_be_had_keeps_no_good_model_from_serving(
+    definition: Document, state: str, why: str
+) -> None:
+    account = Account(serving=None if state == "CreateFastLane" else "old")
+    account.denied[state] = TaskError("SageMaker.ResourceLimitExceededException", "quota")
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "DEPLOYED"
+    assert output["fastLane"]["state"] == "OFF"
+    assert why in output["fastLane"]["reason"]
+    assert account.fast.config is None, "the old package must not go on answering there"
+    assert "fastLane" not in account.row
+    assert account.serves_and_scales
+    assert account.alerts[0]["fastLane"] == output["fastLane"]
+
+
+def test_a_fast_lane_that_goes_back_by_itself_is_turned_off(definition: Document) -> None:
+    account = Account(serving="old")
+    account.fast.refuses_updates = True
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "DEPLOYED"
+    assert "FastLaneRolledBack" in output["fastLane"]["reason"]
+    assert account.fast.config is None
+
+
+def test_a_lane_that_can_neither_follow_nor_go_is_told_as_one_that_is_not_known(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    for state in ("UpdateFastLane", "TurnFastLaneOff"):
+        account.denied[state] = TaskError("SageMaker.AccessDenied", "no")
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "DEPLOYED"
+    assert output["fastLane"]["state"] == "UNKNOWN"
+    assert "NotDeleted" in output["fastLane"]["reason"]
+    assert "fastLane" not in account.row, "no job is sent there any more"
+    # The next check heals it
+    account.denied.clear()
+    assert restore(definition, None, account)["fastLane"]["state"] == "SERVES"
+    assert account.lanes_agree
+
+
+def test_a_model_that_is_turned_back_leaves_the_fast_lane_as_it_was(definition: Document) -> None:
+    account = Account(serving="old")
+    account.smoke_succeeds = False
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "ROLLED_BACK"
+    assert account.fast.config == "old"
+    assert output["fastLane"]["state"] == "SERVES"
+
+
+def test_the_fast_lane_is_withdrawn_with_its_model(definition: Document) -> None:
+    account = Account()
+    account.fast.config = "left"
+    account.row["fastLane"] = "left"
+    account.smoke_succeeds = False
+    output = start(definition, MODEL).go_on(account)
+    assert output["outcome"] == "WITHDRAWN"
+    assert account.fast.config is None
+    assert "fastLane" not in account.row
+
+
+def test_a_fast_lane_that_is_not_wanted_goes_and_is_no_alert() -> None:
+    account = Account(serving="old")
+    without = load("deployment", {**SUBSTITUTIONS, "FastLane": "off"})
+    output = start(without, MODEL).go_on(account)
+    assert output["fastLane"] == {"state": "OFF", "reason": ""}
+    assert account.fast.config is None
+    assert not account.alerts
+
+
+def test_a_check_brings_a_strayed_fast_lane_back_and_makes_none(definition: Document) -> None:
+    account = Account(serving="old")
+    account.fast.config, account.models_of["older"] = "older", "model-older"
+    assert restore(definition, None, account)["outcome"] == "UNCHANGED"
+    assert account.lanes_agree
+    assert account.fast.config is not None
+    account.fast.config = None
+    output = restore(definition, None, account)
+    assert output["fastLane"] == {"state": "OFF", "reason": ""}
+    assert account.fast.config is None
+    assert "fastLane" not in account.row
+
+
+def test_a_check_that_cannot_see_what_is_served_leaves_the_fast_lane_alone(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    account.denied["DescribeServedConfig"] = TaskError("SageMaker.ThrottlingException", "busy")
+    output = restore(definition, None, account)
+    assert output["fastLane"]["state"] == "UNKNOWN"
+    assert account.fast.config == "old"
 
 
 # Restoring
@@ -437,7 +564,8 @@ class StoppedError(BaseException):
     """The execution was stopped: no state of it goes on."""
 
 
-WITH_OLD = ("package", "rolled back", "other type", "back to type", "dirty", "not clean", "waiting")
+WITH_OLD = ("package", "rolled back", "other type", "back to type", "dirty", "not clean", "waiting",
+            "fast lane broken", "fast lane refused", "no fast lane")  # fmt: skip
 SITUATIONS = (*WITH_OLD, "first", "withdrawn", "broken")
 
 
@@ -455,6 +583,12 @@ def situation_of(name: str) -> tuple[Document, Account]:
         account.models = list(account.configs)
     if name == "not clean":
         account.denied["DeleteOldModel"] = TaskError("Any.AccessDeniedException")
+    if name == "fast lane broken":
+        account.fast.status = "Failed"
+    if name == "fast lane refused":
+        account.denied["UpdateFastLane"] = TaskError("SageMaker.ResourceLimitExceededException")
+    if name == "no fast lane":
+        account.fast.config = None
     account.smoke_succeeds = name not in ("rolled back", "back to type", "withdrawn")
     return given, account
 
@@ -485,6 +619,7 @@ def assert_right(account: Account, situation: str) -> None:
         assert account.serves_and_scales
     else:  # there was nothing to keep
         assert account.config is None or account.status == "Failed" or account.scales
+    assert account.lanes_agree
     assert not account.row.get("holder", "").startswith("restoration")
 
 

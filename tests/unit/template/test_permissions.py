@@ -45,6 +45,24 @@ CALLS = {
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:DescribeEndpoint",
         "sagemaker:UpdateEndpointWeightsAndCapacities",
+        "sqs:SendMessage",
+        "kms:Decrypt",
+    },
+    "FastLaneFunctionRole": LOGS
+    | TRACES
+    | {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "sagemaker:InvokeEndpoint",
+        "sagemaker:InvokeEndpointAsync",
+        "sns:Publish",
+        "kms:GenerateDataKey",
         "kms:Decrypt",
     },
     "CompletionFunctionRole": LOGS
@@ -168,6 +186,7 @@ CALLS = {
         "sagemaker:ListEndpoints",
         "sagemaker:DescribeEndpoint",
         "sagemaker:DeleteEndpoint",
+        "sagemaker:InvokeEndpoint",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:AddTags",
         "iam:PassRole",

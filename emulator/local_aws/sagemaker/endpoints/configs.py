@@ -2,6 +2,7 @@
 
 from local_aws.sagemaker import models
 from local_aws.sagemaker.arns import sagemaker_arn
+from local_aws.sagemaker.endpoints import serverless
 from local_aws.sagemaker.errors import ValidationError
 from local_aws.sagemaker.identity import now
 from local_aws.sagemaker.listing import page
@@ -30,6 +31,8 @@ def create(service: Service, request: Document) -> Document:
                 f"Production variant {variant['VariantName']} needs an InstanceType and an "
                 "InitialInstanceCount of at least 1."
             )
+    if serverless.settings(request) is not None:
+        serverless.check_config(service, request)
     document = {**request, "EndpointConfigArn": sagemaker_arn(KIND, name), "CreationTime": now()}
     try:
         service.store.insert(KIND, name, document)

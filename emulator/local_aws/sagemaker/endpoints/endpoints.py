@@ -5,7 +5,7 @@ from typing import Any
 from local_aws.sagemaker import quotas
 from local_aws.sagemaker.arns import sagemaker_arn
 from local_aws.sagemaker.endpoints import configs as endpoint_configs
-from local_aws.sagemaker.endpoints import guardrails
+from local_aws.sagemaker.endpoints import guardrails, serverless
 from local_aws.sagemaker.endpoints.lifecycle import KIND, Lifecycle
 from local_aws.sagemaker.endpoints.model_server import ModelServer
 from local_aws.sagemaker.errors import ValidationError
@@ -65,6 +65,7 @@ class Endpoints:
             new = endpoint_configs.find(self._service, target)
             self._refuse_busy(document, "update")
             old = self._service.store.get(endpoint_configs.KIND, document["EndpointConfigName"])
+            serverless.check_update(old, new, request)
             if old is not None:
                 self._refuse_other_variant(name, old, new)
             deployment = request.get("DeploymentConfig")
@@ -140,6 +141,10 @@ class Endpoints:
                     "DesiredInstanceCount": document["Fleets"]["serving"]["desired"],
                 }
             ]
+            if serverless.settings(config) is not None:
+                document["ProductionVariants"] = [
+                    serverless.describe(endpoint_configs.variant(config))
+                ]
             if "AsyncInferenceConfig" in config:
                 document["AsyncInferenceConfig"] = config["AsyncInferenceConfig"]
         return document
@@ -182,6 +187,24 @@ class Endpoints:
         if document is None:
             return None
         return self._service.store.get(endpoint_configs.KIND, document["EndpointConfigName"])
+
+    def warm(self, name: str) -> None:
+        """Start the container of an endpoint that has none.
+
+        Raises
+        ------
+        ContainerError, ServiceError, BotoCoreError
+            If it does not start.
+        """
+        fleet = self._lifecycle.fleet(name)
+        if fleet is None:
+            self._lifecycle.start_again(name)
+        elif not fleet.servers():
+            fleet.grow(1)
+
+    def cool(self, name: str) -> None:
+        """Stop the containers of an endpoint and leave the endpoint in service."""
+        self._lifecycle.cool(name)
 
     def _refuse_busy(self, document: Document, verb: str) -> None:
         name = document["EndpointName"]

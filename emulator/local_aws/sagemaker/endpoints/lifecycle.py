@@ -172,6 +172,12 @@ class Lifecycle:
             name, EndpointStatus="InService", FailureReason=reason, Fleets={"serving": serving}
         )
 
+    def cool(self, name: str) -> None:
+        """Stop every container of an endpoint; its fleet stays, and may grow again."""
+        fleet = self.fleet(name)
+        if fleet is not None:
+            self._end(fleet.take(len(fleet.servers())))
+
     def delete(self, name: str) -> None:
         """End the fleet and forget the endpoint with all that waits for it.
 
@@ -261,14 +267,14 @@ class Lifecycle:
         """Bring back an endpoint that was in service; as on AWS it stays so without a container."""
         document = self._document(name)
         if document["EndpointStatus"] == "Updating" and "PendingDeploymentSummary" in document:
-            self._start_again(name)
+            self.start_again(name)
             self.update(name)
         else:
             self.set(name, EndpointStatus="InService", PendingDeploymentSummary=None)
-        while not self._service.stopping.is_set() and not self._start_again(name):
+        while not self._service.stopping.is_set() and not self.start_again(name):
             self._service.stopping.wait(RESTORE_SECONDS)
 
-    def _start_again(self, name: str) -> bool:
+    def start_again(self, name: str) -> bool:
         """Start the fleet of an endpoint that has none; False if that must be tried again."""
         document = self._service.store.get(KIND, name)
         if document is None or document["EndpointStatus"] == "Deleting" or self.fleet(name):

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from botocore.model import StructureShape
 
 from local_aws.sagemaker import permissions
-from local_aws.sagemaker.arns import ACCOUNT
-from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.errors import ServiceError, ValidationError
 from local_aws.sagemaker.runtime.invocations import Invocations
 from local_aws.sagemaker.service import Service
@@ -53,26 +51,6 @@ def invoke_async(
         if output.members[name].serialization.get("location") == "header"
     }
     return {"InferenceId": answer["InferenceId"]}, response_headers
-
-
-def refuse_invocation(
-    service: Service, endpoints: Endpoints, name: str, headers: Mapping[str, str]
-) -> Document:
-    """Answer InvokeEndpoint, which no endpoint takes here: they are asynchronous.
-
-    Raises
-    ------
-    ServiceError
-        Always: ``ValidationError`` as the runtime names it, or a denial.
-    """
-    checks = permissions.needed("InvokeEndpoint", {"EndpointName": name})
-    service.gateway.authorize(headers, checks)
-    why = "takes asynchronous invocations alone: use InvokeEndpointAsync"
-    try:
-        endpoints.find(name)
-    except ValidationError:
-        why = "not found"
-    raise ServiceError("ValidationError", f"Endpoint {name} of account {ACCOUNT} {why}.")
 
 
 def _from_headers(shape: StructureShape, headers: Mapping[str, str]) -> Document:

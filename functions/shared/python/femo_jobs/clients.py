@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sagemaker import SageMakerClient
     from mypy_boto3_sagemaker_runtime import SageMakerRuntimeClient
+    from mypy_boto3_sqs import SQSClient
 
 # boto3 takes longer to import than all the rest together, and not every request needs it: it is
 # imported with the first client.
@@ -61,6 +62,14 @@ def sagemaker() -> SageMakerClient:
     import boto3
 
     return boto3.client("sagemaker", config=_patience())
+
+
+@cache
+def sqs() -> SQSClient:
+    """Return the client of the fast lane's queue."""
+    import boto3
+
+    return boto3.client("sqs", config=_patience())
 
 
 @cache

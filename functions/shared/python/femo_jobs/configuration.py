@@ -51,6 +51,8 @@ class Configuration:
     request_ttl_seconds: int
     invocation_timeout_seconds: int
     job_retention_seconds: int
+    fast_lane_queue_url: str | None = None  # None: there is no fast lane
+    deployment_table_name: str | None = None  # where the API learns whether it serves
 
     @property
     def admitted_buckets(self) -> frozenset[str]:
@@ -81,6 +83,8 @@ class Configuration:
             request_ttl_seconds=number("REQUEST_TTL_SECONDS"),
             invocation_timeout_seconds=number("INVOCATION_TIMEOUT_SECONDS"),
             job_retention_seconds=number("JOB_RETENTION_DAYS") * 86400,
+            fast_lane_queue_url=environment.get("FAST_LANE_QUEUE_URL") or None,
+            deployment_table_name=environment.get("DEPLOYMENT_TABLE_NAME") or None,
         )
 
 

@@ -41,6 +41,13 @@ class JobStatus(StrEnum):
     EXPIRED = "Expired"
 
 
+class Lane(StrEnum):
+    """Which endpoint answers a job. It changes nothing for the caller."""
+
+    SERVERLESS = "serverless"
+    ASYNCHRONOUS = "asynchronous"
+
+
 @dataclass(frozen=True)
 class JobRequest:
     """What a caller asked for, with the defaults applied."""
@@ -91,6 +98,7 @@ class Job:
     deadline: int  # s since the epoch; past it a job without an outcome has expired
     expires_at: int  # s since the epoch, when the table drops the row
     attempts: int = 1  # how often the analysis was asked for; 0: by a version that did not count
+    lane: Lane | None = None  # None: by a version that knew one alone
     last_fault: str | None = None  # code of the passing fault that ended the attempt before
     recording_bytes: int | None = None
     recording_etag: str | None = None
@@ -109,8 +117,12 @@ class Job:
 
     @property
     def is_queued_for_inference(self) -> bool:
-        """Whether SageMaker has taken the job, for this attempt or for an earlier one."""
-        return self.output_location is not None or self.attempts > 1
+        """Whether the job was handed over, for this attempt or for an earlier one.
+
+        One for the fast lane is from the beginning: who finds it left behind sends it on.
+        """
+        is_handed_over = self.output_location is not None or self.lane is Lane.SERVERLESS
+        return is_handed_over or self.attempts > 1
 
     @property
     def inference_id(self) -> str:
@@ -150,6 +162,7 @@ class Job:
             "deadline": self.deadline,
             "expiresAt": self.expires_at,
             "attempts": self.attempts,
+            "lane": None if self.lane is None else str(self.lane),
             "lastFault": self.last_fault,
             "recordingBytes": self.recording_bytes,
             "recordingETag": self.recording_etag,
@@ -202,6 +215,7 @@ class Job:
             deadline=row.whole("deadline"),
             expires_at=row.whole("expiresAt"),
             attempts=row.optional_whole("attempts") or 0,
+            lane=_lane(row),
             last_fault=row.optional_text("lastFault"),
             recording_bytes=row.optional_whole("recordingBytes"),
             recording_etag=row.optional_text("recordingETag"),
@@ -227,6 +241,11 @@ def _status(row: Row) -> JobStatus:
         return JobStatus(row.text("status"))
     except ValueError as error:
         raise row.unreadable("status is not a status that is known") from error
+
+
+def _lane(row: Row) -> Lane | None:
+    name = row.optional_text("lane")
+    return Lane(name) if name in set(Lane) else None
 
 
 @dataclass(frozen=True)
@@ -277,6 +296,7 @@ def new_job(
     recording_bytes: int | None = None,
     recording_etag: str | None = None,
     recording_version: str | None = None,
+    lane: Lane = Lane.ASYNCHRONOUS,
 ) -> Job:
     """Return the row of a job that is about to be queued."""
     now = int(time.time())
@@ -293,6 +313,7 @@ def new_job(
         recording_etag=recording_etag,
         recording_version=recording_version,
         next_check_at=now + FIRST_CHECK_SECONDS,
+        lane=lane,
     )
 
 

@@ -41,6 +41,34 @@ def request_key(job_id: str) -> str:
     return f"requests/{job_id}.json"
 
 
+def write_request(job: Job, settings: Configuration) -> tuple[str, bytes]:
+    """Write what the container is asked into S3; return where (URI), and the text.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        If S3 does not take it.
+    """
+    body: dict[str, str | bool] = {
+        "jobId": job.job_id,
+        "s3Key": job.request.recording_uri,
+        "removeHiccups": job.request.remove_hiccups,
+        "includeFullIntervals": job.request.include_full_intervals,
+        "extractEvents": job.request.extract_events,
+    }
+    if job.request.request_time is not None:
+        body["requestTime"] = job.request.request_time
+    if job.recording_version is not None:
+        body["versionId"] = job.recording_version
+    if job.recording_etag is not None:
+        body["etag"] = job.recording_etag
+    key, text = request_key(job.job_id), json.dumps(body).encode()
+    clients.s3().put_object(
+        Bucket=settings.requests_bucket, Key=key, Body=text, ContentType="application/json"
+    )
+    return f"s3://{settings.requests_bucket}/{key}", text
+
+
 def submit(job: Job, settings: Configuration) -> Submission:
     """Queue a job. Its row must exist, and the caller's attempt must own it.
 
@@ -55,30 +83,11 @@ def submit(job: Job, settings: Configuration) -> Submission:
     botocore.exceptions.ClientError
         If the request was refused for another reason. The job is not queued.
     """
-    key = request_key(job.job_id)
-    body: dict[str, str | bool] = {
-        "jobId": job.job_id,
-        "s3Key": job.request.recording_uri,
-        "removeHiccups": job.request.remove_hiccups,
-        "includeFullIntervals": job.request.include_full_intervals,
-        "extractEvents": job.request.extract_events,
-    }
-    if job.request.request_time is not None:
-        body["requestTime"] = job.request.request_time
-    if job.recording_version is not None:
-        body["versionId"] = job.recording_version
-    if job.recording_etag is not None:
-        body["etag"] = job.recording_etag
     try:
-        clients.s3().put_object(
-            Bucket=settings.requests_bucket,
-            Key=key,
-            Body=json.dumps(body).encode(),
-            ContentType="application/json",
-        )
+        location, _ = write_request(job, settings)
         answer = clients.sagemaker_runtime().invoke_endpoint_async(
             EndpointName=settings.endpoint_name,
-            InputLocation=f"s3://{settings.requests_bucket}/{key}",
+            InputLocation=location,
             InferenceId=job.inference_id,
             CustomAttributes=custom_attributes(job),
             ContentType="application/json",

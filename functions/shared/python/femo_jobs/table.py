@@ -17,6 +17,7 @@ from femo_jobs.jobs import (
     FIRST_CHECK_SECONDS,
     Job,
     JobStatus,
+    Lane,
     Outcome,
     Settlement,
     deadline_from,
@@ -68,18 +69,20 @@ class JobTable:
             submission_id=uuid.uuid4().hex,
             submission_at=now,
             attempts=max(job.attempts, 1),
+            lane=Lane.ASYNCHRONOUS,
             next_check_at=now + FIRST_CHECK_SECONDS,
         )
-        done = self._update(
+        done = self.update(
             job.job_id,
             "SET submissionId = :mine, submissionAt = :now, nextCheckAt = :check,"
-            " attempts = :attempts",
+            " attempts = :attempts, lane = :lane",
             "#status = :queued AND submissionId = :theirs AND attribute_not_exists(outputLocation)",
             {
                 ":mine": claimed.submission_id,
                 ":now": now,
                 ":check": claimed.next_check_at,
                 ":attempts": claimed.attempts,
+                ":lane": str(Lane.ASYNCHRONOUS),
                 ":theirs": job.submission_id,
                 ":queued": str(JobStatus.QUEUED),
             },
@@ -109,22 +112,24 @@ class JobTable:
             submission_id=uuid.uuid4().hex,
             submission_at=now,
             attempts=max(job.attempts, 1) + 1,
+            lane=Lane.ASYNCHRONOUS,
             last_fault=fault,
             deadline=deadline_from(now + delay_seconds, settings),
             next_check_at=now + (delay_seconds or FIRST_CHECK_SECONDS),
             output_location=None,
             failure_location=None,
         )
-        done = self._update(
+        done = self.update(
             job.job_id,
             "SET submissionId = :mine, submissionAt = :now, attempts = :attempts,"
-            " lastFault = :fault, deadline = :deadline, nextCheckAt = :check"
+            " lane = :lane, lastFault = :fault, deadline = :deadline, nextCheckAt = :check"
             " REMOVE outputLocation, failureLocation",
             "#status = :queued AND submissionId = :theirs",
             {
                 ":mine": begun.submission_id,
                 ":now": now,
                 ":attempts": begun.attempts,
+                ":lane": str(Lane.ASYNCHRONOUS),
                 ":fault": fault,
                 ":deadline": begun.deadline,
                 ":check": begun.next_check_at,
@@ -167,7 +172,7 @@ class JobTable:
             expression += ", failureLocation = :failure"
             values[":failure"] = failure_location
         condition = "#status = :queued AND submissionId = :mine"
-        self._update(job.job_id, expression, condition, values)
+        self.update(job.job_id, expression, condition, values)
         return queued
 
     def withdraw(self, job: Job) -> bool:
@@ -210,7 +215,7 @@ class JobTable:
         if submission_id is not None:
             condition += " AND submissionId = :attempt"
             values[":attempt"] = submission_id
-        done = self._update(
+        done = self.update(
             job_id,
             f"SET {assignments} REMOVE {OPEN.partition}, {OPEN.order}",
             condition,
@@ -229,7 +234,7 @@ class JobTable:
 
     def postpone(self, job: Job, next_check_at: int) -> None:
         """Have the sweeper look at a job again at ``next_check_at`` (s since the epoch)."""
-        self._update(
+        self.update(
             job.job_id,
             "SET nextCheckAt = :check",
             "#status = :queued",
@@ -262,7 +267,7 @@ class JobTable:
     def _key(self, job_id: str) -> dict[str, Any]:
         return marshal({TABLE_KEY: self.keys.job(job_id)})
 
-    def _update(
+    def update(
         self,
         job_id: str,
         expression: str,
@@ -270,6 +275,7 @@ class JobTable:
         values: Mapping[str, Any],
         names: Mapping[str, str] | None = None,
     ) -> bool:
+        """Change a row where a condition holds; False where it does not, and nothing is changed."""
         with _Condition() as kept:
             self.client.update_item(
                 TableName=self.name,
