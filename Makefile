@@ -8,10 +8,12 @@ BIN := .venv/bin
 PROFILE ?= default
 REPOSITORY ?= femo-inference
 PYTHON_IMAGE ?=
+STACK ?=
+ARGS ?=
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk test-image image push check format lock bench bench-truth bench-scaling bench-api bench-jobs bench-table clean
+.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scaling bench-api bench-jobs bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
@@ -64,6 +66,10 @@ image: .venv/.installed ## Build the inference image with Docker or buildah (PYT
 
 push: .venv/.installed ## Push the commit's image to Amazon ECR, its URI to samconfig.toml (PROFILE, REPOSITORY)
 	@$(BIN)/python -m scripts.image.push --profile "$(PROFILE)" --repository "$(REPOSITORY)"
+
+remove: .venv/.installed ## Remove a stack from AWS, but its data (STACK=femo-dev; ARGS=--dry-run)
+	@$(if $(STACK),,echo "Name the stack: make remove STACK=femo-dev" >&2; exit 2)
+	@$(BIN)/femo remove $(ARGS) -- "$(STACK)"
 
 test-image: .venv/.installed ## Build the image without a Docker engine, and run it (root, buildah, mmdebstrap)
 	@$(BIN)/python -m pytest tests/image --timeout 1200

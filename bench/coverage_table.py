@@ -65,7 +65,7 @@ def _another(scene: Scene, turn: int) -> Scene:
 
 def extracted(recording: Drawn | Other, name: str, folder: Path) -> RecordingFeatures:
     """Make a recording, and return its features with the truth as annotations."""
-    path = folder / f"{name}.dat"
+    path = folder / f"{name.replace('/', ' of ')}.dat"
     truth, table = path.with_suffix(".truth.json"), path.with_suffix(".csv")
     recording.make(path)
     try:

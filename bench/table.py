@@ -34,8 +34,8 @@ MODELLED_PAGES = 20_000
 JOBS_A_SECOND = 300
 ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "eu-central-1",
-    "AWS_ACCESS_KEY_ID": "bench",
-    "AWS_SECRET_ACCESS_KEY": "bench",
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
     "JOBS_TABLE_NAME": TABLE,
     "RECORDINGS_BUCKET_NAME": "recordings",
     "REQUESTS_BUCKET_NAME": "requests",

@@ -39,7 +39,8 @@ def signed_in(
             yield api
     except ApiError as error:
         field = f", field {error.field}" if error.field else ""
-        click.echo(f"femo: error: {error} ({error.code}{field})", err=True)
+        later = f", again in {error.retry_after:.0f} s" if error.retry_after else ""
+        click.echo(f"femo: error: {error} ({error.code}{field}{later})", err=True)
         refused = 400 <= error.status < 500
         sys.exit(2 if refused else 1)
     except (UnusableInputError, OSError) as error:

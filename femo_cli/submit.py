@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from femo_client.api import JobsApi
 
 __all__ = ["submit"]
+
+_TICK_SECONDS = 0.5
 
 
 @click.command()
@@ -42,8 +47,6 @@ def submit(
     **stack: str,
 ) -> None:
     """Submit RECORDING, a file to upload or the s3:// URI of one that is there already."""
-    from tqdm import tqdm
-
     uploads = not recording.startswith("s3://")
     path = Path(recording)
     if uploads and not path.is_file():
@@ -54,22 +57,43 @@ def submit(
         key = _upload(api, path) if uploads else recording
         # Told before it is sent: whoever gets no answer can ask for it, or send it again.
         click.echo(f"Submitting as {job_id}", err=True)
-        job = api.submit(
-            {
-                "jobId": job_id,
-                "s3Key": key,
-                "removeHiccups": remove_hiccups,
-                "includeFullIntervals": include_full_intervals,
-                "extractEvents": not metadata,
-                **({} if subject is None else {"subjectId": subject}),
-            }
-        )
+        request = {
+            "jobId": job_id,
+            "s3Key": key,
+            "removeHiccups": remove_hiccups,
+            "includeFullIntervals": include_full_intervals,
+            "extractEvents": not metadata,
+            **({} if subject is None else {"subjectId": subject}),
+        }
         if wait:
-            with tqdm(desc="Waiting for the analysis", bar_format="{desc} {elapsed}") as clock:
-                job = api.wait(job["jobId"], on_poll=lambda _job: clock.refresh())
+            with _clock("Waiting for the analysis"):
+                job = api.submit_and_wait(request)
+        else:
+            job = api.submit(request)
         print_json(job)
         if "error" in job:
             sys.exit(1)
+
+
+@contextmanager
+def _clock(description: str) -> Iterator[None]:
+    """Show how long something takes, also while it is one request that the service holds back."""
+    from tqdm import tqdm
+
+    ended = threading.Event()
+    with tqdm(desc=description, bar_format="{desc} {elapsed}") as clock:
+
+        def tick() -> None:
+            while not ended.wait(_TICK_SECONDS):
+                clock.refresh()
+
+        ticking = threading.Thread(target=tick, daemon=True)
+        ticking.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            ticking.join()
 
 
 def _upload(api: JobsApi, path: Path) -> str:

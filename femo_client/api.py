@@ -5,41 +5,42 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
 import httpx
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    retry_if_exception,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential_jitter,
-)
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, stop_after_delay
 
+from femo_client.answers import (
+    LONGEST_PAUSE_SECONDS,
+    ApiError,
+    error_of,
+    is_passing,
+    json_body,
+    pause_before,
+    retry_after_of,
+    seconds_waited,
+)
 from femo_result import EventsResult, MetadataResult, read_response, read_result
+
+__all__ = ["JOB_ID", "TERMINAL", "ApiError", "Credentials", "JobsApi", "UnusableInputError",
+           "check_job_id"]  # fmt: skip
 
 TERMINAL = frozenset({"Completed", "Failed", "Expired"})
 JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 HASHED_BYTES = 32 * 1024 * 1024  # of each hash of POST /uploads
 _TOKEN_MARGIN_SECONDS = 30.0
 _PARALLEL_PARTS = 4
-_FIRST_RETRY_SECONDS = 0.2
 _FIRST_POLL_SECONDS = 0.25
 _LAST_POLL_SECONDS = 5.0
-# A service that asks for more than that has no short trouble: the caller is told.
-_LONGEST_PAUSE_SECONDS = 20.0
+_WAIT_SECONDS = 20  # the longest that the service holds an answer back
+_POLLS_A_WAIT = 10  # how often a job that has outlasted a wait is looked at in as much time again
 _PATIENCE_SECONDS = 60.0
-_PASSING_STATUSES = frozenset({429, 502, 503, 504})
-_PASSING_S3_CODES = frozenset({"InternalError", "RequestTimeout", "ConditionalRequestConflict"})
 # S3's own, where a URL has run out, and ours and S3's, where an upload was given up.
 _BEGIN_AGAIN = frozenset({403, 404})
 _PRECONDITION_FAILED = 412
@@ -47,37 +48,6 @@ _PRECONDITION_FAILED = 412
 
 class UnusableInputError(ValueError):
     """What was given cannot be sent; nothing was."""
-
-
-class ApiError(Exception):
-    """The API refused a request or could not serve it.
-
-    Attributes
-    ----------
-    status : int
-        HTTP status; 0 where no answer came.
-    code : str
-        The error body's code.
-    field : str or None
-        The field at fault, where the service names one.
-    retry_after : float or None
-        Time after which the service wants to be asked again (s), where it says so.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        field: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.field = field
-        self.retry_after = retry_after
 
 
 @dataclass(frozen=True)
@@ -231,6 +201,36 @@ class JobsApi:
         """
         return self._call("POST", "/jobs", json=job)
 
+    def submit_and_wait(
+        self,
+        job: dict[str, Any],
+        *,
+        timeout_seconds: float = 900.0,
+        on_poll: Callable[[dict[str, Any]], object] | None = None,
+    ) -> dict[str, Any]:
+        """Submit a job and follow it until it is completed, failed or expired.
+
+        The service is asked to hold its first answer back until then, which it does for some
+        seconds and as long as it has room; after that the job's status is asked for.
+
+        Raises
+        ------
+        ApiError
+            The request was refused, the service is not available, or the job was still queued
+            after `timeout_seconds`.
+        """
+        deadline = time.monotonic() + timeout_seconds
+        prefer = {"Prefer": f"wait={min(_WAIT_SECONDS, max(int(timeout_seconds), 0))}"}
+        answer = self._answer("POST", "/jobs", json=job, headers=prefer)
+        submitted = json_body(answer)
+        if on_poll:
+            on_poll(submitted)
+        if submitted["status"] in TERMINAL:
+            return submitted
+        pause = max(seconds_waited(answer) / _POLLS_A_WAIT, _FIRST_POLL_SECONDS)
+        time.sleep(min(max(pause, retry_after_of(answer) or 0.0), LONGEST_PAUSE_SECONDS))
+        return self._follow(submitted["jobId"], deadline, timeout_seconds, pause, on_poll)
+
     def status(self, job_id: str) -> dict[str, Any]:
         """Return a job with its status and, once it is completed, its result.
 
@@ -244,8 +244,18 @@ class JobsApi:
         return self._call("GET", f"/jobs/{quote(check_job_id(job_id), safe='')}")
 
     def service(self) -> dict[str, Any]:
-        """Return what is in service: the endpoint's status and the model package."""
+        """Return what is in service, how soon each lane can begin, and how much there is to do."""
         return self._call("GET", "/service")
+
+    def warm_up(self) -> dict[str, Any]:
+        """Have an instance started where there is none. Needs the scope service/write.
+
+        Raises
+        ------
+        ApiError
+            The client may not, no model is in service, or the service is not available.
+        """
+        return self._call("POST", "/service/warm-up")
 
     def jobs(
         self,
@@ -298,9 +308,20 @@ class JobsApi:
             The job was still queued after `timeout_seconds`.
         """
         deadline = time.monotonic() + timeout_seconds
-        pause = _FIRST_POLL_SECONDS
+        return self._follow(job_id, deadline, timeout_seconds, _FIRST_POLL_SECONDS, on_poll)
+
+    def _follow(
+        self,
+        job_id: str,
+        deadline: float,
+        timeout_seconds: float,
+        pause: float,
+        on_poll: Callable[[dict[str, Any]], object] | None,
+    ) -> dict[str, Any]:
+        path = f"/jobs/{quote(check_job_id(job_id), safe='')}"
         while True:
-            job = self.status(job_id)
+            answer = self._answer("GET", path)
+            job = json_body(answer)
             if on_poll:
                 on_poll(job)
             if job["status"] in TERMINAL:
@@ -312,7 +333,7 @@ class JobsApi:
                     f"job {job_id} is still {job['status']} after {timeout_seconds:.0f} s; "
                     "it goes on: ask for its status later",
                 )
-            time.sleep(pause)
+            time.sleep(min(max(pause, retry_after_of(answer) or 0.0), LONGEST_PAUSE_SECONDS))
             pause = min(pause * 1.5, _LAST_POLL_SECONDS)
 
     def result(self, job: dict[str, Any]) -> EventsResult | MetadataResult:
@@ -341,28 +362,30 @@ class JobsApi:
         raise ApiError(0, told.get("code", "no_result"), message)
 
     def _call(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        return json_body(self._answer(method, path, **request))
+
+    def _answer(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> httpx.Response:
+        def send(token: str) -> httpx.Response:
+            signed = {**(headers or {}), "Authorization": f"Bearer {token}"}
+            return self._send(method, self._url + path, headers=signed, **request)
+
         known = self._token
         token = self.token()
         try:
-            answer = self._send(method, self._url + path, headers=_bearer(token), **request)
+            return send(token)
         except ApiError as error:
             # An older token may have been revoked, or have run out while the machine slept.
             if error.status != httpx.codes.UNAUTHORIZED or token != known:
                 raise
             self._token_expires = 0.0
-            answer = self._send(method, self._url + path, headers=_bearer(self.token()), **request)
-        try:
-            body = answer.json()
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise ApiError(0, "bad_answer", f"{method} {path} did not answer with a JSON object")
-        return body
+            return send(self.token())
 
     def _send(self, method: str, url: str, **request: Any) -> httpx.Response:
         attempts = Retrying(
-            retry=retry_if_exception(_is_passing),
-            wait=_pause,
+            retry=retry_if_exception(is_passing),
+            wait=pause_before,
             stop=stop_after_attempt(5) | stop_after_delay(_PATIENCE_SECONDS),
             sleep=lambda seconds: time.sleep(seconds),
             reraise=True,
@@ -378,7 +401,7 @@ class JobsApi:
         response = self._http.request(method, url, **request)
         if response.is_success:
             return response
-        raise _error(method, response)
+        raise error_of(method, response)
 
 
 def check_job_id(text: str) -> str:
@@ -401,68 +424,3 @@ def _hashes(path: Path) -> list[str]:
     with path.open("rb") as file:
         pieces = iter(lambda: file.read(HASHED_BYTES), b"")
         return [hashlib.sha256(piece).hexdigest() for piece in pieces]
-
-
-def _bearer(token: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {token}"}
-
-
-def _is_passing(error: BaseException) -> bool:
-    """Whether the same request may fare better soon."""
-    if isinstance(error, httpx.TransportError):
-        return True
-    return (
-        isinstance(error, ApiError)
-        and (error.status in _PASSING_STATUSES or error.code in _PASSING_S3_CODES)
-        and (error.retry_after or 0.0) <= _LONGEST_PAUSE_SECONDS
-    )
-
-
-def _pause(state: RetryCallState) -> float:
-    """Return the time until the next attempt (s): what the service asks for, or our own."""
-    own = wait_exponential_jitter(
-        multiplier=_FIRST_RETRY_SECONDS, max=5.0, jitter=_FIRST_RETRY_SECONDS
-    )(state)
-    error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, ApiError) else None
-    return max(own, asked or 0.0)
-
-
-def _error(method: str, response: httpx.Response) -> ApiError:
-    """Return what an answer says: our own error body, an OAuth error, or S3's."""
-    status, retry_after = response.status_code, _retry_after(response)
-    try:
-        error = response.json()["error"]
-        if isinstance(error, str):
-            return ApiError(status, error, f"{response.url.host} refused the sign-in: {error}")
-        return ApiError(
-            status,
-            str(error["code"]),
-            str(error["message"]),
-            field=error.get("field"),
-            retry_after=retry_after,
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        found = re.search(r"<Code>(\w{1,64})</Code>", response.text)
-        code = found[1] if found else "http_error"
-        return ApiError(
-            status,
-            code,
-            f"{method} {response.url.path} answered {status}"
-            + (": the file has changed while it was uploaded" if code == "BadDigest" else ""),
-            retry_after=retry_after,
-        )
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    """Return the time that the header Retry-After asks for (s), as a number or until a date."""
-    text = response.headers.get("Retry-After", "")
-    if text.isascii() and text.isdecimal():
-        return float(text)
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return max(
-        0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
-    )

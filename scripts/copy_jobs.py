@@ -1,7 +1,8 @@
 """Copies the jobs of a table with earlier keys into the one that an upgrade has made.
 
-``python scripts/copy_jobs.py OLD_TABLE NEW_TABLE``: see docs/table.md, "Upgrade a stack with data
-in it". Safe to repeat, and while the stack works: a job that is in the new table stays as it is.
+``python scripts/copy_jobs.py OLD_TABLE NEW_TABLE``: see docs/operating.md, "Upgrade of a stack with
+data in it". Safe to repeat, and while the stack works: a job that is in the new table stays as it
+is.
 """
 
 from __future__ import annotations

@@ -49,6 +49,8 @@ def test_a_submitted_recording_completes_with_the_events_that_the_command_line_f
     assert in_service["endpoint"] == {"status": "InService"}
     assert in_service["modelPackage"] == job["result"]["model"]["package"]
     assert in_service["modelPackage"] == job.get("modelPackage")
+    lane = in_service["lanes"]["asynchronous"]
+    assert (lane["state"], lane["expectedWait"]["basis"]) == ("ready", "measured")
 
 
 def unregistered(result: dict[str, Any]) -> dict[str, Any]:
@@ -84,6 +86,25 @@ def test_metadata_without_hiccups_and_with_intervals_is_answered_when_asked_for(
     options = ("--metadata", "--remove-hiccups", "--include-full-intervals")
     on_disk = analysed_on_disk(recording, model, *options)["result"]
     assert unregistered(job["result"]) == on_disk
+
+
+def test_a_caller_that_waits_has_the_result_in_one_request(
+    deployed: Stack, recording_key: str, job_id: str
+) -> None:
+    body = {"jobId": job_id, "s3Key": recording_key}
+    answer = post(deployed, "/jobs", json=body, headers={"Prefer": "wait=20"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "Completed"), answer.text
+    assert answer.headers["Preference-Applied"] == "wait=20"
+    assert answer.json()["result"]["events"]
+    # An answer that was lost on its way is had again, at once
+    again = post(deployed, "/jobs", json=body, headers={"Prefer": "wait=20"})
+    assert (again.status_code, again.json()["result"]) == (200, answer.json()["result"])
+    unasked = {**body, "jobId": f"{job_id}-unasked"}
+    assert post(deployed, "/jobs", json=unasked).status_code == 202
+
+
+def test_a_machine_that_submits_jobs_cannot_warm_the_service_up(deployed: Stack) -> None:
+    assert post(deployed, "/service/warm-up").status_code == 401
 
 
 def test_the_same_request_again_is_the_same_job_and_another_one_a_conflict(

@@ -97,6 +97,15 @@ class Logs(PermissionCase):
         self.assertEqual(checked_resources.with_stream(GROUP, b"{}"), f"{GROUP}:log-stream:")
         self.assertEqual(checked_resources.with_stream("*", b""), "*")
 
+    def test_who_may_look_at_an_alarm_may_look_at_no_other(self) -> None:
+        def checked(*names: str) -> str:
+            body = json.dumps({"AlarmNames": names}).encode()
+            return checked_resources.with_alarm("*", body, {}, "us-east-1", "000000000000")
+
+        self.assertEqual(checked("a"), "arn:aws:cloudwatch:us-east-1:000000000000:alarm:a")
+        self.assertEqual(checked("a", "b"), "*")
+        self.assertEqual(checked(), "*")
+
     def test_the_namespace_of_a_metric_is_read_in_every_form(self) -> None:
         for body in (b'{"Namespace": "a/b"}', b"Action=PutMetricData&Namespace=a%2Fb&Version=1"):
             self.assertEqual(checked_resources.namespace(body), "a/b")

@@ -8,11 +8,8 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Query, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, FastAPI, Header, Query, Request
 from fastapi.responses import JSONResponse
-from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from femo_api import (
     contract,
@@ -20,18 +17,32 @@ from femo_api import (
     errors,
     paging,
     recordings,
+    refusals,
+    service_contract,
     serving,
     submitting,
     uploads,
     views,
+    waiting,
 )
 from femo_api.errors import Code
+from femo_api.settings import api_settings
 from femo_jobs import listing
 from femo_jobs.configuration import configuration
-from femo_jobs.errors import TableBusyError, UnreadableRowError
 from femo_jobs.jobs import JobStatus
 from femo_jobs.observability import count, logger
 from femo_jobs.table import job_table
+
+Prefer = Annotated[
+    list[str] | None,
+    Header(
+        alias="Prefer",
+        description="RFC 7240. wait=N: hold the answer back until the job has ended, for at most N "
+        f"seconds and at most {waiting.MAX_WAIT_SECONDS}. Other preferences, and a wait that is "
+        "no whole number, are ignored",
+        examples=[["wait=20"]],
+    ),
+]
 
 
 async def _refuse_what_would_be_overlooked(request: Request) -> None:
@@ -45,7 +56,7 @@ async def _refuse_what_would_be_overlooked(request: Request) -> None:
     known = [field.alias for field in request.scope["route"].dependant.query_params]
     for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
         if name not in known:
-            raise errors.unknown_parameter(_shown(name), known)
+            raise errors.unknown_parameter(refusals.shown(name), known)
         if times > 1:
             raise errors.repeated_parameter(name)
     if request.scope["route"].body_field is not None:
@@ -57,13 +68,8 @@ async def _refuse_what_would_be_overlooked(request: Request) -> None:
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     for name, times in Counter(name for name, _ in pairs).items():
         if times > 1:
-            raise errors.repeated_field(_shown(name))
+            raise errors.repeated_field(refusals.shown(name))
     return dict(pairs)
-
-
-def _shown(name: str) -> str | None:
-    """Return a name that is the caller's own text, where it is harmless and short."""
-    return name if contract.is_field_name(name) else None
 
 
 app = FastAPI(
@@ -93,17 +99,36 @@ async def openapi_document(request: Request) -> JSONResponse:
 
 @app.get(
     "/service",
-    response_model=contract.ServiceView,
+    response_model=service_contract.ServiceView,
     responses=documentation.responses(Code.SERVICE_BUSY),
     openapi_extra=documentation.needs("jobs/read"),
     tags=["service"],
 )
 async def describe_service() -> JSONResponse:
-    """Tell which model is in service. Scope jobs/read.
+    """Tell which model is in service, how soon, and how much there is to do. Scope jobs/read.
 
-    A job names the one that answered it, which may be an earlier one.
+    A job names the model that answered it, which may be an earlier one.
     """
-    return JSONResponse(serving.describe(configuration()))
+    return JSONResponse(serving.describe(job_table(), configuration(), api_settings()))
+
+
+@app.post(
+    "/service/warm-up",
+    status_code=HTTPStatus.ACCEPTED,
+    response_model=service_contract.WarmUpView,
+    responses=documentation.responses(Code.MODEL_NOT_DEPLOYED, Code.SERVICE_BUSY),
+    openapi_extra=documentation.needs("service/write"),
+    tags=["service"],
+)
+async def warm_up_service() -> JSONResponse:
+    """Have an instance started where there is none. Scope service/write. No body. Safe to repeat.
+
+    It runs until scaling finds that no job comes, about as long as ScaleInCooldownSeconds and a
+    quarter of an hour, and costs as much as with a job.
+    """
+    view = serving.warm_up(configuration())
+    logger.info("warm-up asked for", status=view["lanes"]["asynchronous"]["effect"])
+    return JSONResponse(view, HTTPStatus.ACCEPTED)
 
 
 @app.post(
@@ -119,6 +144,7 @@ async def describe_service() -> JSONResponse:
         Code.RECORDING_TOO_LARGE,
         Code.JOB_ID_CONFLICT,
         Code.MODEL_NOT_DEPLOYED,
+        Code.BACKLOG_FULL,
         Code.SERVICE_BUSY,
         Code.SUBMISSION_UNCERTAIN,
         Code.UNREADABLE_JOB,
@@ -126,27 +152,34 @@ async def describe_service() -> JSONResponse:
     openapi_extra=documentation.needs("jobs/write"),
     tags=["jobs"],
 )
-async def submit_job(submission: contract.JobSubmission) -> JSONResponse:
+async def submit_job(
+    submission: contract.JobSubmission, request: Request, prefer: Prefer = None
+) -> JSONResponse:
     """Submit a recording for analysis. Scope jobs/write. Safe to repeat.
 
     A repeat has the same jobId, s3Key, subjectId and options, and the recording the same content
     (its ETag); requestTime is no part of it. Anything else under a jobId that is taken is a
-    conflict.
+    conflict. A job that ends while its request waits (Prefer) is answered with 200.
     """
-    accepted = submitting.accept(submission, job_table(), configuration())
+    patience = waiting.patience(prefer or [], request.scope.get("aws.context"))
+    table, settings = job_table(), configuration()
+    accepted = submitting.accept(submission, table, settings, api_settings())
     count("JobsAccepted" if accepted.is_new else "JobsRepeated")
     logger.info(
         "job accepted" if accepted.is_new else "job repeated",
         job_id=accepted.job.job_id,
         size_bytes=accepted.job.recording_bytes,
     )
-    if not accepted.is_new:
-        return JSONResponse(views.full(accepted.job, configuration()))
+    job, applied = waiting.follow(
+        accepted.job, table, patience, most_waiting=api_settings().places_to_wait
+    )
+    if not accepted.is_new or job.status is not JobStatus.QUEUED:
+        return JSONResponse(views.full(job, settings), headers=applied)
     # Relative, and so right under any stage name or domain.
     return JSONResponse(
-        views.summary(accepted.job),
+        views.summary(job),
         HTTPStatus.ACCEPTED,
-        {"Location": f"jobs/{accepted.job.job_id}"},
+        {"Location": f"jobs/{job.job_id}", **applied},
     )
 
 
@@ -218,16 +251,24 @@ async def list_jobs(
 @app.get(
     "/jobs/{jobId}",
     response_model=contract.JobView,
-    responses=documentation.responses(Code.JOB_NOT_FOUND, Code.UNREADABLE_JOB),
+    responses=documentation.FOUND
+    | documentation.responses(Code.JOB_NOT_FOUND, Code.UNREADABLE_JOB),
     openapi_extra=documentation.needs("jobs/read"),
     tags=["jobs"],
 )
-async def get_job(jobId: str) -> JSONResponse:  # noqa: N803 - the contract's own name
+async def get_job(
+    jobId: str,  # noqa: N803 - the contract's own name
+    request: Request,
+    prefer: Prefer = None,
+) -> JSONResponse:
     """Return a job, with its result once it is completed. Scope jobs/read."""
-    job = job_table().get(jobId) if contract.is_job_id(jobId) else None
+    patience = waiting.patience(prefer or [], request.scope.get("aws.context"))
+    table = job_table()
+    job = table.get(jobId) if contract.is_job_id(jobId) else None
     if job is None:
         raise errors.job_not_found()
-    return JSONResponse(views.full(job, configuration()))
+    job, applied = waiting.follow(job, table, patience, most_waiting=api_settings().places_to_wait)
+    return JSONResponse(views.full(job, configuration()), headers=applied)
 
 
 @app.post(
@@ -265,28 +306,6 @@ async def complete_upload(uploadId: str) -> JSONResponse:  # noqa: N803 - the co
     return JSONResponse(uploads.complete(uploadId, configuration()))
 
 
-class _FailureGuard:
-    """Answers a request that we have failed, and logs why.
-
-    FastAPI's own handler of last resort raises the exception again, for the server to log it:
-    with its message, which may hold what a caller has sent.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await self._app(scope, receive, send)
-        except Exception as error:
-            count("RequestsFailed")
-            logger.exception("request failed", error_type=type(error).__name__)
-            await _answer(errors.internal_error())(scope, receive, send)
-
-
-app.add_middleware(_FailureGuard)
-
-
 def base_path(request: Request) -> str:
     """Return what stands before our routes in the address that was called: the stage."""
     event = request.scope.get("aws.event", {})
@@ -294,71 +313,4 @@ def base_path(request: Request) -> str:
     return path.removesuffix(request.url.path) if path.endswith(request.url.path) else ""
 
 
-@app.exception_handler(errors.ApiError)
-async def _answer_api_error(_request: Request, error: errors.ApiError) -> JSONResponse:
-    logger.info("request refused", code=error.code, http_status=error.status.value)
-    return _answer(error)
-
-
-@app.exception_handler(UnreadableRowError)
-async def _answer_unreadable_row(_request: Request, error: UnreadableRowError) -> JSONResponse:
-    count("RowsUnreadable")
-    logger.error("row cannot be read", job_id=error.job_id)
-    return _answer(errors.unreadable_job())
-
-
-@app.exception_handler(TableBusyError)
-async def _answer_busy_table(_request: Request, _error: TableBusyError) -> JSONResponse:
-    return _answer(errors.service_busy())
-
-
-@app.exception_handler(RequestValidationError)
-async def _answer_invalid_request(_request: Request, error: RequestValidationError) -> JSONResponse:
-    refusal = _refusal(error)
-    logger.info("request refused", code=refusal.code, http_status=refusal.status.value)
-    return _answer(refusal)
-
-
-@app.exception_handler(HTTPException)
-async def _answer_http_error(_request: Request, error: HTTPException) -> JSONResponse:
-    code, message = {
-        HTTPStatus.BAD_REQUEST: (Code.MALFORMED_JSON, "The body is not valid JSON."),
-        HTTPStatus.NOT_FOUND: (Code.NO_SUCH_ROUTE, "There is no such route."),
-        HTTPStatus.METHOD_NOT_ALLOWED: (
-            Code.METHOD_NOT_ALLOWED,
-            "This route does not have that method.",
-        ),
-    }.get(HTTPStatus(error.status_code), (Code.BAD_REQUEST, "The request cannot be served."))
-    return JSONResponse(errors.error_body(code, message), error.status_code, error.headers)
-
-
-def _answer(error: errors.ApiError) -> JSONResponse:
-    return JSONResponse(error.body(), error.status, error.headers)
-
-
-def _refusal(error: RequestValidationError) -> errors.ApiError:
-    """Return the first fault as an error. What was sent is not repeated in it."""
-    first = error.errors()[0]
-    kind, where = first["type"], [str(part) for part in first["loc"]]
-    field = ".".join(where[1:]) or None
-    if kind == "json_invalid":
-        return errors.ApiError(
-            HTTPStatus.BAD_REQUEST, Code.MALFORMED_JSON, "The body is not valid JSON."
-        )
-    if where == ["body"]:
-        if kind == "missing":
-            return errors.ApiError(
-                HTTPStatus.BAD_REQUEST, Code.MISSING_BODY, "The request needs a JSON body."
-            )
-        return errors.ApiError(
-            HTTPStatus.BAD_REQUEST,
-            Code.NOT_AN_OBJECT,
-            "The body must be a JSON object, sent as Content-Type: application/json.",
-        )
-    if kind == "extra_forbidden":
-        return errors.unknown_field(_shown(field) if field else None)
-    if kind == "missing":
-        return errors.missing_field(field)
-    if kind == "string_pattern_mismatch":
-        return errors.invalid_field(field, contract.PATTERNS_IN_WORDS[first["ctx"]["pattern"]])
-    return errors.invalid_field(field, first["msg"])
+refusals.install(app)

@@ -290,53 +290,6 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class EndpointStatus(StrEnum):
-    """SageMaker's statuses of an endpoint, and that there is none."""
-
-    NOT_DEPLOYED = "NotDeployed"
-    OUT_OF_SERVICE = "OutOfService"
-    CREATING = "Creating"
-    UPDATING = "Updating"
-    SYSTEM_UPDATING = "SystemUpdating"
-    ROLLING_BACK = "RollingBack"
-    IN_SERVICE = "InService"
-    DELETING = "Deleting"
-    FAILED = "Failed"
-    UPDATE_ROLLBACK_FAILED = "UpdateRollbackFailed"
-
-
-# In these a model answers: while an endpoint changes, the one from before.
-SERVING = frozenset(
-    {
-        EndpointStatus.IN_SERVICE,
-        EndpointStatus.UPDATING,
-        EndpointStatus.SYSTEM_UPDATING,
-        EndpointStatus.ROLLING_BACK,
-    }
-)
-
-
-class EndpointView(BaseModel):
-    """The endpoint that analyses recordings."""
-
-    status: EndpointStatus = Field(
-        description="As SageMaker tells it; NotDeployed where there is no endpoint. A model "
-        f"answers in {', '.join(sorted(SERVING))}"
-    )
-
-
-class ServiceView(BaseModel):
-    """What is in service."""
-
-    endpoint: EndpointView
-    modelPackage: str | None = Field(
-        description="The registered model that is in service, as GROUP/VERSION. Null where none "
-        "is: see endpoint.status, and where a model answers, it was deployed without being "
-        "registered",
-        examples=["femo-prod/7"],
-    )
-
-
 class ErrorDetail(BaseModel):
     """What went wrong."""
 

@@ -22,7 +22,7 @@ _DESCRIPTIONS = {
     422: "A field or parameter is wrong, missing, unknown or repeated",
     429: "Too many requests; see Retry-After",
     500: "The service failed, or cannot read what it holds",
-    503: "No model is in service, or the service is busy; see Retry-After",
+    503: "No model is in service, too many jobs wait, or the service is busy; see Retry-After",
     504: "No answer in time",
 }
 _STATUSES = {
@@ -53,6 +53,7 @@ _STATUSES = {
     Code.UNREADABLE_JOB: 500,
     Code.INTERNAL_ERROR: 500,
     Code.MODEL_NOT_DEPLOYED: 503,
+    Code.BACKLOG_FULL: 503,
     Code.SERVICE_BUSY: 503,
     Code.SUBMISSION_UNCERTAIN: 503,
     Code.TIMEOUT: 504,
@@ -101,16 +102,29 @@ def responses(*codes: Code, token: bool = True) -> dict[int | str, dict[str, Any
     return documented
 
 
+_APPLIED = {
+    "Preference-Applied": {
+        "description": "wait=N: how long the request would have waited, in seconds, after Prefer. "
+        "Absent where it did not wait: as many as may (MaxWaitingRequests) wait already",
+        "schema": {"type": "string"},
+    }
+}
 SUBMITTED: dict[int | str, dict[str, Any]] = {
     200: {
         "model": contract.JobView,
-        "description": "A repeat: the job that an equal request has queued before",
+        "description": "A job that ended while its request waited; or a repeat, with the job that "
+        "an equal request has queued before, ended or not",
+        "headers": _APPLIED,
     },
     202: {
         "description": "Accepted",
-        "headers": {"Location": {"description": "The job", "schema": {"type": "string"}}},
+        "headers": {
+            "Location": {"description": "The job", "schema": {"type": "string"}},
+            **_APPLIED,
+        },
     },
 }
+FOUND: dict[int | str, dict[str, Any]] = {200: {"headers": _APPLIED}}
 UPLOAD: dict[int | str, dict[str, Any]] = {
     200: {
         "model": contract.UploadView,

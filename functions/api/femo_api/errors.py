@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
+
+# When to ask again where too many jobs wait: not at once, by all who were sent away, and not after
+# hours, as a larger fleet or a faster model may come in between.
+SHORTEST_BACKLOG_SECONDS = 30
+LONGEST_BACKLOG_SECONDS = 3600
 
 
 class Code(StrEnum):
@@ -38,6 +44,7 @@ class Code(StrEnum):
     UPLOAD_INCOMPLETE = "upload_incomplete"
     # the service
     MODEL_NOT_DEPLOYED = "model_not_deployed"
+    BACKLOG_FULL = "backlog_full"
     SERVICE_BUSY = "service_busy"
     SUBMISSION_UNCERTAIN = "submission_uncertain"
     UNREADABLE_JOB = "unreadable_job"
@@ -222,13 +229,33 @@ def request_too_large(limit_characters: int) -> ApiError:
     )
 
 
-def model_not_deployed() -> ApiError:
+def model_not_deployed(
+    consequence: str = "The job was not accepted; send it again later",
+) -> ApiError:
     """No model is in service."""
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         Code.MODEL_NOT_DEPLOYED,
-        "No model is in service yet. The job was not accepted; send it again later.",
+        f"No model is in service yet. {consequence}.",
         headers={"Retry-After": "60"},
+    )
+
+
+def backlog_full(seconds: float) -> ApiError:
+    """So many jobs wait that this one would expire before its turn.
+
+    Parameters
+    ----------
+    seconds
+        Until a job that is sent then would be analysed in time.
+    """
+    wait = min(max(math.ceil(seconds), SHORTEST_BACKLOG_SECONDS), LONGEST_BACKLOG_SECONDS)
+    return ApiError(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        Code.BACKLOG_FULL,
+        "So many jobs wait that this one would expire before its turn. It was not accepted; "
+        "send it again later.",
+        headers={"Retry-After": str(wait)},
     )
 
 

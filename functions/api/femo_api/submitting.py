@@ -5,17 +5,20 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from femo_api import errors, recordings
+from femo_api import backlog, errors, recordings
 from femo_api.contract import JobSubmission
+from femo_api.settings import ApiSettings
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import (
     EndpointBusyError,
     EndpointUnavailableError,
     SubmissionUncertainError,
+    TableBusyError,
 )
 from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
+from femo_jobs.observability import count, logger
 from femo_jobs.submission import submit
 from femo_jobs.table import JobTable
 
@@ -34,7 +37,9 @@ class Accepted:
     is_new: bool  # queued by this very request
 
 
-def accept(submission: JobSubmission, table: JobTable, settings: Configuration) -> Accepted:
+def accept(
+    submission: JobSubmission, table: JobTable, settings: Configuration, api: ApiSettings
+) -> Accepted:
     """Queue a job, or return the one that an equal request has queued before.
 
     Raises
@@ -54,14 +59,11 @@ def accept(submission: JobSubmission, table: JobTable, settings: Configuration) 
     try:
         recording = recordings.find(location, settings)
     except errors.ApiError:
-        # A repeat stays a repeat when its recording has gone, and a conflict a conflict.
-        existing = table.get(submission.jobId)
-        if existing is None:
+        before = _accepted_before(submission.jobId, request, table)
+        if before is None:
             raise
-        _refuse_conflict(existing, request, etag=None)
-        if existing.is_queued_for_inference or existing.status is not JobStatus.QUEUED:
-            return Accepted(existing, is_new=False)
-        raise
+        return Accepted(before, is_new=False)
+    _refuse_what_would_expire(submission.jobId, table, settings, api)
 
     for _ in range(MAX_ROUNDS):
         job = new_job(
@@ -85,6 +87,31 @@ def accept(submission: JobSubmission, table: JobTable, settings: Configuration) 
         if claimed is not None:
             return Accepted(_queue(claimed, table, settings), is_new=True)
     raise errors.submission_uncertain()
+
+
+def _accepted_before(job_id: str, request: JobRequest, table: JobTable) -> Job | None:
+    """Return the job of a repeat whose recording has gone; a conflict stays a conflict."""
+    existing = table.get(job_id)
+    if existing is None:
+        return None
+    _refuse_conflict(existing, request, etag=None)
+    is_accepted = existing.is_queued_for_inference or existing.status is not JobStatus.QUEUED
+    return existing if is_accepted else None
+
+
+def _refuse_what_would_expire(
+    job_id: str, table: JobTable, settings: Configuration, api: ApiSettings
+) -> None:
+    """Refuse a new job that would not get its turn; one that is in the table goes on."""
+    try:
+        seconds = backlog.seconds_too_many(table, settings, api)
+    except (BotoCoreError, ClientError, TableBusyError) as error:
+        # Not known is not full: the job may expire, and is then told so.
+        logger.exception("backlog not known", error_type=type(error).__name__)
+        return
+    if seconds is not None and table.get(job_id) is None:
+        count("JobsRefusedByBacklog")
+        raise errors.backlog_full(seconds)
 
 
 def _after_its_attempt(own: Job, table: JobTable) -> Job | None:

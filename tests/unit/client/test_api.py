@@ -22,7 +22,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("femo_client.api._FIRST_RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("femo_client.answers._FIRST_RETRY_SECONDS", 0.0)
     monkeypatch.setattr("femo_client.api._FIRST_POLL_SECONDS", 0.0)
 
 
@@ -364,6 +364,64 @@ def test_waiting_gives_up_at_its_time_and_says_that_the_job_goes_on() -> None:
     service = Service({"GET /dev/jobs/a": answering(200, {"status": "Queued"})})
     with service.client() as api, pytest.raises(ApiError, match="it goes on"):
         api.wait("a", timeout_seconds=0)
+
+
+@pytest.mark.parametrize(
+    ("headers", "pause"),
+    [
+        ({"Preference-Applied": "wait=20"}, 2.0),  # it is no short job, or an instance must start
+        ({"Preference-Applied": "respond-async, wait=10"}, 1.0),
+        ({}, 0.0),  # it has not waited: the job may be a short one
+        ({"Preference-Applied": "nonsense"}, 0.0),
+        ({"Retry-After": "5"}, 5.0),
+        ({"Retry-After": "3600"}, 20.0),
+    ],
+)
+def test_a_job_that_outlasts_the_wait_is_asked_for_as_the_service_wants_it(
+    pauses: list[float], headers: dict[str, str], pause: float
+) -> None:
+    queued = {"jobId": "a", "status": "Queued"}
+    service = Service(
+        {
+            "POST /dev/jobs": lambda _: httpx.Response(202, json=queued, headers=headers),
+            "GET /dev/jobs/a": answering(200, {"jobId": "a", "status": "Completed"}),
+        }
+    )
+    seen: list[str] = []
+    with service.client() as api:
+        job = api.submit_and_wait(
+            {"jobId": "a", "s3Key": "k"}, on_poll=lambda job: seen.append(job["status"])
+        )
+    assert job["status"] == "Completed"
+    assert seen == ["Queued", "Completed"]
+    assert pauses == [pause]
+    assert service.asked("/dev/jobs")[0].headers["Prefer"] == "wait=20"
+
+
+def test_an_answer_that_is_lost_while_the_service_waits_is_asked_for_again_and_counted_once(
+    pauses: list[float],
+) -> None:
+    statuses = iter([504, 200])
+    body = {"error": {"code": "timeout", "message": "x"}, "jobId": "a", "status": "Completed"}
+    service = Service({"POST /dev/jobs": lambda _: httpx.Response(next(statuses), json=body)})
+    with service.client() as api:
+        assert api.submit_and_wait({"jobId": "a", "s3Key": "k"})["status"] == "Completed"
+    first, second = service.asked("/dev/jobs")
+    assert first.content == second.content
+
+
+def test_a_request_waits_no_longer_than_its_caller(pauses: list[float]) -> None:
+    queued = answering(202, {"jobId": "a", "status": "Queued"})
+    service = Service({"POST /dev/jobs": queued, "GET /dev/jobs/a": queued})
+    with service.client() as api, pytest.raises(ApiError, match="it goes on"):
+        api.submit_and_wait({"jobId": "a", "s3Key": "k"}, timeout_seconds=0)
+    assert service.asked("/dev/jobs")[0].headers["Prefer"] == "wait=0"
+
+
+def test_a_service_is_warmed_up_by_one_request() -> None:
+    service = Service({"POST /dev/service/warm-up": answering(202, {"lanes": {}})})
+    with service.client() as api:
+        assert api.warm_up() == {"lanes": {}}
 
 
 def test_a_result_is_read_with_its_types() -> None:

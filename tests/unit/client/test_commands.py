@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import tqdm
 from click.testing import CliRunner, Result
 
 from femo_cli.main import femo
@@ -146,3 +149,58 @@ def test_what_is_no_file_is_said_so(run: Run, tmp_path: Path, name: str) -> None
     assert done.exit_code == 2
     assert "is empty" in done.stderr
     assert not service.requests
+
+
+def test_a_short_recording_is_answered_by_the_request_that_submits_it(
+    run: Run, recording: str
+) -> None:
+    service = taking()
+    service._answers["POST /dev/jobs"] = answering(200, {"jobId": "x", "status": "Completed"})
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "Completed"
+    (sent,) = service.asked("/dev/jobs")
+    assert sent.headers["Prefer"] == "wait=20"
+    assert not service.asked("/dev/jobs/x")
+
+
+def test_who_does_not_want_to_wait_is_not_held_up(run: Run, recording: str) -> None:
+    service = taking()
+    done = run(service, "submit", recording, "--job-id", "x", "--no-wait")
+    assert done.exit_code == 0, done.output
+    (sent,) = service.asked("/dev/jobs")
+    assert "Prefer" not in sent.headers
+
+
+def test_time_goes_on_to_be_shown_while_the_service_holds_its_answer_back(
+    run: Run, recording: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = threading.Event()
+
+    class Clock(tqdm.tqdm):
+        def refresh(self, *arguments: Any, **options: Any) -> None:
+            shown.set()
+
+    def held_back(_request: httpx.Request) -> httpx.Response:
+        shown.clear()
+        assert shown.wait(10), "nothing was shown while the service held its answer back"
+        return httpx.Response(200, json={"jobId": "x", "status": "Completed"})
+
+    monkeypatch.setattr(tqdm, "tqdm", Clock)
+    monkeypatch.setattr(importlib.import_module("femo_cli.submit"), "_TICK_SECONDS", 0.01)
+    service = taking()
+    service._answers["POST /dev/jobs"] = held_back
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 0, done.output
+
+
+def test_a_full_service_says_when_to_come_again(run: Run, recording: str) -> None:
+    service = taking()
+    refusal = {"error": {"code": "backlog_full", "message": "So many jobs wait."}}
+    service._answers["POST /dev/jobs"] = lambda _request: httpx.Response(
+        503, json=refusal, headers={"Retry-After": "600"}
+    )
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 1
+    assert "So many jobs wait. (backlog_full, again in 600 s)" in done.stderr
+    assert len(service.asked("/dev/jobs")) == 1

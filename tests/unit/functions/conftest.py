@@ -35,6 +35,11 @@ ENVIRONMENT = {
     "REQUEST_TTL_SECONDS": "21600",
     "INVOCATION_TIMEOUT_SECONDS": "3600",
     "JOB_RETENTION_DAYS": "90",
+    "MAX_WAITING_REQUESTS": "2",
+    "MIN_INSTANCES": "0",
+    "MAX_INSTANCES": "4",
+    "CONCURRENT_JOBS_PER_INSTANCE": "2",
+    "EXPECTED_JOB_SECONDS": "15",
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "femo-dev",
     "POWERTOOLS_TRACE_DISABLED": "true",
@@ -53,6 +58,8 @@ _POWERTOOLS = {name: value for name, value in ENVIRONMENT.items() if name.starts
 os.environ |= _POWERTOOLS
 
 import femo_jobs.observability  # noqa: E402, F401
+from femo_api import backlog  # noqa: E402
+from femo_api.settings import api_settings  # noqa: E402
 from femo_jobs import clients  # noqa: E402
 from femo_jobs.configuration import configuration  # noqa: E402
 from femo_jobs.table import JobTable  # noqa: E402
@@ -123,6 +130,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     configuration.cache_clear()
+    api_settings.cache_clear()
+    backlog.forget()
     with mock_aws():
         described = template()["Resources"]["JobTable"]["Properties"]
         clients.dynamodb().create_table(

@@ -231,8 +231,14 @@ def test_a_token_without_the_scope_is_described_as_the_gateway_answers_it(
 def test_every_code_with_a_time_to_wait_tells_it() -> None:
     from femo_api import errors
 
-    for refusal in (errors.model_not_deployed, errors.service_busy, errors.submission_uncertain):
-        assert int(refusal().headers["Retry-After"]) > 0
+    for refusal in (
+        errors.model_not_deployed(),
+        errors.backlog_full(0.1),
+        errors.backlog_full(1e9),
+        errors.service_busy(),
+        errors.submission_uncertain(),
+    ):
+        assert 0 < int(refusal.headers["Retry-After"]) <= 3600
     ((_, api),) = resources("AWS::Serverless::Api")
     throttled = api["GatewayResponses"]["THROTTLED"]
     assert throttled["ResponseParameters"]["Headers"]["Retry-After"].strip("'").isdecimal()

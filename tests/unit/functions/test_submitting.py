@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
+from femo_api.settings import api_settings
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import Job, JobStatus, Outcome
@@ -233,7 +234,7 @@ def test_of_two_requests_at_once_with_one_id_one_alone_is_queued(
 
     def accept(**changes: Any) -> submitting.Accepted:
         body = contract.JobSubmission.model_validate(body_of("a-1", recording, **changes))
-        return submitting.accept(body, table, configuration())
+        return submitting.accept(body, table, configuration(), api_settings())
 
     queued: list[str] = []
 

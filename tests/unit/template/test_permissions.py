@@ -44,6 +44,7 @@ CALLS = {
         "s3:PutObject",
         "sagemaker:InvokeEndpointAsync",
         "sagemaker:DescribeEndpoint",
+        "sagemaker:UpdateEndpointWeightsAndCapacities",
         "kms:Decrypt",
     },
     "CompletionFunctionRole": LOGS
@@ -250,6 +251,32 @@ def test_a_role_is_handed_to_sagemaker_alone() -> None:
                 for item in as_list(statement["Resource"]):
                     given = item["Fn::If"][1] if "Fn::If" in item else item
                     assert "Fn::GetAtt" in given or given == {"Ref": "AdditionalTrainingRoleArn"}
+
+
+def test_a_machine_that_submits_jobs_can_start_no_instance() -> None:
+    """An instance costs money without a job: who may ask for one is told apart."""
+    scopes = {
+        name: set(client["AllowedOAuthScopes"])
+        for name, client in resources("AWS::Cognito::UserPoolClient")
+    }
+    assert scopes["MachineClient"] == {"jobs/read", "jobs/write"}
+    assert scopes["PersonClient"] == {"openid", "jobs/read", "jobs/write", "service/write"}
+    defined = {
+        f"{server['Identifier']}/{scope['ScopeName']}"
+        for _, server in resources("AWS::Cognito::UserPoolResourceServer")
+        for scope in server["Scopes"]
+    }
+    assert set().union(*scopes.values()) - {"openid"} == defined
+
+
+def test_the_api_changes_the_size_of_its_own_endpoint_alone() -> None:
+    (statement,) = [
+        item
+        for item in statements("ApiFunctionRole")
+        if "sagemaker:UpdateEndpointWeightsAndCapacities" in as_list(item["Action"])
+    ]
+    (arn,) = as_list(statement["Resource"])
+    assert arn["Fn::Sub"].endswith(":endpoint/${ProjectName}-${StageName}")
 
 
 def test_every_statement_says_what_it_is_for() -> None:

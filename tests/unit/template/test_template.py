@@ -33,6 +33,7 @@ def test_only_health_is_open() -> None:
         ("GET", "/health"): "",
         ("GET", "/openapi.json"): "jobs/read",
         ("GET", "/service"): "jobs/read",
+        ("POST", "/service/warm-up"): "service/write",
         ("GET", "/jobs"): "jobs/read",
         ("GET", "/jobs/{jobId}"): "jobs/read",
         ("POST", "/jobs"): "jobs/write",

@@ -1,7 +1,7 @@
 """What IAM is asked about a request, where MiniStack leaves out what AWS looks at.
 
 A log group's permissions are granted on ``log-group:NAME:*``, the form that AWS documents for all
-but tagging; a metric's on a namespace.
+but tagging; a metric's on a namespace; DescribeAlarms, where alarms are named, on them.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html
 """
 
@@ -26,13 +26,15 @@ PRIVATE_NAMES = (
 
 
 def apply() -> None:
-    """Name a log's stream, and a metric's namespace."""
+    """Name a log's stream, an alarm, and a metric's namespace."""
     extract_resource_arn = iam_actions.extract_resource_arn
     request_tag_context = iam_actions.request_tag_context
 
     def extract(service: str, *arguments: Any, **named: Any) -> str:
         arn: str = extract_resource_arn(service, *arguments, **named)
-        return with_stream(arn, arguments[3]) if service == "logs" else arn
+        if service == "logs":
+            return with_stream(arn, arguments[3])
+        return with_alarm(arn, *arguments[3:]) if service == "monitoring" else arn
 
     def context(service: str, action: str, body: bytes, params: dict[str, Any]) -> dict[str, Any]:
         found: dict[str, Any] = request_tag_context(service, action, body, params)
@@ -49,6 +51,14 @@ def with_stream(arn: str, body: bytes) -> str:
     if not arn.partition(":log-group:")[2] or arn.endswith("*") or ":log-stream:" in arn:
         return arn
     return f"{arn}:log-stream:{json.loads(body or b'{}').get('logStreamName', '')}"
+
+
+def with_alarm(arn: str, body: bytes, _query: dict[str, Any], region: str, account_id: str) -> str:
+    """Return what a request that names one alarm in a list is checked on."""
+    names = json.loads(body).get("AlarmNames", []) if body.startswith(b"{") else []
+    if arn != "*" or len(names) != 1:
+        return arn
+    return f"arn:aws:cloudwatch:{region}:{account_id}:alarm:{names[0]}"
 
 
 def namespace(body: bytes) -> str:

@@ -5,9 +5,37 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 
 from femo_jobs.errors import ConfigurationError
+
+
+def text_of(environment: Mapping[str, str], name: str) -> str:
+    """Return a variable of the environment.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is missing or empty.
+    """
+    value = environment.get(name, "")
+    if not value:
+        raise ConfigurationError(f"the environment variable {name} is not set")
+    return value
+
+
+def number_of(environment: Mapping[str, str], name: str) -> int:
+    """Return a variable of the environment that is a whole number.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is missing or no such number.
+    """
+    value = text_of(environment, name)
+    if not value.isdecimal():
+        raise ConfigurationError(f"the environment variable {name} is not a whole number")
+    return int(value)
 
 
 @dataclass(frozen=True)
@@ -41,18 +69,7 @@ class Configuration:
             If a variable is missing or is not a number where one is needed.
         """
 
-        def text(name: str) -> str:
-            value = environment.get(name, "")
-            if not value:
-                raise ConfigurationError(f"the environment variable {name} is not set")
-            return value
-
-        def number(name: str) -> int:
-            value = text(name)
-            if not value.isdecimal():
-                raise ConfigurationError(f"the environment variable {name} is not a whole number")
-            return int(value)
-
+        text, number = partial(text_of, environment), partial(number_of, environment)
         return cls(
             jobs_table_name=text("JOBS_TABLE_NAME"),
             recordings_bucket=text("RECORDINGS_BUCKET_NAME"),

@@ -93,6 +93,10 @@ class Keys:
         """
         return self._key(_UNREADABLE)
 
+    def of_places(self) -> str:
+        """Return the table's own key of the row of the places to wait in, which is no job's."""
+        return self._key("places", "waiting")
+
     def all_of_time(self) -> list[str]:
         """Return the partitions that together hold every job."""
         return [self.of_time(shard) for shard in range(SHARDS)]

@@ -1,0 +1,49 @@
+"""The settings that the API alone has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from femo_jobs.configuration import number_of
+
+
+@dataclass(frozen=True)
+class ApiSettings:
+    """What the template tells the API of waiting and of the endpoint's size."""
+
+    places_to_wait: int  # requests that wait for their job at once; 0: none does
+    min_instances: int
+    max_instances: int
+    jobs_per_instance: int  # that one analyses at once
+    expected_job_seconds: int  # of one job, until some have been measured
+
+    @property
+    def most_jobs_at_once(self) -> int:
+        """How many jobs the whole fleet analyses at once."""
+        return self.max_instances * self.jobs_per_instance
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> ApiSettings:
+        """Read the settings from environment variables.
+
+        Raises
+        ------
+        ConfigurationError
+            If a variable is missing or is not a number.
+        """
+        return cls(
+            places_to_wait=number_of(environment, "MAX_WAITING_REQUESTS"),
+            min_instances=number_of(environment, "MIN_INSTANCES"),
+            max_instances=number_of(environment, "MAX_INSTANCES"),
+            jobs_per_instance=number_of(environment, "CONCURRENT_JOBS_PER_INSTANCE"),
+            expected_job_seconds=number_of(environment, "EXPECTED_JOB_SECONDS"),
+        )
+
+
+@cache
+def api_settings() -> ApiSettings:
+    """Return this function's settings."""
+    return ApiSettings.from_environment(os.environ)
