@@ -37,6 +37,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self):
         gate = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        if gate.startswith("/"):
+            open(gate + ".asked", "w").close()
         while gate.startswith("/") and not os.path.exists(gate):
             time.sleep(0.01)
         self.answer(name.encode())

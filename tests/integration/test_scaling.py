@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from femo_client.api import JobsApi
@@ -148,6 +149,7 @@ def test_a_job_whose_instance_goes_is_queued_again(
     for server in servers:
         server.send_signal(signal.SIGSTOP)
     api.submit({"jobId": job_id, "s3Key": key})
+    wait_for(lambda: is_asked(fleet, servers))
     fleet.client("sagemaker").update_endpoint_weights_and_capacities(
         EndpointName=fleet.outputs["EndpointName"],
         DesiredWeightsAndCapacities=[{"VariantName": VARIANT, "DesiredInstanceCount": 0}],
@@ -165,6 +167,21 @@ def test_a_job_whose_instance_goes_is_queued_again(
     sweep(fleet)
     pass_minutes(fleet, 3)
     assert api.wait(job_id)["status"] == "Completed"
+
+
+def is_asked(stack: Stack, servers: list[psutil.Process]) -> bool:
+    """Say whether SageMaker waits for one of the servers."""
+    ports = {
+        connection.laddr.port
+        for server in servers
+        for connection in server.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN
+    }
+    sagemaker = psutil.Process(stack.description["processes"]["SageMaker"])
+    return any(
+        connection.raddr and connection.raddr.port in ports
+        for connection in sagemaker.net_connections("tcp")
+    )
 
 
 def make_older(stack: Stack, item: dict[str, Any], seconds: int) -> None:

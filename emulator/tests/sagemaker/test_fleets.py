@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +62,14 @@ class Fleet:
         assert isinstance(self.service.roles, FakeRoles)
         self.service.roles.s3.objects["b", key] = body
         self.queue.submit("acme", {"InputLocation": f"s3://b/{key}"})
+
+    def work_on(self, name: str) -> Path:
+        """Have an instance work until the file that is returned is there."""
+        gate = self.service.scratch / name
+        self.submit(str(gate).encode())
+        assert self.queue.dispatch() == 1
+        wait_for(gate.with_suffix(".asked").exists)
+        return gate
 
     def metric(self, name: str) -> float:
         data = {item["MetricName"]: item["Value"] for item in self.metrics.measure("acme")}
@@ -157,9 +166,7 @@ def test_only_an_asynchronous_endpoint_goes_to_no_instance(fleet: Fleet) -> None
 
 
 def test_a_job_whose_instance_is_ended_is_lost_and_nobody_is_told(fleet: Fleet) -> None:
-    fleet.submit(b"/never")
-    assert fleet.queue.dispatch() == 1
-    wait_for(lambda: fleet.endpoints.servers("acme")[0].busy == 1)
+    fleet.work_on("never")
     fleet.scale(0)
     wait_for(lambda: fleet.service.store.backlog("acme")[0] == 0)
     assert fleet.results() == []
@@ -167,8 +174,7 @@ def test_a_job_whose_instance_is_ended_is_lost_and_nobody_is_told(fleet: Fleet) 
 
 def test_without_a_deployment_config_the_old_instance_ends_at_once(fleet: Fleet) -> None:
     old = fleet.endpoints.servers("acme")[0]
-    fleet.submit(b"/never")
-    assert fleet.queue.dispatch() == 1
+    fleet.work_on("never")
     fleet.update()
     assert fleet.settle()["EndpointConfigName"] == "two"
     wait_for(lambda: not old.alive())
@@ -176,9 +182,7 @@ def test_without_a_deployment_config_the_old_instance_ends_at_once(fleet: Fleet)
 
 
 def test_the_old_instance_finishes_its_job_within_the_termination_wait(fleet: Fleet) -> None:
-    gate = fleet.service.scratch / "gate"
-    fleet.submit(str(gate).encode())
-    assert fleet.queue.dispatch() == 1
+    gate = fleet.work_on("gate")
     fleet.update(DeploymentConfig={"BlueGreenUpdatePolicy": GUARDED["BlueGreenUpdatePolicy"]})
     wait_for(lambda: len(fleet.service.store.get("endpoint", "acme")["Fleets"]) == 2)  # type: ignore[index]
     new = wait_for(lambda: [s for s in fleet.endpoints.servers("acme") if s.ready and not s.busy])
