@@ -10,7 +10,7 @@ from local_aws.ministack.cloudformation import metric_math_alarms, model_package
 from local_aws.ministack.cloudwatch import alarms, evaluation
 from local_aws.ministack.eventbridge import rule_targets
 from local_aws.ministack.iam import checked_resources
-from local_aws.ministack.lambda_functions import async_invocations
+from local_aws.ministack.lambda_functions import async_invocations, queue_concurrency
 from local_aws.ministack.lambda_functions import environments as function_environments
 from local_aws.ministack.lambda_functions import logs as function_logs
 from local_aws.ministack.lambda_functions import runtime as functions
@@ -35,6 +35,7 @@ PATCHES = (
     metric_math_alarms,
     missing_objects,
     model_package_groups,
+    queue_concurrency,
     ranges_of_versions,
     rule_targets,
     sns_delivery,
