@@ -112,6 +112,31 @@ def test_two_instances_share_the_work_each_up_to_its_limit(fleet: Fleet) -> None
     wait_for(lambda: len(fleet.results()) == 8)
 
 
+def test_a_policy_counts_the_instances_by_what_they_report_each_minute(fleet: Fleet) -> None:
+    fleet.scale(2)
+    fleet.settle()
+    fleet.service.clock.advance(60)
+    reported = fleet.metrics.report("acme")
+    assert [datum["MetricName"] for datum in reported] == ["CPUUtilization"] * 2
+    assert fleet.metrics.report("acme") == []
+    fleet.service.clock.advance(60)
+    assert len(fleet.metrics.report("acme")) == 2
+
+
+def test_a_policy_sees_the_jobs_that_were_done(fleet: Fleet) -> None:
+    fleet.submit(b"x")
+    assert fleet.queue.dispatch() == 1
+    wait_for(lambda: len(fleet.results()) == 1)
+    seen: list[str] = []
+
+    def done() -> bool:
+        seen.extend(datum["MetricName"] for datum in fleet.queue.outcomes.drain())
+        return "TotalProcessingTime" in seen
+
+    wait_for(done)
+    assert seen.count("TotalProcessingTime") == 1
+
+
 def test_an_update_starts_as_many_instances_as_its_configuration_says(fleet: Fleet) -> None:
     fleet.scale(2)
     fleet.settle()

@@ -9,6 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from local_aws.sagemaker.endpoints import configs as endpoint_configs
 from local_aws.sagemaker.endpoints.endpoints import Endpoints
 from local_aws.sagemaker.endpoints.lifecycle import KIND
 from local_aws.sagemaker.errors import ServiceError
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 
 PERIOD_SECONDS = 20.0
 NAMESPACE = "AWS/SageMaker"
+INSTANCE_NAMESPACE = "/aws/sagemaker/Endpoints"
+MINUTE = 60
 MOST_AT_ONCE = 1000
 
 
@@ -30,6 +33,7 @@ class BacklogMetrics:
         self._service = service
         self._endpoints = endpoints
         self._outcomes = outcomes
+        self._minutes: dict[str, int] = {}  # the last one that its instances have reported
 
     def start(self) -> None:
         """Publish in a thread until the service stops."""
@@ -41,17 +45,16 @@ class BacklogMetrics:
 
     def publish(self) -> None:
         """Publish once."""
-        data = self._outcomes.drain()
-        for endpoint in self._service.store.all(KIND):
-            data += self.measure(endpoint["EndpointName"])
-        if not data:
-            return
+        names = [endpoint["EndpointName"] for endpoint in self._service.store.all(KIND)]
+        queues = self._outcomes.drain() + [datum for name in names for datum in self.measure(name)]
+        instances = [datum for name in names for datum in self.report(name)]
         try:
             client = self._service.roles.client("cloudwatch")
-            for begin in range(0, len(data), MOST_AT_ONCE):
-                client.put_metric_data(
-                    Namespace=NAMESPACE, MetricData=data[begin : begin + MOST_AT_ONCE]
-                )
+            for namespace, data in ((NAMESPACE, queues), (INSTANCE_NAMESPACE, instances)):
+                for begin in range(0, len(data), MOST_AT_ONCE):
+                    client.put_metric_data(
+                        Namespace=namespace, MetricData=data[begin : begin + MOST_AT_ONCE]
+                    )
         except (BotoCoreError, ClientError, ServiceError) as error:
             logger.warning("The metrics of the endpoints are not published: %s", error)
 
@@ -80,4 +83,32 @@ class BacklogMetrics:
                 "Dimensions": [{"Name": "EndpointName", "Value": endpoint}],
             }
             for metric, value in values.items()
+        ]
+
+    def report(self, endpoint: str) -> list[dict[str, Any]]:
+        """Return what each instance reports of itself, once a minute.
+
+        How many samples there are is how many instances there are. The value is whether an
+        instance works at all, as nothing here measures processors.
+        """
+        config = self._endpoints.config(endpoint)
+        minute = int(self._service.clock.now() // MINUTE)
+        if config is None or self._minutes.get(endpoint) == minute:
+            return []
+        self._minutes[endpoint] = minute
+        variant = endpoint_configs.variant(config)
+        if "ServerlessConfig" in variant:
+            return []
+        dimensions = [
+            {"Name": "EndpointName", "Value": endpoint},
+            {"Name": "VariantName", "Value": variant["VariantName"]},
+        ]
+        return [
+            {
+                "MetricName": "CPUUtilization",
+                "Value": 100.0 if server.busy else 0.0,
+                "Unit": "Percent",
+                "Dimensions": dimensions,
+            }
+            for server in self._endpoints.servers(endpoint)
         ]

@@ -260,6 +260,8 @@ class Invocations:
             role, topic, message(invocation, outcome, self._clock())
         ):
             self.outcomes.count_lost_notification(name, config)
+        if outcome.status != "Expired":
+            self.outcomes.count_processed(name, config, self._clock() - invocation.received)
 
     def _publish(self, role: str, topic: str, document: Document) -> bool:
         for attempt in range(1, NOTIFICATION_ATTEMPTS + 1):

@@ -44,17 +44,23 @@ class OutcomeMetrics:
         """Count a message that could not be published."""
         self._add(endpoint, config, "NotificationFailures", 1.0)
 
+    def count_processed(self, endpoint: str, config: Document, seconds: float) -> None:
+        """Count the time from the request to its answer, the queue and the message included."""
+        self._add(endpoint, config, "TotalProcessingTime", 1000 * seconds, unit="Milliseconds")
+
     def drain(self) -> list[dict[str, Any]]:
         """Return what was counted, and begin anew."""
         with self._lock:
             data, self._data = self._data, []
         return data
 
-    def _add(self, endpoint: str, config: Document, metric: str, value: float) -> None:
+    def _add(
+        self, endpoint: str, config: Document, metric: str, value: float, *, unit: str = "None"
+    ) -> None:
         datum = {
             "MetricName": metric,
             "Value": value,
-            "Unit": "None",
+            "Unit": unit,
             "Dimensions": [
                 {"Name": "EndpointName", "Value": endpoint},
                 {
