@@ -207,7 +207,7 @@ def measured(table: JobTable, rows: int) -> dict[str, Any]:
         for name, wanted in pages.items()
         for limit in (25, 100)
     }
-    actions["count of the open jobs"] = lambda: open_jobs.count_open(table)
+    actions["count of the queue's open jobs"] = lambda: open_jobs.count_queue(table)
     actions["sweep: which jobs are due"] = lambda: list(open_jobs.overdue(table, int(time.time())))
     found = {}
     for name, action in actions.items():

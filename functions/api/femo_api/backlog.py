@@ -1,4 +1,4 @@
-"""How many jobs are open, how long one takes, and whether one more would still be analysed.
+"""How many jobs the queue has, how long one takes, and whether one more would still be analysed.
 
 Each instance of the function keeps what it has found for some seconds: at 300 jobs a second a
 count for each of them would cost more than the jobs.
@@ -13,7 +13,7 @@ from femo_api.settings import ApiSettings
 from femo_jobs import listing
 from femo_jobs.configuration import Configuration
 from femo_jobs.jobs import Job, JobStatus
-from femo_jobs.open_jobs import count_open
+from femo_jobs.open_jobs import count_queue
 from femo_jobs.table import JobTable
 
 START_SECONDS = (216, 600)
@@ -57,10 +57,10 @@ def forget() -> None:
 
 
 def open_jobs(table: JobTable) -> int:
-    """Return how many jobs are accepted and have no outcome, as of some seconds ago."""
+    """Return how many jobs the queue has, waiting or in work, as of some seconds ago."""
     now = time.monotonic()
     if now >= _kept.jobs_until:
-        _kept.jobs = count_open(table)
+        _kept.jobs = count_queue(table)
         keep = max(COUNT_SECONDS, _kept.jobs / JOBS_COUNTED_A_SECOND)
         _kept.jobs_until = now + min(keep, LONGEST_COUNT_SECONDS)
     return _kept.jobs

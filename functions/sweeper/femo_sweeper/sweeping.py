@@ -154,10 +154,11 @@ class _Sweeper:
     def look_at_unreadable(self, job_id: str) -> Look:
         """Look at a row that was set aside: this may be another version of the code."""
         try:
-            self.table.get(job_id)
+            job = self.table.get(job_id)
         except UnreadableRowError as error:
             return self._set_aside(job_id, error)
-        self.table.take_back(job_id, int(time.time()))
+        if job is not None:
+            self.table.postpone(job, int(time.time()))  # among the open jobs, due at once
         return Look.NOTHING
 
     def _set_aside(self, job_id: str, error: UnreadableRowError) -> Look:

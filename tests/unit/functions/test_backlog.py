@@ -12,8 +12,8 @@ from botocore.stub import Stubber
 
 from femo_api import backlog
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import JobRequest, JobStatus, Outcome, new_job
-from femo_jobs.open_jobs import count_open
+from femo_jobs.jobs import JobRequest, JobStatus, Lane, Outcome, new_job
+from femo_jobs.open_jobs import count_fast_lane, count_queue
 from femo_jobs.table import JobTable
 
 from .conftest import Answer, output_uri
@@ -31,7 +31,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], list[int]]:
     counts: list[int] = []
 
     def announce(number: int) -> list[int]:
-        monkeypatch.setattr(backlog, "count_open", lambda _table: counts.append(number) or number)
+        monkeypatch.setattr(backlog, "count_queue", lambda _table: counts.append(number) or number)
         backlog.forget()
         counts.clear()
         return counts
@@ -136,7 +136,7 @@ def test_a_backlog_that_is_not_known_refuses_nobody(
     def silent(_table: JobTable) -> int:
         raise ReadTimeoutError(endpoint_url="x")
 
-    monkeypatch.setattr(backlog, "count_open", silent)
+    monkeypatch.setattr(backlog, "count_queue", silent)
     queued("a")
     assert call("POST", "/jobs", {"jobId": "a", "s3Key": recording}).status == 202
 
@@ -160,9 +160,10 @@ def test_the_count_is_not_paid_for_by_each_request(
             assert len(counts) == (2 if elapsed == seconds else 1), (jobs, elapsed)
 
 
-def test_open_jobs_alone_are_counted(table: JobTable) -> None:
+def test_open_jobs_alone_are_counted_each_in_its_lane(table: JobTable) -> None:
     request = JobRequest(None, "s3://femo-recordings/a.dat", False, False, True)
     for number in range(20):
-        table.add(new_job(f"open-{number}", request, settings=configuration()))
+        lane = Lane.SERVERLESS if number < 3 else Lane.ASYNCHRONOUS
+        table.add(new_job(f"open-{number}", request, settings=configuration(), lane=lane))
     completed(table, "done", 1.0)
-    assert count_open(table) == 20
+    assert (count_queue(table), count_fast_lane(table)) == (17, 3)

@@ -13,7 +13,7 @@ from femo_jobs import clients
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
 from femo_jobs.listing import Wanted, newest
-from femo_jobs.open_jobs import count_open, overdue
+from femo_jobs.open_jobs import count_queue, overdue
 from femo_jobs.table import JobTable
 
 from .conftest import RECORDINGS, ROOT, TABLE
@@ -62,7 +62,7 @@ def test_every_job_is_found_again_and_the_open_ones_are_swept(copied: Any, table
         "open",
         "settled",
     }
-    assert (count_open(table), list(overdue(table, due))) == (1, ["open"])
+    assert (count_queue(table), list(overdue(table, due))) == (1, ["open"])
 
 
 def test_a_job_that_has_gone_on_in_the_new_table_is_not_set_back(

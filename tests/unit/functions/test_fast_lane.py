@@ -24,7 +24,10 @@ from femo_jobs import clients, fast_lane
 from femo_jobs.configuration import configuration
 from femo_jobs.fast_lane_limits import USED_SECONDS, promises, seconds_for
 from femo_jobs.jobs import Job, JobRequest, JobStatus, Lane, new_job
+from femo_jobs.keys import shard_of
+from femo_jobs.open_jobs import count_queue, overdue
 from femo_jobs.table import JobTable
+from femo_sweeper import sweeping
 from femo_sweeper.handler import handler as sweeper
 
 from .conftest import ENDPOINT, RECORDINGS, REQUESTS, Answer, LambdaContext, event, put, result_of
@@ -229,6 +232,124 @@ def test_an_hour_is_fast_and_a_night_only_in_the_smaller_format() -> None:
     assert not promises(full, 4 * HOUR), "its answer may be larger than 4 MB"
     assert promises(request, 4 * HOUR)
     assert seconds_for(0) < seconds_for(HOUR) < USED_SECONDS
+
+
+# In whose partition it stands while it is open
+
+
+def partition(job_id: str = JOB) -> str | None:
+    key = {"jobKey": {"S": f"default#{job_id}"}}
+    item = clients.dynamodb().get_item(TableName="femo-jobs", Key=key)["Item"]
+    return item.get("openKey", {}).get("S")
+
+
+SHARD = shard_of(JOB)
+FAST_PARTITION, QUEUE_PARTITION = f"default#fast#{SHARD}", f"default#open#{SHARD}"
+
+
+def test_no_instance_is_held_for_a_job_of_the_fast_lane(
+    table: JobTable, runtime: Stubber, told: list[Any]
+) -> None:
+    job = handed_over(table)
+    assert (partition(), count_queue(table)) == (FAST_PARTITION, 0)
+    place = f"s3://{REQUESTS}/results/x.out"
+    entered = fast_lane.enter(table, job, output_location=place, failure_location=place)
+    assert entered is not None
+    assert (partition(), count_queue(table)) == (FAST_PARTITION, 0)
+    put(place, result_of(JOB))
+    deliver(job)
+    assert partition() is None
+
+
+class BrokenOffError(Exception):
+    """The function ends here."""
+
+
+@pytest.mark.parametrize("crashes", [False, True])
+def test_a_job_that_leaves_the_fast_lane_holds_its_instance_from_that_very_write(
+    table: JobTable, monkeypatch: pytest.MonkeyPatch, crashes: bool
+) -> None:
+    """Each write is looked at: the function may end after any of them."""
+    job = handed_over(table)
+    seen: list[str | None] = []
+    write = clients.dynamodb().update_item
+
+    def watched(**update: Any) -> Any:
+        answer = write(**update)
+        seen.append(partition())
+        if crashes:
+            raise BrokenOffError
+        return answer
+
+    monkeypatch.setattr(table.client, "update_item", watched)
+    try:
+        left = fast_lane.leave(table, job, configuration())
+    except BrokenOffError:
+        left = the(table)
+    assert left is not None
+    assert left.submission_id != job.submission_id
+    assert seen == [QUEUE_PARTITION], "the new attempt and its lane are one update"
+    assert count_queue(table) == 1
+    monkeypatch.undo()
+
+
+def test_a_job_is_swept_in_whichever_lane_its_function_has_left_it(table: JobTable) -> None:
+    due = int(time.time()) - 1
+    handed_over(table, next_check_at=due)
+    assert list(overdue(table, due)) == [JOB]
+    assert fast_lane.leave(table, the(table), configuration()) is not None
+    assert list(overdue(table, the(table).next_check_at or 0)) == [JOB]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda table, job: table.take_over(job),
+        lambda table, job: table.begin_attempt(
+            job, fault="x", delay_seconds=0, settings=configuration()
+        ),
+        lambda table, job: table.record_submission(
+            job, output_location="s3://a/b", failure_location=None, settings=configuration()
+        ),
+        lambda table, job: table.postpone(job, int(time.time()) + 900),
+    ],
+    ids=["take over", "another attempt", "submission", "sweep"],
+)
+def test_a_job_of_the_queue_that_an_earlier_version_left_in_the_fast_lane_is_put_right(
+    table: JobTable, change: Callable[[JobTable, Job], object]
+) -> None:
+    """Versions work side by side while a stack is updated; scaling must not miss a job for long."""
+    job = handed_over(table, lane=Lane.ASYNCHRONOUS)
+    clients.dynamodb().put_item(
+        TableName="femo-jobs", Item=job.to_item() | {"openKey": {"S": FAST_PARTITION}}
+    )
+    change(table, job)
+    assert partition() == QUEUE_PARTITION
+
+
+def test_a_sweep_that_comes_late_does_not_take_a_job_back_into_the_fast_lane(
+    table: JobTable,
+) -> None:
+    job = handed_over(table)
+    left = fast_lane.leave(table, job, configuration())
+    table.postpone(job, int(time.time()) + 900)
+    assert partition() == QUEUE_PARTITION
+    assert the(table) == left
+
+
+def test_a_row_that_can_be_read_again_is_counted_in_its_own_lane(
+    table: JobTable, sagemaker: Stubber, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = handed_over(table, next_check_at=int(time.time()) - 1)
+    odd = job.to_item() | {"status": {"S": "Paused"}}
+    clients.dynamodb().put_item(TableName="femo-jobs", Item=odd)
+    sweeper(event("sweeper_scheduled"), LambdaContext())
+    assert partition() == "default#unreadable"
+    sound = job.to_item() | {"openKey": {"S": "default#unreadable"}}
+    clients.dynamodb().put_item(TableName="femo-jobs", Item=sound)
+    monkeypatch.setattr(sweeping, "overdue", lambda *_: iter(()))  # else it is sent on at once
+    sweeper(event("sweeper_scheduled"), LambdaContext())
+    assert partition() == FAST_PARTITION
 
 
 # The try

@@ -208,7 +208,7 @@ def test_a_count_that_fails_is_not_shown_as_no_jobs(
     def silent(_table: JobTable) -> int:
         raise ReadTimeoutError(endpoint_url="x")
 
-    monkeypatch.setattr(backlog, "count_open", silent)
+    monkeypatch.setattr(backlog, "count_queue", silent)
     described("InService")
     answer = call("GET", "/service")
     assert (answer.status, told(answer)) == (200, ("InService", "femo-dev/7"))

@@ -20,7 +20,7 @@ from femo_jobs import clients, jobs
 from femo_jobs import table as rows
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import CHECK_SECONDS, Job, JobRequest, JobStatus, new_job
-from femo_jobs.open_jobs import count_open
+from femo_jobs.open_jobs import count_queue
 from femo_jobs.table import JobTable
 from femo_sweeper import sweeping
 from femo_sweeper.handler import handler
@@ -467,7 +467,7 @@ def test_a_row_that_cannot_be_read_does_not_stop_the_sweeper_and_is_told(
     ]
 
     # It holds no instance, and is a job again once the code can read it
-    assert count_open(table) == 0
+    assert count_queue(table) == 0
     assert sweep()["looked_at"] == 0
     kept = clients.dynamodb().get_item(TableName="femo-jobs", Key={"jobKey": {"S": "default#odd"}})[
         "Item"

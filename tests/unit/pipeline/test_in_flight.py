@@ -1,4 +1,4 @@
-"""Scaling is told of every job that has no outcome yet, so that none loses its instance."""
+"""Scaling is told of every job of the queue without an outcome: none loses its instance."""
 
 from __future__ import annotations
 
@@ -61,20 +61,23 @@ def table(monkeypatch: pytest.MonkeyPatch) -> Any:
         yield client
 
 
-def put(client: Any, job_id: str, *, is_open: bool) -> None:
+def put(client: Any, job_id: str, *, is_open: bool, is_fast: bool = False) -> None:
     keys = importlib.import_module("femo_jobs.keys")
     item = {"jobKey": {"S": keys.DEFAULT_KEYS.job(job_id)}}
     if is_open:
-        partition = keys.DEFAULT_KEYS.of_open(keys.shard_of(job_id))
+        partition_of = keys.DEFAULT_KEYS.of_fast_lane if is_fast else keys.DEFAULT_KEYS.of_queue
+        partition = partition_of(keys.shard_of(job_id))
         item |= {"openKey": {"S": partition}, "nextCheckAt": {"N": "1"}}
     client.put_item(TableName=TABLE, Item=item)
 
 
 @pytest.mark.parametrize("number", [0, 30])
-def test_the_metric_counts_the_open_jobs_alone_and_says_zero_too(
+def test_instances_are_held_for_the_queues_open_jobs_alone_and_none_for_none(
     table: Any, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
     put(table, "settled", is_open=False)
+    for index in range(5):
+        put(table, f"fast-{index}", is_open=True, is_fast=True)
     for index in range(number):
         put(table, f"open-{index}", is_open=True)
 
@@ -98,4 +101,4 @@ def test_every_page_of_every_shard_is_added_up(table: Any, monkeypatch: pytest.M
     jobs = importlib.import_module("femo_jobs.table").JobTable(table, TABLE)
     whole = table.query
     monkeypatch.setattr(table, "query", lambda **query: whole(**query, Limit=2))
-    assert importlib.import_module("femo_jobs.open_jobs").count_open(jobs) == 30
+    assert importlib.import_module("femo_jobs.open_jobs").count_queue(jobs) == 30

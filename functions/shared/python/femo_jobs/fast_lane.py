@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from femo_jobs.configuration import Configuration
 from femo_jobs.jobs import FIRST_CHECK_SECONDS, Job, JobStatus, Lane, deadline_from
-from femo_jobs.table import JobTable
+from femo_jobs.table import NEXT_LOOK, JobTable
 
 TRY_SECONDS = 150
 """From the beginning of a try until it is over, whatever became of it: longer than the function
@@ -31,13 +31,13 @@ def enter(table: JobTable, job: Job, *, output_location: str, failure_location: 
     )
     done = table.update(
         job.job_id,
-        "SET outputLocation = :output, failureLocation = :failure, nextCheckAt = :check",
+        f"SET outputLocation = :output, failureLocation = :failure, {NEXT_LOOK}",
         "#status = :queued AND submissionId = :mine AND lane = :lane"
         " AND attribute_not_exists(outputLocation)",
         {
             ":output": output_location,
             ":failure": failure_location,
-            ":check": entered.next_check_at,
+            **table.next_look(entered),
             ":mine": job.submission_id,
             ":lane": str(Lane.SERVERLESS),
             ":queued": str(JobStatus.QUEUED),
@@ -66,14 +66,14 @@ def leave(table: JobTable, job: Job, settings: Configuration) -> Job | None:
     done = table.update(
         job.job_id,
         "SET submissionId = :mine, submissionAt = :now, lane = :queue, deadline = :deadline,"
-        " nextCheckAt = :check REMOVE outputLocation, failureLocation",
+        f" {NEXT_LOOK} REMOVE outputLocation, failureLocation",
         "#status = :queued AND submissionId = :theirs AND lane = :lane",
         {
             ":mine": left.submission_id,
             ":now": now,
             ":queue": str(Lane.ASYNCHRONOUS),
             ":deadline": left.deadline,
-            ":check": left.next_check_at,
+            **table.next_look(left),
             ":theirs": job.submission_id,
             ":lane": str(Lane.SERVERLESS),
             ":queued": str(JobStatus.QUEUED),

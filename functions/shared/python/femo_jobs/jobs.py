@@ -143,6 +143,15 @@ class Job:
         """Sort key of the listing: unique, and in the order of creation."""
         return f"{self.created_at}#{self.job_id}"
 
+    def open_partition(self, keys: Keys = DEFAULT_KEYS) -> str:
+        """Return the partition of the open jobs that it belongs to: its lane's.
+
+        A lane that this version of the code does not know is taken for the queue: an instance
+        too many is cheaper than one that is taken away under a job.
+        """
+        shard = shard_of(self.job_id)
+        return keys.of_fast_lane(shard) if self.lane is Lane.SERVERLESS else keys.of_queue(shard)
+
     def to_item(self, keys: Keys = DEFAULT_KEYS) -> dict[str, Any]:
         """Return the row as DynamoDB takes it, with its keys in the table and in each index."""
         values: dict[str, Any] = {
@@ -182,7 +191,7 @@ class Job:
             BY_STATUS.partition: keys.of_status(self.status, shard),
             BY_SUBJECT.partition: None if subject is None else keys.of_subject(subject),
             BY_RECORDING.partition: keys.of_recording(self.request.recording_uri),
-            OPEN.partition: None if self.next_check_at is None else keys.of_open(shard),
+            OPEN.partition: None if self.next_check_at is None else self.open_partition(keys),
             OPEN.order: self.next_check_at,
         }
 

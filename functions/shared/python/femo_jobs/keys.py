@@ -82,9 +82,16 @@ class Keys:
         """Return the partition of a recording's jobs."""
         return self._key(recording_uri)
 
-    def of_open(self, shard: int) -> str:
-        """Return one of the partitions that together hold the open jobs."""
+    def of_queue(self, shard: int) -> str:
+        """Return one of the partitions that together hold the queue's open jobs.
+
+        They are those that the endpoint's instances must be held for.
+        """
         return self._key("open", shard)
+
+    def of_fast_lane(self, shard: int) -> str:
+        """Return one of the partitions that together hold the fast lane's open jobs."""
+        return self._key("fast", shard)
 
     def of_unreadable(self) -> str:
         """Return the partition of open rows that this version of the code cannot read.
@@ -105,9 +112,17 @@ class Keys:
         """Return the partitions that together hold the jobs of a status."""
         return [self.of_status(status, shard) for shard in range(SHARDS)]
 
+    def all_of_queue(self) -> list[str]:
+        """Return the partitions that together hold the queue's open jobs."""
+        return [self.of_queue(shard) for shard in range(SHARDS)]
+
+    def all_of_fast_lane(self) -> list[str]:
+        """Return the partitions that together hold the fast lane's open jobs."""
+        return [self.of_fast_lane(shard) for shard in range(SHARDS)]
+
     def all_of_open(self) -> list[str]:
-        """Return the partitions that together hold the open jobs."""
-        return [self.of_open(shard) for shard in range(SHARDS)]
+        """Return the partitions that together hold every open job, whichever lane it is in."""
+        return self.all_of_queue() + self.all_of_fast_lane()
 
     def _key(self, *parts: str | int) -> str:
         return "#".join((self.workspace, *map(str, parts)))

@@ -30,6 +30,15 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 
+NEXT_LOOK = f"{OPEN.order} = :check, {OPEN.partition} = :open"
+"""Assigns when the sweeper looks at an open job, and the partition in which it finds it.
+
+Both are always written together, with the values of :meth:`JobTable.next_look`, and a change of
+lane in the same update: so no open job is ever in the partition of no lane, and one that another
+version of the code has left in the wrong one is put right.
+"""
+
+
 class JobTable:
     """The rows, and the few ways in which they may change."""
 
@@ -74,13 +83,13 @@ class JobTable:
         )
         done = self.update(
             job.job_id,
-            "SET submissionId = :mine, submissionAt = :now, nextCheckAt = :check,"
+            f"SET submissionId = :mine, submissionAt = :now, {NEXT_LOOK},"
             " attempts = :attempts, lane = :lane",
             "#status = :queued AND submissionId = :theirs AND attribute_not_exists(outputLocation)",
             {
                 ":mine": claimed.submission_id,
                 ":now": now,
-                ":check": claimed.next_check_at,
+                **self.next_look(claimed),
                 ":attempts": claimed.attempts,
                 ":lane": str(Lane.ASYNCHRONOUS),
                 ":theirs": job.submission_id,
@@ -122,7 +131,7 @@ class JobTable:
         done = self.update(
             job.job_id,
             "SET submissionId = :mine, submissionAt = :now, attempts = :attempts,"
-            " lane = :lane, lastFault = :fault, deadline = :deadline, nextCheckAt = :check"
+            f" lane = :lane, lastFault = :fault, deadline = :deadline, {NEXT_LOOK}"
             " REMOVE outputLocation, failureLocation",
             "#status = :queued AND submissionId = :theirs",
             {
@@ -132,7 +141,7 @@ class JobTable:
                 ":lane": str(Lane.ASYNCHRONOUS),
                 ":fault": fault,
                 ":deadline": begun.deadline,
-                ":check": begun.next_check_at,
+                **self.next_look(begun),
                 ":theirs": job.submission_id,
                 ":queued": str(JobStatus.QUEUED),
             },
@@ -163,11 +172,11 @@ class JobTable:
         values: dict[str, Any] = {
             ":output": output_location,
             ":deadline": queued.deadline,
-            ":check": queued.next_check_at,
+            **self.next_look(queued),
             ":mine": job.submission_id,
             ":queued": str(JobStatus.QUEUED),
         }
-        expression = "SET outputLocation = :output, deadline = :deadline, nextCheckAt = :check"
+        expression = f"SET outputLocation = :output, deadline = :deadline, {NEXT_LOOK}"
         if failure_location is not None:
             expression += ", failureLocation = :failure"
             values[":failure"] = failure_location
@@ -233,12 +242,19 @@ class JobTable:
         return Settlement.ALREADY_SETTLED
 
     def postpone(self, job: Job, next_check_at: int) -> None:
-        """Have the sweeper look at a job again at ``next_check_at`` (s since the epoch)."""
+        """Have the sweeper look at a job again at ``next_check_at`` (s since the epoch).
+
+        Another attempt that has begun since has a look of its own.
+        """
         self.update(
             job.job_id,
-            "SET nextCheckAt = :check",
-            "#status = :queued",
-            {":check": next_check_at, ":queued": str(JobStatus.QUEUED)},
+            f"SET {NEXT_LOOK}",
+            "#status = :queued AND submissionId = :mine",
+            {
+                **self.next_look(replace(job, next_check_at=next_check_at)),
+                ":mine": job.submission_id,
+                ":queued": str(JobStatus.QUEUED),
+            },
         )
 
     def set_aside(self, job_id: str, next_check_at: int) -> None:
@@ -246,23 +262,20 @@ class JobTable:
 
         Nothing else of it is changed: another version of the code may be able to read it.
         """
-        self._move(job_id, self.keys.of_unreadable(), next_check_at)
-
-    def take_back(self, job_id: str, next_check_at: int) -> None:
-        """Count a row that can be read again among the open jobs."""
-        self._move(job_id, self.keys.of_open(shard_of(job_id)), next_check_at)
-
-    def _move(self, job_id: str, partition: str, next_check_at: int) -> None:
-        with _Condition():  # one that was settled since belongs to neither
+        with _Condition():  # one that was settled since is not open
             self.client.update_item(
                 TableName=self.name,
                 Key=self._key(job_id),
-                UpdateExpression=f"SET {OPEN.partition} = :partition, {OPEN.order} = :check",
+                UpdateExpression=f"SET {NEXT_LOOK}",
                 ConditionExpression=f"attribute_exists({OPEN.partition})",
                 ExpressionAttributeValues=marshal(
-                    {":partition": partition, ":check": next_check_at}
+                    {":open": self.keys.of_unreadable(), ":check": next_check_at}
                 ),
             )
+
+    def next_look(self, job: Job) -> dict[str, Any]:
+        """Return the values of ``NEXT_LOOK`` for an open job, as its lane and next look are."""
+        return {":check": job.next_check_at, ":open": job.open_partition(self.keys)}
 
     def _key(self, job_id: str) -> dict[str, Any]:
         return marshal({TABLE_KEY: self.keys.job(job_id)})
