@@ -107,7 +107,7 @@ async def openapi_document(request: Request) -> JSONResponse:
 async def describe_service() -> JSONResponse:
     """Tell which model is in service, how soon, and how much there is to do. Scope jobs/read.
 
-    A job names the model that answered it, which may be an earlier one.
+    A job names the model that answered it, which may be an earlier one, and the lane it took.
     """
     return JSONResponse(serving.describe(job_table(), configuration(), api_settings()))
 
@@ -124,9 +124,9 @@ async def warm_up_service() -> JSONResponse:
     """Have an instance started where there is none. Scope service/write. No body. Safe to repeat.
 
     It runs until scaling finds that no job comes, about as long as ScaleInCooldownSeconds and a
-    quarter of an hour, and costs as much as with a job.
+    quarter of an hour, and costs as much as with a job. The serverless lane needs no warming up.
     """
-    view = serving.warm_up(configuration())
+    view = serving.warm_up(configuration(), api_settings())
     logger.info("warm-up asked for", status=view["lanes"]["asynchronous"]["effect"])
     return JSONResponse(view, HTTPStatus.ACCEPTED)
 

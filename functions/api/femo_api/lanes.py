@@ -24,7 +24,7 @@ that finds that out sends the job on."""
 class _Known:
     """What was read last."""
 
-    serves: bool = False
+    serves: bool | None = None  # None: the table did not tell
     until: float = 0.0  # s on the monotonic clock
 
 
@@ -45,7 +45,12 @@ def choose(request: JobRequest, size_bytes: int, settings: Configuration) -> Lan
 
 
 def serves(settings: Configuration) -> bool:
-    """Say whether the deployment machine has proven a fast lane, as it was lately."""
+    """Say whether the deployment machine has proven a fast lane; not where that is not known."""
+    return known(settings) is True
+
+
+def known(settings: Configuration) -> bool | None:
+    """Return whether it has, as it was lately; None where the table does not tell."""
     if settings.deployment_table_name is None:
         return False
     if time.monotonic() >= _known.until:
@@ -83,7 +88,7 @@ def forget() -> None:
     _known.until = 0.0
 
 
-def _look(table_name: str, endpoint_name: str) -> bool:
+def _look(table_name: str, endpoint_name: str) -> bool | None:
     try:
         answer = clients.dynamodb().get_item(
             TableName=table_name,
@@ -93,5 +98,5 @@ def _look(table_name: str, endpoint_name: str) -> bool:
     except (BotoCoreError, ClientError) as error:
         # The queue takes every job
         logger.warning("fast lane not known", error_type=type(error).__name__)
-        return False
+        return None
     return "fastLane" in answer.get("Item", {})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -43,7 +45,7 @@ class EndpointView(BaseModel):
 
 
 class LaneState(StrEnum):
-    """How soon a lane can begin with a job."""
+    """How soon a lane can begin with a job; the serverless one is never cold."""
 
     OFF = "off"
     COLD = "cold"
@@ -56,6 +58,7 @@ class WaitBasis(StrEnum):
 
     MEASURED = "measured"
     CONFIGURED = "configured"
+    MODELLED = "modelled"
     NO_MODEL = "no_model"
     NOT_KNOWN = "not_known"
 
@@ -64,22 +67,34 @@ class WaitView(BaseModel):
     """How long a job that is sent now may take until it ends. No promise."""
 
     fromSeconds: int | None = Field(
-        description="With every instance that may run, started in the shortest time. Null where "
-        "basis is no_model or not_known"
+        description="asynchronous: with every instance that may run, started in the shortest time; "
+        "serverless: in a warm container, at once. Null where basis is no_model or not_known"
     )
     toSeconds: int | None = Field(
-        description="With the instances that run, or one, started in the longest time. Null where "
-        "basis is no_model or not_known"
+        description="asynchronous: with the instances that run, or one, started in the longest "
+        "time; serverless: after as long as a job waits there for its turn, in a cold container. "
+        "A job that has no turn by then goes by the queue, and takes that lane's time as well. "
+        "Null where basis is no_model or not_known"
     )
     basis: WaitBasis = Field(
-        description="measured: by the newest completed jobs; configured: by ExpectedJobSeconds, as "
-        "no job has been completed; no_model: none is in service; not_known: SageMaker does not "
-        "tell the instances, or the open jobs could not be counted"
+        description="measured: by the newest completed jobs of this lane; where none of the newest "
+        "was: configured, by ExpectedJobSeconds (asynchronous), or modelled, by what a job must "
+        "promise to be taken (serverless); no_model: no model serves in this lane; not_known: "
+        "SageMaker does not tell the instances or the endpoint, or a table does not answer"
     )
+
+
+def wait_view(least: float | None, most: float | None, basis: WaitBasis) -> dict[str, Any]:
+    """Return an expected wait (s) as a WaitView has it, never narrower than it is."""
+    return {
+        "fromSeconds": None if least is None else math.floor(least),
+        "toSeconds": None if most is None else math.ceil(most),
+        "basis": str(basis),
+    }
 
 
 class LaneView(BaseModel):
-    """One of the ways in which jobs are analysed."""
+    """The way of what is large or many: a queue, and instances."""
 
     state: LaneState | None = Field(
         description="off: takes no job; cold: no instance, and the first job starts one; "
@@ -90,18 +105,31 @@ class LaneView(BaseModel):
     expectedWait: WaitView
 
 
+class ServerlessLaneView(BaseModel):
+    """The way of what is small: no instances, an answer in seconds."""
+
+    state: LaneState | None = Field(
+        description="off: takes no job; starting: its endpoint is being made or changed, and takes "
+        "none yet; ready: takes jobs, and starts a container in seconds where none is warm, which "
+        "SageMaker does not tell, so that it is never cold. Null where it is not known. While it "
+        "is not ready, every job goes by the asynchronous lane"
+    )
+    expectedWait: WaitView
+
+
 class LanesView(BaseModel):
     """Every lane of the service, by its name."""
 
     asynchronous: LaneView
+    serverless: ServerlessLaneView
 
 
 class BacklogView(BaseModel):
     """What is to be done."""
 
     openJobs: int | None = Field(
-        description="Jobs that wait or are analysed, as of some seconds ago (up to a minute where "
-        "there are very many); null where they could not be counted"
+        description="Jobs of the asynchronous lane that wait or are analysed, as of some seconds "
+        "ago (up to a minute where there are very many); null where they could not be counted"
     )
 
 
@@ -125,6 +153,7 @@ class WarmUpEffect(StrEnum):
     STARTED = "started"
     ALREADY_WARM = "already_warm"
     UNDER_WAY = "under_way"
+    NOTHING_TO_DO = "nothing_to_do"
 
 
 class WarmLaneView(BaseModel):
@@ -133,14 +162,17 @@ class WarmLaneView(BaseModel):
     state: LaneState | None = Field(description="As in GET /service, now")
     effect: WarmUpEffect = Field(
         description="started: an instance was asked for by this request. already_warm and "
-        "under_way had no effect: an instance runs, or one is on its way or the endpoint changes"
+        "under_way had no effect: an instance runs, or one is on its way or the endpoint changes. "
+        "nothing_to_do, always of the serverless lane: a container of it starts with the job that "
+        "needs one, in seconds"
     )
 
 
 class WarmLanesView(BaseModel):
-    """Every lane that can be warmed up, by its name."""
+    """Every lane of the service, by its name."""
 
     asynchronous: WarmLaneView
+    serverless: WarmLaneView
 
 
 class WarmUpView(BaseModel):

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from femo_api import backlog, errors
-from femo_api.service_contract import (
-    SERVING,
-    EndpointStatus,
-    LaneState,
-    WaitBasis,
-    WarmUpEffect,
-)
+from femo_api import backlog, errors, serverless
+from femo_api.endpoints import Endpoint, look
+from femo_api.service_contract import EndpointStatus, LaneState, WaitBasis, WarmUpEffect, wait_view
 from femo_api.settings import ApiSettings
 from femo_jobs import clients
 from femo_jobs.configuration import Configuration
@@ -28,34 +21,8 @@ from femo_jobs.table import JobTable
 VARIANT = "AllTraffic"  # the deployment machine's one
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """The endpoint, as SageMaker describes it."""
-
-    status: EndpointStatus
-    config_name: str | None = None
-    current_instances: int | None = None  # None where it is not told
-    desired_instances: int | None = None
-
-    @property
-    def serves(self) -> bool:
-        """Whether a model answers."""
-        return self.status in SERVING
-
-    @property
-    def state(self) -> LaneState | None:
-        """How soon it can begin with a job; None where that is not told."""
-        if not self.serves:
-            return LaneState.OFF
-        if self.current_instances is None or self.desired_instances is None:
-            return None
-        if self.current_instances:
-            return LaneState.READY
-        return LaneState.STARTING if self.desired_instances else LaneState.COLD
-
-
 def describe(table: JobTable, settings: Configuration, api: ApiSettings) -> dict[str, Any]:
-    """Return what serves, by one question to SageMaker, and what waits for it.
+    """Return what serves, by a question to SageMaker for each endpoint, and what waits for it.
 
     Raises
     ------
@@ -64,7 +31,7 @@ def describe(table: JobTable, settings: Configuration, api: ApiSettings) -> dict
     botocore.exceptions.ClientError
         If the question was refused for another reason.
     """
-    endpoint = look(settings)
+    endpoint = look(settings.endpoint_name)
     load = _load(table, api)
     package = None
     if endpoint.serves and endpoint.config_name is not None:
@@ -78,17 +45,21 @@ def describe(table: JobTable, settings: Configuration, api: ApiSettings) -> dict
     return {
         "endpoint": {"status": str(endpoint.status)},
         "modelPackage": package,
-        "lanes": {"asynchronous": lane},
+        "lanes": {"asynchronous": lane, "serverless": serverless.describe(table, settings, api)},
         "backlog": {"openJobs": load[0] if load else None},
     }
 
 
-def warm_up(settings: Configuration) -> dict[str, Any]:
+def warm_up(settings: Configuration, api: ApiSettings) -> dict[str, Any]:
     """Ask for an instance where there is none. Safe to repeat.
 
     It sets one in place of none and nothing else, which lies within what scaling may choose, and
     scaling takes it away again when no job comes. While scaling or a deployment changes the
     endpoint, SageMaker refuses it: then an instance is on its way, or will be when a job comes.
+
+    For the serverless lane nothing is done: a container of it starts with the job that needs one,
+    in seconds, and AWS does not say for how long it is kept. A request to have one started would
+    be paid for like a job, and need the permission to analyse.
 
     Raises
     ------
@@ -97,14 +68,15 @@ def warm_up(settings: Configuration) -> dict[str, Any]:
     botocore.exceptions.ClientError
         If it was refused for another reason.
     """
-    endpoint = look(settings)
+    endpoint = look(settings.endpoint_name)
     if not endpoint.serves:
         raise errors.model_not_deployed("There is nothing to warm up")
     found = _ask_for_one(settings) if _is_cold(endpoint) else endpoint
     if found is None:
-        return _warmed(LaneState.STARTING, WarmUpEffect.STARTED)
+        return _warmed(settings, api, LaneState.STARTING, WarmUpEffect.STARTED)
     runs = found.state is LaneState.READY
-    return _warmed(found.state, WarmUpEffect.ALREADY_WARM if runs else WarmUpEffect.UNDER_WAY)
+    effect = WarmUpEffect.ALREADY_WARM if runs else WarmUpEffect.UNDER_WAY
+    return _warmed(settings, api, found.state, effect)
 
 
 def _ask_for_one(settings: Configuration) -> Endpoint | None:
@@ -123,7 +95,7 @@ def _ask_for_one(settings: Configuration) -> Endpoint | None:
         code = error.response["Error"]["Code"]
         if code in BUSY:
             raise errors.service_busy() from error
-        if code != "ValidationException" or _is_cold(now := look(settings)):
+        if code != "ValidationException" or _is_cold(now := look(settings.endpoint_name)):
             raise
         return now
     return None
@@ -131,37 +103,6 @@ def _ask_for_one(settings: Configuration) -> Endpoint | None:
 
 def _is_cold(endpoint: Endpoint) -> bool:
     return endpoint.status is EndpointStatus.IN_SERVICE and endpoint.state is LaneState.COLD
-
-
-def look(settings: Configuration) -> Endpoint:
-    """Return the endpoint as it is now.
-
-    Raises
-    ------
-    ApiError
-        503 if SageMaker throttles or does not answer.
-    botocore.exceptions.ClientError
-        If the question was refused for another reason.
-    """
-    try:
-        found = clients.sagemaker().describe_endpoint(EndpointName=settings.endpoint_name)
-    except BotoCoreError as error:
-        raise errors.service_busy() from error
-    except ClientError as error:
-        code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code in BUSY:
-            raise errors.service_busy() from error
-        # SageMaker has no error of its own for it
-        if code == "ValidationException" and "could not find endpoint" in message.lower():
-            return Endpoint(EndpointStatus.NOT_DEPLOYED)
-        raise
-    variant: Any = next(iter(found.get("ProductionVariants", [])), {})
-    return Endpoint(
-        EndpointStatus(found["EndpointStatus"]),
-        found["EndpointConfigName"],
-        variant.get("CurrentInstanceCount"),
-        variant.get("DesiredInstanceCount"),
-    )
 
 
 def package_of(config_name: str, group: str) -> str | None:
@@ -181,9 +122,9 @@ def package_of(config_name: str, group: str) -> str | None:
 
 
 def _load(table: JobTable, api: ApiSettings) -> tuple[int, backlog.JobTime] | None:
-    """Return the open jobs and how long one takes; None where the table does not tell."""
+    """Return the queue's jobs and how long one takes; None where the table does not tell."""
     try:
-        return backlog.open_jobs(table), backlog.job_time(table, api)
+        return backlog.queue_jobs(table), backlog.job_time(table, api)
     except (BotoCoreError, ClientError, TableBusyError) as error:
         logger.exception("backlog not known", error_type=type(error).__name__)
         return None
@@ -193,9 +134,9 @@ def _wait(
     endpoint: Endpoint, load: tuple[int, backlog.JobTime] | None, api: ApiSettings
 ) -> dict[str, Any]:
     if not endpoint.serves:
-        return _wait_view(None, None, WaitBasis.NO_MODEL)
+        return wait_view(None, None, WaitBasis.NO_MODEL)
     if load is None or endpoint.state is None:
-        return _wait_view(None, None, WaitBasis.NOT_KNOWN)
+        return wait_view(None, None, WaitBasis.NOT_KNOWN)
     jobs, job = load
     soonest, latest = {
         LaneState.COLD: backlog.START_SECONDS,
@@ -203,21 +144,23 @@ def _wait(
     }.get(endpoint.state, (0, 0))
     running = max(endpoint.current_instances or 0, 1)
     most = max(running, api.max_instances)
-    return _wait_view(
+    return wait_view(
         soonest + job.seconds * (1 + jobs / (most * api.jobs_per_instance)),
         latest + job.seconds * (1 + jobs / (running * api.jobs_per_instance)),
         WaitBasis.MEASURED if job.is_measured else WaitBasis.CONFIGURED,
     )
 
 
-def _wait_view(least: float | None, most: float | None, basis: WaitBasis) -> dict[str, Any]:
+def _warmed(
+    settings: Configuration, api: ApiSettings, state: LaneState | None, effect: WarmUpEffect
+) -> dict[str, Any]:
+    fast = serverless.state(settings, api)
     return {
-        "fromSeconds": None if least is None else math.floor(least),
-        "toSeconds": None if most is None else math.ceil(most),
-        "basis": str(basis),
+        "lanes": {
+            "asynchronous": {"state": state and str(state), "effect": str(effect)},
+            "serverless": {
+                "state": fast and str(fast),
+                "effect": str(WarmUpEffect.NOTHING_TO_DO),
+            },
+        }
     }
-
-
-def _warmed(state: LaneState | None, effect: WarmUpEffect) -> dict[str, Any]:
-    lane = {"state": state and str(state), "effect": str(effect)}
-    return {"lanes": {"asynchronous": lane}}

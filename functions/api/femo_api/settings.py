@@ -7,18 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from femo_jobs.configuration import number_of
+from femo_jobs.configuration import number_of, text_of
 
 
 @dataclass(frozen=True)
 class ApiSettings:
-    """What the template tells the API of waiting and of the endpoint's size."""
+    """What the template tells the API of waiting, and of the endpoints' size."""
 
     places_to_wait: int  # requests that wait for their job at once; 0: none does
     min_instances: int
     max_instances: int
     jobs_per_instance: int  # that one analyses at once
     expected_job_seconds: int  # of one job, until some have been measured
+    fast_lane_endpoint_name: str
+    fast_lane_concurrency: int  # jobs that the fast lane answers at once
 
     @property
     def most_jobs_at_once(self) -> int:
@@ -40,6 +42,8 @@ class ApiSettings:
             max_instances=number_of(environment, "MAX_INSTANCES"),
             jobs_per_instance=number_of(environment, "CONCURRENT_JOBS_PER_INSTANCE"),
             expected_job_seconds=number_of(environment, "EXPECTED_JOB_SECONDS"),
+            fast_lane_endpoint_name=text_of(environment, "FAST_LANE_ENDPOINT_NAME"),
+            fast_lane_concurrency=number_of(environment, "FAST_LANE_CONCURRENCY"),
         )
 
 

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from femo_api import backlog, errors, lanes, recordings
 from femo_api.contract import JobSubmission
 from femo_api.settings import ApiSettings
+from femo_jobs import fast_lane_limits
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import (
     EndpointBusyError,
@@ -17,7 +18,7 @@ from femo_jobs.errors import (
     SubmissionUncertainError,
     TableBusyError,
 )
-from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
+from femo_jobs.jobs import Job, JobRequest, JobStatus, Lane, new_job
 from femo_jobs.observability import count, logger
 from femo_jobs.submission import submit
 from femo_jobs.table import JobTable
@@ -63,7 +64,8 @@ def accept(
         if before is None:
             raise
         return Accepted(before, is_new=False)
-    _refuse_what_would_expire(submission.jobId, table, settings, api)
+    lane = lanes.choose(request, recording.size_bytes, settings)
+    _refuse_what_would_expire(submission.jobId, lane, table, settings, api)
 
     for _ in range(MAX_ROUNDS):
         job = new_job(
@@ -73,7 +75,7 @@ def accept(
             recording_bytes=recording.size_bytes,
             recording_etag=recording.etag,
             recording_version=recording.version,
-            lane=lanes.choose(request, recording.size_bytes, settings),
+            lane=lane,
         )
         if table.add(job):
             return Accepted(_queue(job, table, settings), is_new=True)
@@ -101,18 +103,28 @@ def _accepted_before(job_id: str, request: JobRequest, table: JobTable) -> Job |
 
 
 def _refuse_what_would_expire(
-    job_id: str, table: JobTable, settings: Configuration, api: ApiSettings
+    job_id: str, lane: Lane, table: JobTable, settings: Configuration, api: ApiSettings
 ) -> None:
-    """Refuse a new job that would not get its turn; one that is in the table goes on."""
+    """Refuse a new job that would not get its turn; one that is in the table goes on.
+
+    One for the fast lane does not need the queue, as long as that gets to it in time. If it is
+    sent on to the full queue nevertheless, it stands behind those that were accepted before, from
+    whom it takes nothing, and has all of its time from then on; without a turn it ends as Expired.
+    """
     try:
         seconds = backlog.seconds_too_many(table, settings, api)
+        if seconds is None or table.get(job_id) is not None:
+            return
+        if lane is Lane.SERVERLESS:
+            if backlog.takes_place_in_fast_lane(table, api):
+                return
+            seconds = fast_lane_limits.PATIENCE_SECONDS
     except (BotoCoreError, ClientError, TableBusyError) as error:
         # Not known is not full: the job may expire, and is then told so.
         logger.exception("backlog not known", error_type=type(error).__name__)
         return
-    if seconds is not None and table.get(job_id) is None:
-        count("JobsRefusedByBacklog")
-        raise errors.backlog_full(seconds)
+    count("JobsRefusedByBacklog")
+    raise errors.backlog_full(seconds)
 
 
 def _after_its_attempt(own: Job, table: JobTable) -> Job | None:

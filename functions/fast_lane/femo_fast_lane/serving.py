@@ -18,16 +18,12 @@ from femo_jobs import clients, fast_lane, outcomes
 from femo_jobs.attempts import conclude, queue
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import ForeignResultError
+from femo_jobs.fast_lane_limits import PATIENCE_SECONDS
 from femo_jobs.jobs import Job, JobStatus, Lane, Outcome, Settlement, timestamp
 from femo_jobs.locations import Location
 from femo_jobs.observability import count, logger
 from femo_jobs.submission import write_request
 from femo_jobs.table import JobTable
-
-PATIENCE_SECONDS = 30.0
-"""How long a job may have waited for this function: the fast lane is full, and the queue's
-instances are not."""
-
 
 _ENDED = (Settlement.SETTLED, Settlement.ALREADY_SETTLED)
 

@@ -146,17 +146,17 @@ def test_the_count_is_not_paid_for_by_each_request(
 ) -> None:
     counts = opened(100)
     for _ in range(1000):
-        backlog.open_jobs(table)
+        backlog.queue_jobs(table)
     assert len(counts) == 1
     now[0] += backlog.COUNT_SECONDS
-    backlog.open_jobs(table)
+    backlog.queue_jobs(table)
     assert len(counts) == 2
     # What is dearer to count is kept longer, but never for more than a minute
     for jobs, seconds in ((60_000, 30), (10**7, 60)):
         counts = opened(jobs)
         for elapsed in range(seconds + 1):
             now[0] += elapsed > 0
-            backlog.open_jobs(table)
+            backlog.queue_jobs(table)
             assert len(counts) == (2 if elapsed == seconds else 1), (jobs, elapsed)
 
 

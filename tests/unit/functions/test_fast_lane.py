@@ -22,7 +22,7 @@ from femo_fast_lane.handler import handler
 from femo_fast_lane.settings import fast_lane_settings
 from femo_jobs import clients, fast_lane
 from femo_jobs.configuration import configuration
-from femo_jobs.fast_lane_limits import USED_SECONDS, promises, seconds_for
+from femo_jobs.fast_lane_limits import PATIENCE_SECONDS, USED_SECONDS, promises, seconds_for
 from femo_jobs.jobs import Job, JobRequest, JobStatus, Lane, new_job
 from femo_jobs.keys import shard_of
 from femo_jobs.open_jobs import count_queue, overdue
@@ -481,7 +481,7 @@ def test_a_job_that_has_waited_before_a_full_lane_is_sent_on_untried(
 ) -> None:
     job = handed_over(table)
     queued(JOB)
-    deliver(job, waited_seconds=serving.PATIENCE_SECONDS + 1)
+    deliver(job, waited_seconds=PATIENCE_SECONDS + 1)
     assert the(table).lane is Lane.ASYNCHRONOUS
 
 

@@ -18,6 +18,13 @@ USED_SECONDS = 0.5 * REQUEST_SECONDS
 FIXED_SECONDS = 2.0
 """Request, look at the object, model in memory; estimated."""
 
+PATIENCE_SECONDS = 30.0
+"""How long a job may have waited for its turn: the fast lane is full, and the queue's instances
+are not."""
+
+COLD_START_SECONDS = 15.0
+"""Of a container that is not there yet: 5 to 15 s are estimated for this image."""
+
 DOWNLOAD_BYTES_PER_SECOND = 25e6
 """From S3 into the container. Half of what Lambda's network gives at the least (400 to 700 Mbit/s
 in public measurements); AWS states none for serverless inference."""
