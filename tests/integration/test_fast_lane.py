@@ -199,6 +199,18 @@ def test_a_job_takes_the_queue_without(
         assert answered(api, key)["lane"] == "asynchronous"
 
 
+@takes_away("ApiFunctionRole LookAtFastLane *")
+def test_whether_the_fast_lane_serves_is_not_told_without(
+    with_fast_lane: Stack,
+    api: JobsApi,
+    grant: Grant,
+) -> None:
+    with without(with_fast_lane, grant):
+        denied = api.service()["lanes"]
+    assert (denied["serverless"]["state"], denied["asynchronous"]["state"]) == (None, "ready")
+    assert api.service()["lanes"]["serverless"]["state"] == "ready"
+
+
 @takes_away(
     "HostingRole WriteFastLaneLogs logs:CreateLogGroup *",
     "HostingRole WriteFastLaneLogs logs:CreateLogStream *",

@@ -197,6 +197,22 @@ def test_every_code_that_a_job_can_end_with_is_described(described: dict[str, An
     assert FINAL | set(PASSING) | of_the_functions | of_the_api <= told
 
 
+def test_every_word_that_the_service_is_told_in_is_explained_where_it_stands(
+    described: dict[str, Any],
+) -> None:
+    schemas = described["components"]["schemas"]
+    for view, name, words in (
+        ("LaneView", "state", {"off", "cold", "starting", "ready"}),
+        ("ServerlessLaneView", "state", {"off", "cold", "starting", "ready"}),
+        ("WaitView", "basis", set(schemas["WaitBasis"]["enum"])),
+        ("WarmLaneView", "effect", set(schemas["WarmUpEffect"]["enum"])),
+    ):
+        told = set(re.findall(r"[a-z_]+", schemas[view]["properties"][name]["description"]))
+        assert words <= told, (view, words - told)
+    for view in ("LanesView", "WarmLanesView"):
+        assert set(schemas[view]["required"]) == {"asynchronous", "serverless"}
+
+
 def test_what_the_gateway_says_before_the_function_is_asked_is_described(
     described: dict[str, Any],
 ) -> None:
