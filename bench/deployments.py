@@ -73,26 +73,26 @@ def without_fast_lane(stack: KeptStack) -> None:
     )
 
 
-def table(results: list[Result]) -> str:
-    """Return what was done and what came of it, as a Markdown table."""
-    lines = [
-        "| what was done | outcome | put right by | serves | scales | jobs lost | s | verdict |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for one in results:
-        serves = one.sight.package if one.sight.serves else "nothing"
-        expected = bool(right_package(one.course))
-        lines.append(
-            f"| {one.scenario} | {one.course.outcome} | {one.restored_by or '-'} | {serves} "
-            f"| {('yes' if one.sight.scales else 'no') if expected else '-'} "
-            f"| {len(one.sight.unfinished)} | {one.seconds:.0f} "
-            f"| {'; '.join(one.faults) or 'right'} |"
-        )
-    return "\n".join(lines)
+HEADER = (
+    "| what was done | outcome | put right by | serves | scales | jobs lost | s | verdict |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+def table_row(result: Result) -> str:
+    """Return what was done and what came of it, as a row of a Markdown table."""
+    sight = result.sight
+    serves = sight.package if sight.serves else "nothing"
+    scales = ("yes" if sight.scales else "no") if right_package(result.course) else "-"
+    return (
+        f"| {result.scenario} | {result.course.outcome} | {result.restored_by or '-'} | {serves} "
+        f"| {scales} | {len(sight.unfinished)} | {result.seconds:.0f} "
+        f"| {'; '.join(result.faults) or 'right'} |"
+    )
 
 
 def drill(plan: list[Scenario], folder: Path) -> list[Result]:
-    """Start a stack, and do everything that is planned there."""
+    """Start a stack, do everything that is planned there, and print a row for each."""
     recordings = Recordings.make(folder / "recordings")
     with running(folder / "stack") as stack:
         put_model_into_service(stack, recordings)
@@ -103,12 +103,12 @@ def drill(plan: list[Scenario], folder: Path) -> list[Result]:
             jobs = Jobs(stack, api, patiently(lambda: api.upload(smoke)))
             run = Drill(stack, Ground(stack, smoke), jobs, packages)
             results = []
+            print(HEADER)
             with tqdm(plan, unit="deployment") as bar:
                 for scenario in bar:
                     bar.set_postfix_str(str(scenario))
                     results.append(run.run(scenario))
-                    if results[-1].faults:
-                        bar.write(f"{scenario}: {'; '.join(results[-1].faults)}")
+                    bar.write(table_row(results[-1]))
             return results
 
 
@@ -116,7 +116,7 @@ def drill(plan: list[Scenario], folder: Path) -> list[Result]:
 @click.option("--only", default="", help="A regular expression of what is done.")
 @click.option("--list", "listed", is_flag=True, help="Print what would be done.")
 def main(only: str, *, listed: bool) -> None:
-    """Do everything, print the table; the exit status is 1 if something was left wrong."""
+    """Do everything, print a row for each; the exit status is 1 if something was left wrong."""
     plan = [one for one in scenarios(tasks()) if re.search(only, str(one))]
     if listed:
         print("\n".join(map(str, plan)))
@@ -128,7 +128,6 @@ def main(only: str, *, listed: bool) -> None:
         results = drill(plan, WORK / "deployments")
     except KeyboardInterrupt:
         sys.exit("bench: interrupted; the stack is stopped")
-    print(table(results))
     wrong = [one for one in results if one.faults]
     print(f"\n{len(results)} in {time.monotonic() - began:.0f} s, {len(wrong)} of them wrong.")
     if wrong:

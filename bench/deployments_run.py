@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from tenacity import RetryError
+
 from bench.deployments_ground import Ground
 from bench.deployments_jobs import Jobs
 from bench.deployments_plan import FEW_JOBS, Failure, Moment, Scenario, Situation
@@ -59,7 +61,18 @@ class Drill:
         self._machines = stack.client("stepfunctions")
 
     def run(self, scenario: Scenario) -> Result:
-        """Do it, and judge what is left."""
+        """Do it, and judge what is left; what does not end in time is a fault too."""
+        began = time.monotonic()
+        try:
+            return self._run(scenario)
+        except RetryError:
+            self._stack.control("sagemaker-controls", {"quotas": None})
+            left = tuple(self._jobs.unfinished())
+            course, sight = Course("", "", "NOT ENDED"), Sight("", unfinished=left)
+            told = ("something did not end in its time",)
+            return Result(scenario, course, sight, "", time.monotonic() - began, told)
+
+    def _run(self, scenario: Scenario) -> Result:
         old = self._in_order()
         new = next(name for name in self._packages if name != old)
         self._ground.prepare(scenario.situation)
