@@ -109,6 +109,7 @@ def drill(plan: list[Scenario], folder: Path) -> list[Result]:
                     bar.set_postfix_str(str(scenario))
                     results.append(run.run(scenario))
                     bar.write(table_row(results[-1]))
+                    sys.stdout.flush()
             return results
 
 

@@ -103,7 +103,7 @@ LEADS_TO = {
     "ForgetFastLane": ("ProveFastLane", Moment.BEFORE),
     "TurnFastLaneOff": ("ProveFastLane", Moment.BEFORE),
     "TellNotCleaned": ("ListOldConfigs", Moment.BEFORE),
-    "TakeProofBack": ("RecordProof", Moment.AFTER),
+    "TakeProofBack": ("RecordProof", Moment.BEFORE),
 }
 OF_RESTORATION = ("LookForScaling", "MeasureScaling")
 # Where two meet: the newer one looks who is at work

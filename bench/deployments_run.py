@@ -79,7 +79,8 @@ class Drill:
         began = time.monotonic()
         executions = self._deploy(scenario, old, new)
         for arn in executions:
-            self._wait(arn)
+            if self._wait(arn)["status"] == "SUCCEEDED":
+                self._ground.end_lease(arn)
         self._wait_for_restorations(executions)
         seconds = time.monotonic() - began
         course = self._course(scenario, executions, old, new)
