@@ -198,7 +198,7 @@ class Ground:
 
     def _make_broken(self, endpoint: str, **variant: Any) -> None:
         """Make an endpoint of a model whose data are not there."""
-        name, bucket = f"broken-{uuid.uuid4()}", self._stack.outputs["ModelsBucketName"]
+        name, bucket = self._new_name(endpoint), self._stack.outputs["ModelsBucketName"]
         (newest,) = self._sagemaker.list_models(MaxResults=1)["Models"]
         model = self._sagemaker.describe_model(ModelName=newest["ModelName"])
         data = {"ModelDataUrl": f"s3://{bucket}/absent/model.tar.gz"}
@@ -212,6 +212,11 @@ class Ground:
         self._sagemaker.create_endpoint(EndpointName=endpoint, EndpointConfigName=name)
         self.endpoint(endpoint)
 
+    @staticmethod
+    def _new_name(prefix: str) -> str:
+        """Return a name as the machine gives them: its role may use no other."""
+        return f"{prefix}-{uuid.uuid4().hex[:16]}-0-0"
+
     def _change_type(self) -> None:
         """Have the same model served by another instance type, and be proven, without a word."""
         found = self.endpoint()
@@ -221,7 +226,7 @@ class Ground:
             EndpointConfigName=found["EndpointConfigName"]
         )
         (variant,) = old["ProductionVariants"]
-        name = f"other-type-{uuid.uuid4()}"
+        name = self._new_name(self.name)
         self._sagemaker.create_endpoint_config(
             EndpointConfigName=name,
             ProductionVariants=[variant | {"InstanceType": OTHER_TYPE}],

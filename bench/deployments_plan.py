@@ -134,12 +134,12 @@ def scenarios(names: list[str]) -> list[Scenario]:
     """Return everything that is done, given the machine's task states."""
     return [
         Scenario(),
-        *(_failing(state, moment) for state in names for moment in Moment),
-        *_in_restorations(),
         *(Scenario(situation, stopped_at=state) for state, situation in STOPS),
         *_meetings(),
         *_quotas(),
         *_backlogs(),
+        *_in_restorations(),
+        *(_failing(state, moment) for state in names for moment in Moment),
     ]
 
 
