@@ -341,6 +341,27 @@ def test_a_restoration_waits_for_an_older_deployment_that_gives_way_to_the_one_t
     assert account.serves_and_scales
 
 
+def test_a_restoration_that_waits_takes_nothing_from_the_deployment_that_is_redriven(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    newer = later(definition).execution["Id"]
+    account.row |= {"newest": newer, "holder": "an older one", "heldUntil": 4e9}
+
+    def redriven() -> None:
+        account.row |= {"holder": newer, "heldUntil": 4e9}
+        account.meanwhile["ReadLease"] = done
+
+    def done() -> None:
+        assert account.row["holder"] == newer
+        account.row.pop("holder")
+
+    account.meanwhile["ReadLease"] = redriven
+    assert restore(definition, later(definition), account)["outcome"] == "UNCHANGED"
+    assert not account.meanwhile
+    assert account.serves_and_scales
+
+
 def test_a_proof_whose_answer_was_lost_is_taken_back_with_the_model(definition: Document) -> None:
     for proven in ("old", None):
         account = Account(serving="old")
