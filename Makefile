@@ -13,10 +13,10 @@ ARGS ?=
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-table clean
+.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
 
 setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed ## Install everything into this folder, from the lock files
 
@@ -106,6 +106,9 @@ bench-table: .venv/.installed ## What listing, sweep and count read of 20,000 jo
 
 bench-jobs: setup ## Thousands of jobs while messages are lost and parts are killed: none lost, stuck or doubled
 	@$(BIN)/python -m bench.jobs --jobs 10000
+
+bench-deployments: setup ## The deployment machine failed at every state, stopped, overtaken, starved: what then serves
+	@$(BIN)/python -m bench.deployments
 
 format: .venv/.installed ## Rewrite the code in the project's format
 	$(BIN)/ruff format .

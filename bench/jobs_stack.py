@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import httpx
 import psutil
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
@@ -128,6 +129,29 @@ class KeptStack:
         credentials = Credentials(self.outputs["TokenUrl"], pool["ClientId"], pool["ClientSecret"])
         return JobsApi(self.outputs["ApiUrl"], credentials)
 
+    def control(self, route: str, request: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask the local AWS for what no AWS has: failures, time that passes at once, quotas."""
+        ministack = psutil.Process(self._description["processes"]["MiniStack"])
+        answer = httpx.post(
+            f"{self._description['environment']['AWS_ENDPOINT_URL']}/_local/{route}",
+            json=request,
+            headers={"X-Local-Aws-Key": ministack.environ()["LOCAL_AWS_KEY"]},
+            timeout=120,
+        )
+        found: dict[str, Any] = answer.raise_for_status().json()
+        return found
+
+    def model_servers(self) -> list[psutil.Process]:
+        """Return the processes of the endpoints' containers."""
+        found = []
+        for process in members(self._description["id"]):
+            try:
+                if any(word.endswith("inference_container/serve") for word in process.cmdline()):
+                    found.append(process)
+            except psutil.Error:
+                continue
+        return found
+
     def queued(self) -> dict[str, str]:
         """Return the jobs in the endpoint's queue, and whether each waits or runs."""
         path = self._folder.state / "sagemaker.sqlite"
@@ -195,6 +219,21 @@ def patiently(work: Callable[[], Result], seconds: float = 180.0) -> Result:
         stop=stop_after_delay(seconds),
         reraise=True,
     )(work)()
+
+
+def wait_for(look: Callable[[], Any], seconds: float, every: float = 0.1) -> Any:
+    """Look until there is something to see, and return it.
+
+    Raises
+    ------
+    tenacity.RetryError
+        If there is nothing in time.
+    """
+    return retry(
+        retry=retry_if_result(lambda found: not found),
+        wait=wait_fixed(every),
+        stop=stop_after_delay(seconds),
+    )(look)()
 
 
 def job_of(invocation: Mapping[str, str]) -> str:

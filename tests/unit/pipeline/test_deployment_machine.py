@@ -292,6 +292,94 @@ def test_a_newer_deployment_that_fails_goes_back_to_what_was_proven_last(
     assert account.serves_and_scales
 
 
+@pytest.mark.parametrize("by_time", [False, True], ids=["its restoration", "the check"])
+def test_a_newer_deployment_that_ends_before_its_turn_leaves_nothing_unproven_in_service(
+    definition: Document, *, by_time: bool
+) -> None:
+    account = Account(serving="old")
+    newer = later(definition)
+    account.meanwhile["InvokeSmokeJob"] = lambda: account.row.update(
+        newest=newer.execution["Id"], newestAt=LATER
+    )
+    assert start(definition, MODEL).go_on(account)["outcome"] == "SUPERSEDED"
+    assert account.config != "old", "the older one left what it had not proven"
+    assert restore(definition, None if by_time else newer, account)["outcome"] == "RESTORED"
+    assert account.config == "old"
+    assert account.serves_and_scales
+    assert "holder" not in account.row
+
+
+def test_a_lease_that_cannot_be_handed_over_ends_by_itself_and_marks_what_is_unproven(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    newer = later(definition)
+    account.meanwhile["InvokeSmokeJob"] = lambda: account.row.update(
+        newest=newer.execution["Id"], newestAt=LATER
+    )
+    account.failing["HandOver"] = TaskError("Any.AccessDeniedException", "once")
+    assert start(definition, MODEL).go_on(account)["outcome"] == "SUPERSEDED"
+    account.row["heldUntil"] = 1.0
+    assert restore(definition, newer, account)["outcome"] == "RESTORED"
+    assert account.serves_and_scales
+
+
+def test_a_restoration_waits_for_an_older_deployment_that_gives_way_to_the_one_that_ended(
+    definition: Document,
+) -> None:
+    account = Account(serving="unproven")
+    newer = later(definition)
+    account.types["old"] = "ml.m5.large"
+    account.models_of["old"] = "model-old"
+    account.row |= {"proven": "old", "newest": newer.execution["Id"], "newestAt": LATER}
+    account.row |= {"holder": "an older one", "heldUntil": 4e9}
+    account.meanwhile["ReadLease"] = lambda: account.row.update(
+        holder="restoration of what is left by an older one", heldUntil=0.0
+    )
+    assert restore(definition, newer, account)["outcome"] == "RESTORED"
+    assert account.config == "old"
+    assert account.serves_and_scales
+
+
+def test_a_restoration_that_waits_takes_nothing_from_the_deployment_that_is_redriven(
+    definition: Document,
+) -> None:
+    account = Account(serving="old")
+    newer = later(definition).execution["Id"]
+    account.row |= {"newest": newer, "holder": "an older one", "heldUntil": 4e9}
+
+    def redriven() -> None:
+        account.row |= {"holder": newer, "heldUntil": 4e9}
+        account.meanwhile["ReadLease"] = done
+
+    def done() -> None:
+        assert account.row["holder"] == newer
+        account.row.pop("holder")
+
+    account.meanwhile["ReadLease"] = redriven
+    assert restore(definition, later(definition), account)["outcome"] == "UNCHANGED"
+    assert not account.meanwhile
+    assert account.serves_and_scales
+
+
+def test_a_proof_whose_answer_was_lost_is_taken_back_with_the_model(definition: Document) -> None:
+    for proven in ("old", None):
+        account = Account(serving="old")
+        account.row.pop("proven")
+        account.row |= {"proven": proven} if proven else {}
+        run = start(definition, MODEL)
+
+        def record(account: Account = account, run: Run = run) -> None:
+            account.row["proven"] = run.variables["configName"]
+
+        account.meanwhile["RecordProof"] = record
+        account.failing["RecordProof"] = TaskError("Any.AnswerLost")
+        assert run.go_on(account)["outcome"] == "ROLLED_BACK"
+        assert account.config == "old"
+        assert account.row.get("proven") == proven
+        assert account.scales
+
+
 def test_an_older_deployment_that_is_redriven_does_not_undo_the_newer_one(
     definition: Document,
 ) -> None:
@@ -565,7 +653,7 @@ class StoppedError(BaseException):
 
 
 WITH_OLD = ("package", "rolled back", "other type", "back to type", "dirty", "not clean", "waiting",
-            "fast lane broken", "fast lane refused", "no fast lane")  # fmt: skip
+            "fast lane broken", "fast lane refused", "no fast lane", "not recorded")  # fmt: skip
 SITUATIONS = (*WITH_OLD, "first", "withdrawn", "broken")
 
 
@@ -589,6 +677,8 @@ def situation_of(name: str) -> tuple[Document, Account]:
         account.denied["UpdateFastLane"] = TaskError("SageMaker.ResourceLimitExceededException")
     if name == "no fast lane":
         account.fast.config = None
+    if name == "not recorded":
+        account.denied["RecordProof"] = TaskError("Any.AccessDeniedException")
     account.smoke_succeeds = name not in ("rolled back", "back to type", "withdrawn")
     return given, account
 
@@ -607,11 +697,12 @@ def every_task(definition: Document) -> list[tuple[str, str]]:
 
 CASES = every_task(load("deployment", SUBSTITUTIONS))
 OF_A_RESTORATION = {"LookForScaling", "MeasureScaling"}
+OF_A_MEETING = {"HandOver"}
 
 
 def test_the_failures_cover_every_task(definition: Document) -> None:
     tasks = {name for name, state in definition["States"].items() if state["Type"] == "Task"}
-    assert tasks == {state for state, _ in CASES} | OF_A_RESTORATION
+    assert tasks == {state for state, _ in CASES} | OF_A_RESTORATION | OF_A_MEETING
 
 
 def assert_right(account: Account, situation: str) -> None:
