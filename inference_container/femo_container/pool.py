@@ -230,16 +230,19 @@ class _Worker:
             raise await self._lost() from error
 
     async def kill(self) -> None:
+        self._send_sigkill()
+        await asyncio.shield(self.process.wait())
+
+    def _send_sigkill(self) -> None:
+        # Process.kill() looks first whether the process has ended, and so takes its status away
+        # from asyncio, which then reports 255.
         if self.alive:
             with contextlib.suppress(ProcessLookupError):
-                self.process.kill()
-        await asyncio.shield(self.process.wait())
+                os.kill(self.process.pid, signal.SIGKILL)
 
     async def _lost(self) -> WorkerLostError:
         """Its pipe closed: it is ending, or about to."""
-        with contextlib.suppress(ProcessLookupError):
-            if self.alive:
-                self.process.kill()
+        self._send_sigkill()
         status = await self.process.wait()
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         return WorkerLostError(

@@ -62,7 +62,9 @@ def test_the_openapi_document_names_every_route_that_is_deployed(
 
 
 def test_without_a_model_the_service_says_so(api: JobsApi) -> None:
-    assert api.service() == {"endpoint": {"status": "NotDeployed"}, "modelPackage": None}
+    told = api.service()
+    assert (told["endpoint"], told["modelPackage"]) == ({"status": "NotDeployed"}, None)
+    assert told["lanes"]["asynchronous"]["state"] == "off"
 
 
 def test_a_first_model_that_fails_is_withdrawn_and_each_permission_for_it_is_needed(

@@ -97,7 +97,8 @@ def answered(api: JobsApi, key: str) -> dict[str, Any]:
     return job
 
 
-def leave_one_place(stack: Stack) -> None:
+@contextmanager
+def one_place(stack: Stack) -> Iterator[None]:
     """Have the serverless endpoint refuse with 429 whatever comes beside one request."""
     sagemaker, name = stack.client("sagemaker"), stack.outputs["FastLaneEndpointName"]
     served = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
@@ -106,11 +107,21 @@ def leave_one_place(stack: Stack) -> None:
     variant["ServerlessConfig"]["MaxConcurrency"] = 1
     wanted = f"one-place-{uuid.uuid4()}"
     sagemaker.create_endpoint_config(EndpointConfigName=wanted, ProductionVariants=[variant])
-    sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=wanted)
-    sagemaker.get_waiter("endpoint_in_service").wait(
-        EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
-    )
-    assert sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"] == wanted
+
+    def serve(config_name: str) -> None:
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config_name)
+        sagemaker.get_waiter("endpoint_in_service").wait(
+            EndpointName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+        described = sagemaker.describe_endpoint(EndpointName=name)
+        assert described["EndpointConfigName"] == config_name
+
+    try:
+        serve(wanted)
+        yield
+    finally:
+        serve(served)
+        sagemaker.delete_endpoint_config(EndpointConfigName=wanted)
 
 
 def test_a_job_is_answered_without_a_queue_and_a_throttled_one_goes_on_by_it(
@@ -120,8 +131,7 @@ def test_a_job_is_answered_without_a_queue_and_a_throttled_one_goes_on_by_it(
     assert fast["lane"] == "serverless"
     assert fast["result"]["events"]
 
-    leave_one_place(with_fast_lane)
-    with ThreadPoolExecutor(4) as pool:
+    with one_place(with_fast_lane), ThreadPoolExecutor(4) as pool:
         jobs = list(pool.map(lambda _: answered(api, key), range(4)))
     assert {job["lane"] for job in jobs} == {"serverless", "asynchronous"}
     for job in jobs:

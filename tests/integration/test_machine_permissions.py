@@ -325,10 +325,9 @@ def test_an_approved_model_is_deployed_once_and_each_permission_for_it_is_needed
     told = json.loads(read_smoke_result(deployed, output["smokeResultLocation"]))
     assert told["result"]["model"]["package"] == f"femo-dev/{version}"
     with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
-        assert api.service() == {
-            "endpoint": {"status": "InService"},
-            "modelPackage": f"femo-dev/{version}",
-        }
+        told = api.service()
+    assert told["endpoint"] == {"status": "InService"}
+    assert told["modelPackage"] == f"femo-dev/{version}"
 
     known = {approval, *approvals("SUCCEEDED")}
     approve(deployed, package)  # once more, after it was not approved for a moment
@@ -362,6 +361,17 @@ def test_a_missing_smoke_recording_is_not_told_as_missing_without(
     s3.upload_file(str(recording), bucket, "smoke/recording.dat")
 
 
+def kept_executions(stack: Stack) -> set[str]:
+    """Executions of which the dead-letter queue has an event now, among those of other rules."""
+    received = stack.client("sqs").receive_message(
+        QueueUrl=stack.outputs["EventDeadLetterQueueUrl"],
+        WaitTimeSeconds=1,
+        MaxNumberOfMessages=10,
+    )
+    events = [json.loads(message["Body"])["detail"] for message in received.get("Messages", [])]
+    return {event["executionArn"] for event in events if "executionArn" in event}
+
+
 @takes_away("RestorationRuleRole StartRestoration *")
 def test_a_failed_deployment_is_kept_in_a_dead_letter_queue_without(
     deployed: Stack, grant: Grant
@@ -369,12 +379,7 @@ def test_a_failed_deployment_is_kept_in_a_dead_letter_queue_without(
     with without(deployed, grant):
         arn = begin(deployed, "Deployment", {})
         assert deployed.wait_for_execution(arn)["status"] == "FAILED"
-        (kept,) = wait_for(
-            lambda: deployed.client("sqs").receive_message(
-                QueueUrl=deployed.outputs["EventDeadLetterQueueUrl"], WaitTimeSeconds=1
-            ).get("Messages")
-        )  # fmt: skip
-    assert json.loads(kept["Body"])["detail"]["executionArn"] == arn
+        wait_for(lambda: arn in kept_executions(deployed))
 
 
 # Permissions whose want a machine catches, or meets where a deployment seldom comes by; each with
@@ -489,6 +494,7 @@ FIRST_STEPS = take_away_in_turn(
 
 # What the local stack cannot enforce, and which call of which part needs it
 NOT_ENFORCED = {
+    "ApiFunctionRole WarmUpEndpoint *": "POST /service/warm-up of an endpoint without an instance",
     "* SendTraces *": "Lambda and Step Functions send traces (Tracing in the template)",
     "* DeliverLogs *": "Step Functions delivers a machine's log (Logging in the template)",
     "FastLaneFunctionRole TakeJobs *": "Lambda takes messages from the function's queue",

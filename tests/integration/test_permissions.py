@@ -155,6 +155,18 @@ def test_jobs_cannot_be_read_without(
     assert call(deployed, "GET", path).status_code == 200
 
 
+@takes_away("ApiFunctionRole CountOpenJobs *")
+def test_how_many_jobs_wait_is_not_told_without(deployed: Stack, grant: Grant) -> None:
+    """Once the count that was kept for some seconds is counted anew."""
+
+    def is_told() -> bool:
+        return call(deployed, "GET", "/service").json()["backlog"]["openJobs"] is not None
+
+    with without(deployed, grant):
+        wait_for(lambda: not is_told())
+    wait_for(is_told)
+
+
 @takes_away("ApiFunctionRole LookAtEndpoint *")
 def test_the_model_in_service_is_not_told_without(deployed: Stack, grant: Grant) -> None:
     with without(deployed, grant):
