@@ -216,17 +216,20 @@ class Drill:
         return False
 
     def _course(self, scenario: Scenario, executions: list[str], old: str, new: str) -> Course:
-        last = executions[-1]
+        last, asked = executions[-1], old if scenario.newer_at else new
         ended, exited = self._described(last), self._states(last, "Exited")
         made = (
             "CreateEndpoint" in exited
             or Failure("CreateEndpoint", Moment.AFTER) in scenario.failures
         )
+        # An older one may have come to its end just before it was overtaken
+        if any("Deployed" in self._states(arn, "Exited") for arn in executions[:-1]):
+            old, new = new, old
         none_serves = scenario.situation in (Situation.NOTHING, Situation.BAD_FIRST)
         replaced = scenario.situation is not Situation.BROKEN or made
         return Course(
             before=old if replaced and not none_serves else "",
-            asked=old if scenario.newer_at else new,
+            asked=asked,
             outcome=json.loads(ended.get("output", "{}")).get("outcome", ended["status"]),
             proof_recorded="RecordProof" in exited and "Deployed" in exited,
             endpoint_created=made and none_serves,
