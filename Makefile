@@ -13,7 +13,7 @@ ARGS ?=
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
+.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-startup bench-api bench-jobs bench-deployments bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -97,6 +97,9 @@ bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 
 
 bench-scale: .venv/.installed ## Waiting and cost by recordings a day, simulated with the policies as deployed
 	@$(BIN)/python -m bench.scale
+
+bench-startup: .venv/.installed ## What a process takes from nothing: femo, a worker, the API function
+	@$(BIN)/python -m bench.startup --check
 
 bench-api: setup ## Cold import, package size and latency of the API function, on a local stack
 	@$(BIN)/python -m bench.api --check
