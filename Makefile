@@ -86,7 +86,7 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, 
 	$(BIN)/shellcheck scripts/install-environment .ci/image .ci/run run_pipeline.sh
 	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
 
-bench: .venv/.installed ## Time and memory of the analysis by length, against the stored baseline
+bench: .venv/.installed ## Time and memory of the analysis by length, against a plain filter of the same channels
 	@$(BIN)/python -m bench.engine --check
 
 bench-truth: .venv/.installed ## How true the analysis is on recordings no model was trained on, against the stored baseline
