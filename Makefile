@@ -14,7 +14,7 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -ty
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
+.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -101,7 +101,7 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/nod
 	$(BIN)/shellcheck scripts/install-environment .ci/image .ci/run run_pipeline.sh
 	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
 
-bench: .venv/.installed ## Time and memory of the analysis by length, against the stored baseline
+bench: .venv/.installed ## Time and memory of the analysis by length, against a plain filter of the same channels
 	@$(BIN)/python -m bench.engine --check
 
 bench-truth: .venv/.installed ## How true the analysis is on recordings no model was trained on, against the stored baseline
@@ -112,6 +112,9 @@ bench-scaling: .venv/.installed ## Extraction over cores and hosts, training on 
 
 bench-scale: .venv/.installed ## Waiting and cost by recordings a day, simulated with the policies as deployed
 	@$(BIN)/python -m bench.scale
+
+bench-startup: .venv/.installed ## What a process takes from nothing: femo, a worker, the API function
+	@$(BIN)/python -m bench.startup --check
 
 bench-api: setup ## Cold import, package size and latency of the API function, on a local stack
 	@$(BIN)/python -m bench.api --check

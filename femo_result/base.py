@@ -47,7 +47,7 @@ class Part(BaseModel):
     service passes over those that it does not know (`femo_result.read_response`).
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
 
 def one_of(codes: type[StrEnum]) -> tuple[AfterValidator, object]:

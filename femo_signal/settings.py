@@ -56,7 +56,7 @@ BandHz = tuple[Hertz, Hertz]
 
 
 class _Group(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
 
 Counts = Annotated[float, Field(ge=0, le=65_536)]
@@ -161,9 +161,9 @@ class UsableSettings(_Group):
 class PreprocessingSettings(_Group):
     """Filters, trimming and debouncing."""
 
-    mending: MendingSettings = MendingSettings()
-    levelling: LevellingSettings = LevellingSettings()
-    usable: UsableSettings = UsableSettings()
+    mending: MendingSettings = Field(default_factory=MendingSettings)
+    levelling: LevellingSettings = Field(default_factory=LevellingSettings)
+    usable: UsableSettings = Field(default_factory=UsableSettings)
 
     sensor_band_hz: BandHz = (1.0, 30.0)
     motion_band_hz: BandHz = (1.0, 10.0)
@@ -480,7 +480,7 @@ class CandidateSettings(_Group):
 class BodyMovementSettings(_Group):
     """When the mother moves, by the IMU's own spread (the adaptive method)."""
 
-    evidence: MotionEvidenceSettings = MotionEvidenceSettings()
+    evidence: MotionEvidenceSettings = Field(default_factory=MotionEvidenceSettings)
     upper_z: Level = 9.0
     """A movement of hers rises at least so far above the IMU's own level."""
     lower_z: Level = 5.0
@@ -517,17 +517,17 @@ class AnalysisSettings(_Group):
     method: Method = "adaptive"
     """Which candidates there are: by agreement of all sensors, each relative to its own level
     (adaptive), or by fixed thresholds of two sensors (reference)."""
-    preprocessing: PreprocessingSettings = PreprocessingSettings()
-    movement: MovementSettings = MovementSettings()
-    detection: DetectionSettings = DetectionSettings()
-    sensation: SensationSettings = SensationSettings()
-    match: MatchSettings = MatchSettings()
-    judging: JudgingSettings = JudgingSettings()
-    hiccups: HiccupSettings = HiccupSettings()
-    evidence: EvidenceSettings = EvidenceSettings()
-    candidates: CandidateSettings = CandidateSettings()
-    body_movement: BodyMovementSettings = BodyMovementSettings()
-    edges: EdgeSettings = EdgeSettings()
+    preprocessing: PreprocessingSettings = Field(default_factory=PreprocessingSettings)
+    movement: MovementSettings = Field(default_factory=MovementSettings)
+    detection: DetectionSettings = Field(default_factory=DetectionSettings)
+    sensation: SensationSettings = Field(default_factory=SensationSettings)
+    match: MatchSettings = Field(default_factory=MatchSettings)
+    judging: JudgingSettings = Field(default_factory=JudgingSettings)
+    hiccups: HiccupSettings = Field(default_factory=HiccupSettings)
+    evidence: EvidenceSettings = Field(default_factory=EvidenceSettings)
+    candidates: CandidateSettings = Field(default_factory=CandidateSettings)
+    body_movement: BodyMovementSettings = Field(default_factory=BodyMovementSettings)
+    edges: EdgeSettings = Field(default_factory=EdgeSettings)
 
     @model_validator(mode="after")
     def _check(self) -> AnalysisSettings:

@@ -145,12 +145,35 @@ def _build(deployment: Deployment, inputs: str) -> Path:
             "--parallel",
             *_overrides(deployment.template),
         )
+        _compile(deployment, partial)
         partial.rename(folder)
         others = [path for path in folder.parent.iterdir() if path.is_dir() and path != folder]
         others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for path in others[KEPT_BUILDS - 1 :]:
             shutil.rmtree(path, ignore_errors=True)
     return folder
+
+
+def _compile(deployment: Deployment, build: Path) -> None:
+    """Put bytecode into a build, by the command that does it before a deployment to AWS."""
+    project = deployment.project
+    done = subprocess.run(
+        [
+            str(project.python),
+            "-m",
+            "scripts.bytecode",
+            str(build),
+            "--python",
+            str(project.python),
+        ],
+        cwd=project.root,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    if done.returncode:
+        raise DeploymentError(done.stderr.strip())
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from femo_signal.intervals import Intervals, contains, from_mask
+from femo_signal.preprocessing import fourier
 from femo_signal.recording import Channel
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
 
@@ -93,8 +93,8 @@ def _in_channel(
     )
     if len(values) < shortest or not values.any():
         return None
-    size = fft.next_fast_len(2 * len(values), real=True)
-    spectrum = fft.rfft(values, size)
+    size = fourier.next_fast_len(2 * len(values))
+    spectrum = fourier.rfft(values, size)
     frequency = np.arange(len(spectrum)) * rate / size
     power = np.abs(spectrum) ** 2
     main = _main_rate(frequency, power, settings)
@@ -107,7 +107,7 @@ def _in_channel(
         return None
     analytic = np.zeros(size, dtype=np.complex128)
     analytic[: len(spectrum)] = np.where(around, spectrum, 0)
-    wave = fft.ifft(analytic)[: len(values)]
+    wave = fourier.ifft(analytic)[: len(values)]
     size_there = np.abs(wave)
     strong = size_there >= settings.breath_strong_share * np.median(size_there[values != 0])
     nearest = np.clip(np.rint(place).astype(np.int64) - first, 0, len(wave) - 1)

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d
 
 from femo_signal.detection.evidence import Evidence, Flags, Floats, agreement
 from femo_signal.detection.peaks import peaks_apart
+from femo_signal.detection.running import running_maximum
 from femo_signal.settings import CandidateSettings, EvidenceSettings
 
 __all__ = ["Candidates", "chance_level", "find_candidates", "highest_within"]
@@ -74,8 +74,8 @@ def chance_level(
         level = found
         true = agreement(z, on, settings=evidence) >= level
         reach = round(settings.chance_apart_seconds * frame_rate)
-        near = maximum_filter1d(true.astype(np.uint8), 2 * reach + 1, mode="constant")
-        kept = quiet & (near == 0)
+        near = running_maximum(true, reach)
+        kept = quiet & ~near
     return level
 
 

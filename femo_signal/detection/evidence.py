@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from femo_signal.crew import Crew
 from femo_signal.intervals import Intervals, contains, dilate, union
+from femo_signal.preprocessing import fourier
 from femo_signal.recording import Channel, Signals
 from femo_signal.settings import TICKS_PER_SECOND, EvidenceSettings
 
@@ -147,7 +147,7 @@ def band_log_energy(
     bins = [np.flatnonzero((frequency >= low) & (frequency <= high)) for low, high in bands_hz]
     lowest, past = min(inside[0] for inside in bins), max(inside[-1] for inside in bins) + 1
     for first in range(0, count, BATCH_FRAMES):
-        spectrum = fft.rfft(frames[first : first + BATCH_FRAMES] * shape, axis=1)[:, lowest:past]
+        spectrum = fourier.rfft(frames[first : first + BATCH_FRAMES] * shape)[:, lowest:past]
         power = spectrum.real**2
         power += spectrum.imag**2
         for row, inside in zip(energy, bins, strict=True):

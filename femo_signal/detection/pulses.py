@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, median_filter
 
+from femo_signal.detection.running import running_maximum, running_median
 from femo_signal.intervals import Intervals, contains, from_mask, union
 from femo_signal.recording import Channel
 from femo_signal.settings import TICKS_PER_SECOND, HiccupSettings
@@ -181,7 +181,7 @@ def rolling_background(
         return None
     medians = table[enough, (count[enough] - 1) // 2].astype(np.float64)
     width = max(1, round(settings.background_seconds / settings.background_block_seconds)) | 1
-    smooth = median_filter(medians, width, mode="nearest")
+    smooth = running_median(medians, width)
     if not (smooth > 0).any():
         return None
     middle = np.flatnonzero(enough).astype(np.float64) * block + block / 2
@@ -299,7 +299,7 @@ def _summits(sizes: NDArray[np.float32], settings: HiccupSettings) -> NDArray[np
     loudest = sizes.max(axis=0)
     height = np.maximum(loudest / settings.pulse_level, joint / settings.joint_level)
     reach = round(settings.pulse_spacing_seconds * SNIPPET_RATE / HOP)
-    highest = maximum_filter1d(height, 2 * reach - 1, mode="constant")
+    highest = running_maximum(height, reach - 1)
     top = np.flatnonzero((height >= 1) & (height == highest))
     top = top[np.diff(top, prepend=-reach) >= reach]  # of equals the first
     minute = top // (60 * SNIPPET_RATE // HOP)

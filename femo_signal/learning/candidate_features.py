@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 from femo_signal.detection.candidates import highest_within
+from femo_signal.detection.running import running_median
 from femo_signal.intervals import Intervals, as_intervals, overlapping
 from femo_signal.learning.candidate_spectrum import spectral_spreads
 from femo_signal.learning.feature_spec import FeatureSpec
@@ -121,7 +121,7 @@ def train_pulses(
     for train in trains:
         at = np.clip((train.pulses - frames.first_tick) // frames.step_ticks, 0, frames.count - 1)
         near = np.clip(at[:, None] + np.arange(-1, 3), 0, frames.count - 1)
-        usual = median_filter(strength[near].max(axis=1), settings.usual_pulses, mode="nearest")
+        usual = running_median(strength[near].max(axis=1), settings.usual_pulses)
         middle = findings.detections.mean(axis=1)
         nearest = np.abs(train.pulses[:, None] - middle).argmin(axis=0)
         like = findings.candidates.strength < settings.stands_out * usual[nearest]

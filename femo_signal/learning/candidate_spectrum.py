@@ -11,9 +11,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from femo_signal.detection.adaptive import Findings
+from femo_signal.preprocessing import fourier
 from femo_signal.preprocessing.filters import LOW_RATE
 from femo_signal.recording import Signals
 from femo_signal.settings import AnalysisSettings
@@ -65,7 +65,7 @@ def _spectra(
     window, hop = settings.evidence.window_samples, settings.evidence.hop_samples
     shape = np.hanning(window + 1)[:window]
     rows = samples[frames[:, None] * hop + np.arange(window)] * shape
-    power: Spectra = np.abs(fft.rfft(rows, axis=1)) ** 2
+    power: Spectra = np.abs(fourier.rfft(rows)) ** 2
     return power
 
 

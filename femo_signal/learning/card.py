@@ -28,7 +28,7 @@ SCHEMA_VERSION: Literal[2] = 2
 class Calibration(BaseModel):
     """A monotone curve from raw score, 0..1, to probability, linear between its points."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     raw: tuple[float, ...] = Field(min_length=2, max_length=10_000)
     probability: tuple[float, ...]
@@ -52,7 +52,7 @@ class Calibration(BaseModel):
 class ModelCard(BaseModel):
     """Everything about a model that is not a tree; it names nobody whom it was trained on."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     schema_version: Literal[2] = SCHEMA_VERSION
     method_version: Annotated[int, Field(ge=1)] = METHOD_VERSION

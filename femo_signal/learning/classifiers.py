@@ -52,7 +52,7 @@ def rule_scores(
 class LinearModel(BaseModel):
     """Logistic regression on standardised features; what is missing takes the centre."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     centre: tuple[float, ...]
     spread: tuple[float, ...]

@@ -187,7 +187,7 @@ _Positive = Annotated[float, Field(gt=0)]
 class DomainModel(BaseModel):
     """Where the training recordings lie, and how far from there a recording is strange."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     formats: tuple[str, ...]
     """Of the training recordings."""

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from femo_signal.detection.judged import JudgedTime
 from femo_signal.intervals import Intervals, intersection, overlapping
 from femo_signal.learning.domain import DomainResult
+from femo_signal.learning.student_t import central_reach
 from femo_signal.settings import JudgingSettings, Method
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
     "in_judged_time",
 ]
 LEVEL = 0.9  # of the interval
-LEAST_SECONDS = JudgingSettings().least_seconds
+LEAST_SECONDS: float = JudgingSettings.model_fields["least_seconds"].default
 """A recording with less judged time tells no rate, and nothing of counts."""
 LEAST_GROUPS = 3
 """Of one format: the spread between two says nothing. With three, Student's t takes 2.9 spreads."""
@@ -92,7 +93,7 @@ class Withheld:
 class FormatCount(BaseModel):
     """How the true count of recordings of one format differs from the sum of probabilities."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     bias: float = Field(gt=0)
     """True count over sum, in the middle."""
@@ -119,8 +120,6 @@ class FormatCount(BaseModel):
         hours : float
             Judged.
         """
-        from scipy.special import stdtrit  # scipy.stats takes half a second to import
-
         expected = self.bias * float(probability.sum())
         variance = count_variance(
             expected,
@@ -130,7 +129,7 @@ class FormatCount(BaseModel):
             strays=self.strays_per_hour,
             missed=self.missed,
         )
-        quantile = float(stdtrit(self.groups - 1, (1 + LEVEL) / 2))
+        quantile = central_reach(LEVEL, self.groups - 1)
         reach = quantile * math.sqrt(float(variance) * (1 + 1 / self.groups))
         return ExpectedCount(
             low=max(0, math.floor(expected - reach)),
@@ -149,7 +148,7 @@ def count_variance(
 class CountModel(BaseModel):
     """How true counts differ from what a model expects, by format of the recording."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     formats: dict[Annotated[str, Field(min_length=1)], FormatCount] = Field(min_length=1)
 

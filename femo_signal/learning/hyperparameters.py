@@ -24,7 +24,7 @@ MANY_DETECTIONS = 20_000
 class Hyperparameters(BaseModel):
     """Strings are understood, as SageMaker sends them; a value is used as given or refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     num_iterations: Annotated[int, Field(ge=1, le=5000)] = Field(
         default=100, description="Number of trees."

@@ -33,7 +33,7 @@ _SCRYPT_COST = 2**12  # RFC 7914's N; with r = 8, 4 MB and about 10 ms a subject
 class TrainedRecording(BaseModel):
     """A recording that a model was trained on."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     recording_id: str
     subject_id: str | None = None
@@ -50,7 +50,7 @@ class TrainingRecord(BaseModel):
     endpoint is given.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     schema_version: Literal[1] = 1
     model_version: str
@@ -80,7 +80,7 @@ class TrainingRecord(BaseModel):
 class TrainedKeys(BaseModel):
     """Keys of what a model was trained on, in no order that says anything."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     count: Annotated[int, Field(ge=0)]
     """Recordings; one has up to two keys."""

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
+from femo_signal.preprocessing import fourier
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = [
@@ -222,8 +222,8 @@ class OverlapSave:
         self._first = self._written
 
     def _filter(self) -> None:
-        spectrum = fft.rfft(self._buffer, axis=1)[:, : self._response.shape[-1]]
-        filtered = fft.irfft(spectrum * self._response, BLOCK_SECONDS * LOW_RATE, axis=1)
+        spectrum = fourier.rfft(self._buffer)[:, : self._response.shape[-1]]
+        filtered = fourier.irfft(spectrum * self._response, BLOCK_SECONDS * LOW_RATE)
         step = self._rate // LOW_RATE
         inner = slice(self._overlap // step, (self._block - self._overlap) // step)
         start = self._written - self._first
@@ -301,8 +301,8 @@ def upsample_blocks(
     """
     offsets = np.arange(-UPSAMPLE_CONTEXT, UPSAMPLE_INNER + UPSAMPLE_CONTEXT)
     index = np.clip(lead + blocks[:, None] * UPSAMPLE_INNER + offsets, 0, len(samples) - 1)
-    spectrum = fft.rfft(samples[index] * _WINDOW, axis=1) * _TAPER
-    fine = fft.irfft(spectrum, UPSAMPLE_BLOCK * TICKS_PER_LOW_SAMPLE, axis=1)
+    spectrum = fourier.rfft(samples[index] * _WINDOW) * _TAPER
+    fine = fourier.irfft(spectrum, UPSAMPLE_BLOCK * TICKS_PER_LOW_SAMPLE)
     edge = UPSAMPLE_CONTEXT * TICKS_PER_LOW_SAMPLE
     result: NDArray[np.float32] = fine[:, edge:-edge]
     return result

@@ -361,3 +361,27 @@ def test_synthesize_says_what_it_wrote(tmp_path: Path):
     assert facts["start"] == "2024-02-29T11:00:00.000Z"
     assert facts["format"] == "v2"
     complains(femo("synthesize", tmp_path, "--recordings", 1, "--minutes", 0.5, "--start", "soon"))
+
+
+def loaded_by(words, watched):
+    """Run `femo` in a process of its own and return which of the watched modules it loaded."""
+    program = (
+        "import sys\n"
+        "from femo_cli.main import femo\n"
+        f"try: femo({[str(word) for word in words]!r}, standalone_mode=False)\n"
+        f"finally: print([n for n in {watched!r} if n in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_help_waits_for_no_library():
+    assert loaded_by(["--help"], ("numpy", "pydantic", "httpx", "boto3", "tqdm")) == "[]"
+
+
+def test_an_answer_at_the_command_line_waits_for_no_library_it_does_not_use(cohort, model_folder):
+    unused = ("scipy", "lightgbm", "sklearn", "matplotlib", "pandas", "boto3", "httpx")
+    words = ["analyze", cohort.parent / "recording-001.dat", "--model", model_folder, "--json"]
+    assert loaded_by(words, unused) == "[]"

@@ -30,8 +30,8 @@ DOWNLOAD_BYTES_PER_SECOND = 25e6
 in public measurements); AWS states none for serverless inference."""
 
 ANALYSIS_BYTES_PER_SECOND = 30e6
-"""A sixth of the slowest that bench/baseline.json has for an hour or more (v2, 192 MB/s), for the
-smaller share of a processor that comes with the memory, and for a slower one."""
+"""Two thirds of what one quiet core gives for the slower format (v2, 46 MB/s: 0.95 U an hour by
+`python -m bench.engine --threads 1`), for a slower one."""
 
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
 
