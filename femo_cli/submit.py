@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = ["submit"]
 
 _TICK_SECONDS = 0.5
-_HELD_SECONDS = 20  # the longest that the service holds an answer back
 
 
 @click.command()
@@ -49,6 +48,8 @@ def submit(
     **stack: str | None,
 ) -> None:
     """Submit RECORDING, a file to upload or the s3:// URI of one that is there already."""
+    from femo_client.calls import LONGEST_HELD_SECONDS
+
     uploads = not recording.startswith("s3://")
     path = Path(recording)
     if uploads and not path.is_file():
@@ -70,7 +71,7 @@ def submit(
         )
         if wait:
             with _clock("Waiting for the analysis"):
-                job = client.wait(send(wait_seconds=_HELD_SECONDS))
+                job = client.wait(send(wait_seconds=LONGEST_HELD_SECONDS))
         else:
             job = send()
         print_json(job.as_json())

@@ -271,8 +271,8 @@ class FemoClient:
 
         Raises
         ------
-        ForbiddenError
-            The client may not.
+        SignInError
+            The client has not that scope.
         UnavailableError
             No model is in service.
         """

@@ -7,8 +7,9 @@
     ├── UnusableInputError       what was given cannot be sent; nothing was
     └── ApiError                 asking the service came to nothing
         ├── InvalidRequestError    400, 413, 422 and whatever else of 4xx has no class here
-        ├── SignInError            401, or the token endpoint refused the client
-        ├── ForbiddenError         403: the token lacks the scope
+        ├── SignInError            401, or the token endpoint refused the client: no valid token, or one
+        │                          that lacks the scope
+        ├── ForbiddenError         403: no such route, or an address of S3 that is not signed for this
         ├── NotFoundError          404
         ├── ConflictError          409: the same id for something else
         ├── ThrottledError         429
@@ -119,11 +120,11 @@ class InvalidRequestError(ApiError):
 
 
 class SignInError(ApiError):
-    """The client, or its token, is not known."""
+    """The client is not known, or its token is not valid or lacks the scope."""
 
 
 class ForbiddenError(ApiError):
-    """The client may not do this."""
+    """There is no such route, or S3 refuses an address that is not, or no longer, signed for it."""
 
 
 class NotFoundError(ApiError):

@@ -46,7 +46,11 @@ class Service:
 
 def answering(status: int, body: Any, **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return lambda _request: httpx.Response(status, json=body, headers=named)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, json=body, headers=named)
+
+    return answer
 
 
 def in_turn(*answers: tuple[int, Any], **headers: str) -> Answer:

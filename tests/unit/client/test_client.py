@@ -11,6 +11,8 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
@@ -80,6 +82,27 @@ def test_threads_that_need_a_token_at_once_ask_for_one_together() -> None:
 
         list(pool.map(ask, range(4)))
     assert len(service.asked("/oauth2/token")) == 1
+
+
+def test_tasks_that_need_a_token_at_once_ask_for_one_together() -> None:
+    service = Service({"GET /dev/jobs/a": answering(200, job())})
+
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await anyio.lowlevel.checkpoint()
+        return service(request)
+
+    async def ask() -> None:
+        transport = httpx.MockTransport(slow)
+        async with (
+            AsyncFemoClient(URL, CREDENTIALS, transport=transport) as client,
+            anyio.create_task_group() as tasks,
+        ):
+            for _ in range(4):
+                tasks.start_soon(client.job, "a")
+
+    anyio.run(ask)
+    assert len(service.asked("/oauth2/token")) == 1
+    assert len(service.asked("/dev/jobs/a")) == 4
 
 
 def test_a_request_of_ones_own_can_be_signed_with_the_clients_token() -> None:

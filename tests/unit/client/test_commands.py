@@ -204,3 +204,26 @@ def test_a_full_service_says_when_to_come_again(run: Run, recording: str) -> Non
     assert done.exit_code == 1
     assert "So many jobs wait. (backlog_full, again in 600 s)" in done.stderr
     assert len(service.asked("/dev/jobs")) == 1
+
+
+def test_a_token_serves_in_place_of_a_machine_client(run: Run) -> None:
+    service = taking()
+    done = run(service, "status", "x", "--token", "mine")
+    assert done.exit_code == 0, done.output
+    (asked,) = service.requests
+    assert asked.headers["Authorization"] == "Bearer mine"
+
+
+def test_all_that_is_missing_to_reach_a_service_is_named_at_once() -> None:
+    nothing = dict.fromkeys([*STACK, "FEMO_TOKEN"])
+    done = CliRunner().invoke(femo, ["status", "x"], env=nothing)
+    assert done.exit_code == 2
+    assert all(name in done.stderr for name in (*STACK, "FEMO_TOKEN"))
+
+
+def test_a_refusal_names_the_request_for_whoever_reads_the_services_logs(run: Run) -> None:
+    body = {"error": {"code": "internal_error", "message": "Ours."}}
+    service = Service({"GET /dev/jobs/x": answering(500, body, x_amzn_RequestId="r-1")})
+    done = run(service, "status", "x")
+    assert done.exit_code == 1
+    assert "femo: error: Ours. (internal_error, request r-1)" in done.stderr

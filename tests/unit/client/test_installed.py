@@ -68,8 +68,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (desk / "locked.txt").write_text(locked)
     made = run(UV, "venv", "--python", sys.executable, "bare", folder=desk)
     assert made.returncode == 0, made.stderr
+    # Of pip's own settings uv reads none
+    index = os.environ.get("PIP_INDEX_URL")
     installed = run(UV, "pip", "install", "--python", "bare/bin/python",
-                    "--constraint", "locked.txt", wheel, folder=desk)  # fmt: skip
+                    "--constraint", "locked.txt", wheel, folder=desk,
+                    **({"UV_DEFAULT_INDEX": index} if index else {}))  # fmt: skip
     assert installed.returncode == 0, installed.stderr
     (desk / "night.dat").write_bytes(b"a recording")
     return desk
@@ -86,6 +89,7 @@ def test_the_base_install_brings_http_and_models_and_nothing_of_the_science(desk
     names = {package["name"] for package in json.loads(listed.stdout)}
     assert {"femo-cloud", "httpx", "pydantic", "tenacity"} <= names
     assert names <= BASE
+    assert list(desk.glob("bare/lib/*/site-packages/femo_client/py.typed"))
 
 
 def test_a_recording_is_analysed_and_its_result_read_from_the_base_install(
