@@ -23,7 +23,7 @@ __all__ = ["AsyncFemoClient"]
 
 
 class AsyncFemoClient:
-    """`FemoClient` for asyncio or trio: the same methods, parameters and errors, to be awaited.
+    """`FemoClient` for asyncio: the same methods, parameters and errors, to be awaited.
 
     One belongs to one event loop. A task that is cancelled leaves an upload that goes on where it
     ended when it is begun again.

@@ -7,9 +7,8 @@
     ├── UnusableInputError       what was given cannot be sent; nothing was
     └── ApiError                 asking the service came to nothing
         ├── InvalidRequestError    400, 413, 422 and whatever else of 4xx has no class here
-        ├── SignInError            401, or the token endpoint refused the client: no valid token, or one
-        │                          that lacks the scope
-        ├── ForbiddenError         403: no such route, or an address of S3 that is not signed for this
+        ├── SignInError            401: no valid token or not the scope; or the client was refused
+        ├── ForbiddenError         403: no such route, or S3 refuses the address
         ├── NotFoundError          404
         ├── ConflictError          409: the same id for something else
         ├── ThrottledError         429

@@ -1,4 +1,4 @@
-"""Takes the steps of flows in an event loop (asyncio or trio)."""
+"""Takes the steps of flows in an event loop."""
 
 from __future__ import annotations
 
