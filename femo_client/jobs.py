@@ -192,7 +192,7 @@ class Job(Answer):
     model_package: str | None = None
     lane: str | None = None
     result_location: str | None = None
-    result_url: str | None = None
+    result_url: str | None = Field(default=None, repr=False)  # as good as a password while it lasts
     result_url_expires_at: AwareDatetime | None = None
     error: JobError | None = None
 

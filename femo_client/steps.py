@@ -39,13 +39,13 @@ class Request:
     """Send a request once; yields its `httpx.Response`, whatever its status."""
 
     method: str
-    url: str
+    url: str = field(repr=False)  # may be signed
     signed: bool = True  # with the token; never where the address carries a signature of its own
     repeatable: bool = True  # does no more if it arrives twice
     headers: Mapping[str, str] = field(default_factory=dict)
     params: Mapping[str, str | int] | None = None
     json: Mapping[str, Any] | None = None
-    content: bytes | None = None
+    content: bytes | None = field(default=None, repr=False)
 
     def parts(self) -> dict[str, Any]:
         """Return it as the arguments of httpx."""

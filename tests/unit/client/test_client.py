@@ -274,6 +274,8 @@ def test_a_job_without_a_readable_result_says_why(
 def test_a_download_that_fails_leaves_what_was_there(connect: Connect, tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text("older")
+    folder = tmp_path / "folder"
+    folder.mkdir()
     service = Service(
         {
             "GET /dev/jobs/a": answering(200, LARGE),
@@ -288,11 +290,11 @@ def test_a_download_that_fails_leaves_what_was_there(connect: Connect, tmp_path:
             client.download_result("b", path)
         service.answers["GET /result"] = answering(200, events_response())
         with pytest.raises(OSError, match="directory"):
-            client.download_result("a", tmp_path)
+            client.download_result("a", folder)
         assert path.read_text() == "older"
         assert client.download_result("a", path) == path
     assert json.loads(path.read_bytes())["status"] == "Completed"
-    assert list(tmp_path.iterdir()) == [path]
+    assert sorted(tmp_path.iterdir()) == [path, folder]
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:

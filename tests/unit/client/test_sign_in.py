@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import anyio
 import anyio.lowlevel
@@ -49,16 +50,20 @@ def test_a_token_that_was_given_is_used_as_it_is_and_none_is_asked_for(connect: 
 
 
 def test_threads_that_need_a_token_at_once_ask_for_one_together() -> None:
-    together = threading.Barrier(4)
     service = Service({"GET /dev/jobs/a": answering(200, job())})
-    with blocking(service) as client, ThreadPoolExecutor(4) as pool:
+    second = threading.Barrier(2)
 
-        def ask(_: int) -> None:
-            together.wait(10)
-            client.job("a")
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host == "auth.example":
+            # Long enough for another thread to come, if it could.
+            with suppress(threading.BrokenBarrierError):
+                second.wait(0.3)
+        return service(request)
 
-        list(pool.map(ask, range(4)))
+    with blocking(answer) as client, ThreadPoolExecutor(4) as pool:
+        list(pool.map(client.job, ["a"] * 4))
     assert len(service.asked("/oauth2/token")) == 1
+    assert len(service.asked("/dev/jobs/a")) == 4
 
 
 def test_tasks_that_need_a_token_at_once_ask_for_one_together() -> None:
@@ -149,5 +154,8 @@ def test_all_that_the_environment_lacks_is_named_at_once(monkeypatch: pytest.Mon
         FemoClient.from_environment()
 
 
-def test_a_secret_is_not_shown_where_credentials_are() -> None:
-    assert "secret" not in repr(CREDENTIALS).replace("client_secret", "")
+def test_neither_a_secret_nor_a_signed_address_is_shown_where_its_owner_is() -> None:
+    assert "secret" not in repr(CREDENTIALS)
+    body = job("Completed", resultUrl="https://s3.example/result?signed")
+    with blocking(Service({"GET /dev/jobs/a": answering(200, body)})) as client:
+        assert "signed" not in repr(client.job("a"))

@@ -168,6 +168,7 @@ def test_a_part_that_is_refused_for_good_fails_the_upload_and_completes_nothing(
     assert not service.asked("/dev/uploads/u/complete")
 
 
+@pytest.mark.timeout(15)  # the pause is one of 20 s
 def test_who_interrupts_an_upload_does_not_sit_through_the_pauses_of_its_parts(
     recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
