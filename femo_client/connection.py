@@ -15,13 +15,8 @@ __all__ = ["DEFAULT_TIMEOUT", "VARIABLES", "Connection", "signing_with"]
 
 # The service holds answers back for up to 20 s, and API Gateway ends a request after 29 s.
 DEFAULT_TIMEOUT = httpx.Timeout(60.0, connect=10.0)
-VARIABLES = {
-    "api_url": "FEMO_API_URL",
-    "token": "FEMO_TOKEN",
-    "token_url": "FEMO_TOKEN_URL",
-    "client_id": "FEMO_CLIENT_ID",
-    "client_secret": "FEMO_CLIENT_SECRET",
-}
+_FIELDS = ("api_url", "token", "token_url", "client_id", "client_secret")
+VARIABLES = {field: f"FEMO_{field.upper()}" for field in _FIELDS}
 _OF_A_MACHINE = ("token_url", "client_id", "client_secret")
 
 
