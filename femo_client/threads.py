@@ -74,6 +74,15 @@ class Threads:
             case Together():
                 return self._together(step)
 
+    def _part(self, flow: Flow[_Made]) -> _Made:
+        """Run a flow of this group, unless one has failed before it was begun."""
+        self.pause(0)
+        try:
+            return self.run(flow)
+        except BaseException:
+            self._stopping.set()
+            raise
+
     def _together(self, step: Together) -> None:
         """Run flows on threads of their own; after a failure or an interruption begin no more.
 
@@ -82,10 +91,14 @@ class Threads:
         """
         group = Threads(self._http, self._signing)
         with ThreadPoolExecutor(max_workers=step.at_once) as pool:
-            running = [pool.submit(group.run, flow) for flow in step.flows]
+            running = [pool.submit(group._part, flow) for flow in step.flows]
             try:
                 for done in as_completed(running):
-                    step.on_done(done.result())
+                    error = done.exception()
+                    if error is None:
+                        step.on_done(done.result())
+                    elif not isinstance(error, _StoppedError):  # those come of another's error
+                        raise error
             except BaseException:
                 group._stopping.set()
                 pool.shutdown(wait=False, cancel_futures=True)

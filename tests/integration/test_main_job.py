@@ -198,7 +198,7 @@ def test_twenty_jobs_at_once_all_complete_and_are_listed_newest_first(
         list(pool.map(lambda name: api.submit(recording_key, job_id=name), ids))
     assert {api.wait(name).status for name in ids} == {"Completed"}
 
-    listed = list(islice(api.jobs(status="Completed", page_size=7), len(ids)))
+    listed = list(islice(api.jobs(status="Completed", page_size=7), len(ids) + 1))
     created = [job.created_at for job in listed]
     assert created == sorted(created, reverse=True)
     assert set(ids) <= {job.job_id for job in listed}

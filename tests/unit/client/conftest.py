@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 import pytest
 
 from femo_client import FemoClient
+from femo_client.threads import Threads
 
 from .service import awaited, blocking
 
@@ -29,10 +30,14 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     async def note(_self: object, seconds: float) -> None:
         noted.append(seconds)
 
+    pause = Threads.pause
+
+    def pass_over(self: Threads, seconds: float) -> None:
+        noted.append(seconds)
+        pause(self, 0)
+
     monkeypatch.setattr("femo_client.answers._FIRST_RETRY_SECONDS", 0.0)
     monkeypatch.setattr("femo_client.calls._FIRST_POLL_SECONDS", 0.0)
-    monkeypatch.setattr(
-        "femo_client.threads.Threads.pause", lambda _self, seconds: noted.append(seconds)
-    )
+    monkeypatch.setattr("femo_client.threads.Threads.pause", pass_over)
     monkeypatch.setattr("femo_client.event_loop.EventLoop.pause", note)
     return noted

@@ -157,15 +157,16 @@ def test_an_upload_that_is_not_described_is_an_error_and_no_traceback(
         client.upload(recording)
 
 
-def test_a_part_that_is_refused_for_good_fails_the_upload_and_completes_nothing(
-    connect: Connect, recording: Path
+def test_after_a_part_that_is_refused_for_good_nothing_more_is_sent(
+    connect: Connect, recording: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = in_parts(2, 9)
+    monkeypatch.setattr("femo_client.uploads._PARALLEL_PARTS", 1)
+    service = in_parts(2, 2, 2, 2, 3)
     service.answers["PUT /0"] = lambda _: httpx.Response(400, text="<Code>BadDigest</Code>")
     with connect(service) as client, pytest.raises(ApiError, match="has changed") as error:
         client.upload(recording)
     assert error.value.code == "BadDigest"
-    assert not service.asked("/dev/uploads/u/complete")
+    assert service.requests[-1] is service.asked("/0")[0]
 
 
 @pytest.mark.timeout(15)  # the pause is one of 20 s
