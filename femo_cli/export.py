@@ -25,7 +25,7 @@ _PRINTED = ("csv", "fhir")
 _RECORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
-class _Zone(click.ParamType):
+class _Zone(click.ParamType[tzinfo]):
     """A time zone's name."""
 
     name = "zone"
@@ -150,9 +150,9 @@ def _response(source: str, stack: dict[str, Any]) -> dict[str, Any]:
 
 def _of_job(job_id: str, stack: dict[str, Any]) -> dict[str, Any]:
     """Return a completed job of a deployed stack with its result, wherever that is."""
-    with signed_in(**stack) as api:
-        job = api.status(job_id)
-        return job | {"result": api.result(job).model_dump(mode="json")}
+    with signed_in(**stack) as client:
+        job = client.job(job_id)
+        return job.as_json() | {"result": client.result(job).model_dump(mode="json")}
 
 
 def _in_file(source: str) -> dict[str, Any]:
