@@ -15,6 +15,10 @@ from femo_cli.output import share_bar
 from femo_cli.stack import signed_in, stack_options
 
 if TYPE_CHECKING:
+    from femo_signal.exporting.counts import Counts
+    from femo_signal.exporting.marks import Mark
+
+if TYPE_CHECKING:
     pass
 
 __all__ = ["export"]
@@ -194,25 +198,32 @@ def _write_signals(
     kind: str, told: dict[str, Any], recording: Path, output: Path, zone: tzinfo
 ) -> None:
     from femo_result.exports import as_response
-    from femo_signal.exporting import (
-        check_same_recording,
-        marks_of,
-        read_counts,
-        write_edf,
-        write_wfdb,
-    )
-    from femo_signal.writing import whole_file, whole_files
+    from femo_signal.exporting.counts import read_counts
+    from femo_signal.exporting.marks import marks_of
+    from femo_signal.exporting.pairing import check_same_recording
 
-    response, subject = as_response(told), told.get("subjectId")
+    response = as_response(told)
+    write = _write_edf if kind == "edf" else _write_wfdb
     with share_bar("Exporting") as tell:
         counts = read_counts(recording, progress=lambda share: tell(0.7 * share))
         check_same_recording(response, counts.info, recording)
         marks = marks_of(response, counts.info.gaps)
-        if kind == "edf":
-            with whole_file(output) as partial:
-                write_edf(partial, counts, marks, zone=zone, subject=subject)
-        else:
-            record = _record(output)
-            with whole_files(output.parent, last=f"{record}.hea") as folder:
-                write_wfdb(folder, record, counts, marks, zone=zone, subject=subject)
+        write(output, counts, marks, zone=zone, subject=told.get("subjectId"))
         tell(1.0)
+
+
+def _write_edf(output: Path, counts: Counts, marks: list[Mark], **told: Any) -> None:
+    from femo_signal.exporting.edf import write_edf
+    from femo_signal.writing import whole_file
+
+    with whole_file(output) as partial:
+        write_edf(partial, counts, marks, **told)
+
+
+def _write_wfdb(output: Path, counts: Counts, marks: list[Mark], **told: Any) -> None:
+    from femo_signal.exporting.wfdb_record import write_wfdb
+    from femo_signal.writing import whole_files
+
+    record = _record(output)
+    with whole_files(output.parent, last=f"{record}.hea") as folder:
+        write_wfdb(folder, record, counts, marks, **told)

@@ -29,6 +29,7 @@ MOST_BYTES = 4 * 1024**3  # of counts; writing needs as much again
 
 _UNSIGNED_ZERO = -32768  # of what the belt stores as 0..65535
 _IMU_UNITS = {"quaternion": (10_000.0, ""), "acceleration": (1000.0, "m/s2")}
+_SHORT = {"quaternion": "quat", "magnetometer": "mag", "acceleration": "acc"}  # EDF has 16 letters
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ class _Parts:
                       for axis in "xyz"),
                 unsigned=True,
             ),
-            _Source(tuple(_imu_label(name) for name in IMU_COLUMNS), unsigned=False),
+            _Source(IMU_COLUMNS, unsigned=False),
         )  # fmt: skip
         self.ticks = 0
         self._bytes = 0
@@ -196,10 +197,6 @@ def _step(parts: list[tuple[int | NDArray[np.int64], NDArray[Any]]]) -> int:
 def _signal(label: str, row: NDArray[np.int16], step: int, source: _Source) -> CountedSignal:
     if source.unsigned:
         return CountedSignal(label, row, step, "V", 1 / VOLTS_PER_COUNT, _UNSIGNED_ZERO)
-    per_unit, unit = _IMU_UNITS.get(label.partition(" ")[2].partition(" ")[0], (1.0, ""))
-    return CountedSignal(label, row, step, unit, per_unit, 0)
-
-
-def _imu_label(column: str) -> str:
-    kind, _, axis = column.rpartition("_")
-    return f"imu {kind} {axis}"
+    kind, _, axis = label.rpartition("_")
+    per_unit, unit = _IMU_UNITS.get(kind, (1.0, ""))
+    return CountedSignal(f"imu {_SHORT[kind]} {axis}", row, step, unit, per_unit, 0)

@@ -11,18 +11,14 @@ from collections.abc import Sequence
 from datetime import tzinfo
 from math import gcd, lcm
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import edfio
 import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.exporting.counts import NO_SAMPLE, CountedSignal, Counts
-from femo_signal.exporting.extra import import_extra
 from femo_signal.exporting.marks import Mark, local_start
 from femo_signal.settings import TICKS_PER_SECOND
-
-if TYPE_CHECKING:
-    from edfio import EdfSignal
 
 __all__ = ["write_edf"]
 
@@ -49,19 +45,13 @@ def write_edf(
         it says for UTC. The recording field names the offset.
     subject : str, optional
         A pseudonym.
-
-    Raises
-    ------
-    OutputError
-        The library for it is not installed.
     """
-    edfio = import_extra("edfio")
     seconds = _record_seconds(counts.signals)
     records = -(-round(counts.info.duration_seconds * TICKS_PER_SECOND)
                 // (seconds * TICKS_PER_SECOND))  # fmt: skip
     start, offset = local_start(counts.info.start, zone)
     edf = edfio.Edf(
-        [_signal(edfio, one, records * seconds) for one in counts.signals],
+        [_signal(one, records * seconds) for one in counts.signals],
         patient=edfio.Patient(code=_field(subject)),
         recording=edfio.Recording(
             startdate=start.date(),
@@ -82,19 +72,18 @@ def _record_seconds(signals: Sequence[CountedSignal]) -> int:
     return lcm(*(one.step_ticks // gcd(one.step_ticks, TICKS_PER_SECOND) for one in signals))
 
 
-def _signal(edfio: object, one: CountedSignal, seconds: int) -> EdfSignal:
+def _signal(one: CountedSignal, seconds: int) -> edfio.EdfSignal:
     rate = TICKS_PER_SECOND / one.step_ticks
     digital = _filled(one.counts, seconds * TICKS_PER_SECOND // one.step_ticks)
-    made: EdfSignal = edfio.EdfSignal.from_digital(  # type: ignore[attr-defined]
+    return edfio.EdfSignal.from_digital(
         digital,
         rate,
         label=one.label,
         physical_dimension=one.unit,
-        physical_range=(_eight(one.physical(NO_SAMPLE)), _eight(one.physical(_HIGHEST))),
+        physical_range=(_nearly(one.physical(NO_SAMPLE)), _nearly(one.physical(_HIGHEST))),
         digital_range=(NO_SAMPLE, _HIGHEST),
         prefiltering="none; lowest number: no sample",
     )
-    return made
 
 
 def _filled(counts: NDArray[np.int16], length: int) -> NDArray[np.int16]:
@@ -104,9 +93,12 @@ def _filled(counts: NDArray[np.int16], length: int) -> NDArray[np.int16]:
     return padded
 
 
-def _eight(value: float) -> float:
-    """Return a number that EDF's eight characters hold."""
-    return float(f"{value:.6f}"[:8])
+def _nearly(value: float) -> float:
+    """Return a number a hair nearer to 0, which edfio, that rounds away from it, writes as it is.
+
+    32.767 is a hair above itself in binary, and would be written as 32.76701.
+    """
+    return value * (1 - 1e-12)
 
 
 def _field(text: str | None) -> str:

@@ -6,10 +6,12 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+import pyarrow as arrow
+from pyarrow.parquet import write_table
+
 from femo_result.exports import COLUMNS, rows_of
 from femo_result.exports.reading import Response
 from femo_result.words import RESEARCH_USE
-from femo_signal.exporting.extra import import_extra
 
 __all__ = ["write_parquet"]
 
@@ -26,12 +28,9 @@ def write_parquet(path: Path, response: Response, *, zone: tzinfo | None = None)
 
     Raises
     ------
-    OutputError
-        The library for it is not installed.
     pydantic.ValidationError
         It is no completed analysis.
     """
-    arrow = import_extra("pyarrow")
     types = {
         "text": arrow.string(),
         "time": arrow.timestamp("ms", tz="UTC"),
@@ -52,7 +51,7 @@ def write_parquet(path: Path, response: Response, *, zone: tzinfo | None = None)
     )
     rows = [_typed(row) for row in rows_of(response, zone=zone)]
     table = arrow.Table.from_pylist(rows, schema=schema)
-    import_extra("pyarrow.parquet").write_table(table, path)
+    write_table(table, path)
 
 
 def _typed(row: dict[str, Any]) -> dict[str, Any]:

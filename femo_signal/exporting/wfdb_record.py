@@ -11,10 +11,10 @@ from math import lcm
 from pathlib import Path
 
 import numpy as np
+import wfdb
 from numpy.typing import NDArray
 
 from femo_signal.exporting.counts import NO_SAMPLE, CountedSignal, Counts
-from femo_signal.exporting.extra import import_extra
 from femo_signal.exporting.marks import Mark, local_start
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -57,13 +57,7 @@ def write_wfdb(
         Whose clock the header's start is told by; a comment names its offset.
     subject : str, optional
         A pseudonym.
-
-    Raises
-    ------
-    OutputError
-        The library for it is not installed.
     """
-    wfdb = import_extra("wfdb")
     frame = lcm(*(one.step_ticks for one in counts.signals))  # ticks
     frames = -(-counts.info.length_ticks // frame)
     start, offset = local_start(counts.info.start, zone)
@@ -87,13 +81,13 @@ def write_wfdb(
         write_dir=str(folder),
     )
     for annotator, by_mother in ANNOTATORS.items():
-        _annotate(wfdb, folder, record, annotator, rate, [
+        _annotate(folder, record, annotator, rate, [
             mark for mark in marks if mark.seconds is not None and mark.by_mother is by_mother
         ])  # fmt: skip
 
 
 def _annotate(
-    wfdb: object, folder: Path, record: str, annotator: str, rate: float, marks: Sequence[Mark]
+    folder: Path, record: str, annotator: str, rate: float, marks: Sequence[Mark]
 ) -> None:
     """Write one annotation file; none where there is nothing to annotate."""
     edges = sorted(
@@ -106,7 +100,7 @@ def _annotate(
     )
     if not edges:
         return
-    wfdb.wrann(  # type: ignore[attr-defined]
+    wfdb.wrann(
         record,
         annotator,
         np.array([at for at, _, _ in edges], dtype=np.int64),
