@@ -221,9 +221,12 @@ def _write_edf(output: Path, counts: Counts, marks: list[Mark], **told: Any) -> 
 
 
 def _write_wfdb(output: Path, counts: Counts, marks: list[Mark], **told: Any) -> None:
-    from femo_signal.exporting.wfdb_record import write_wfdb
+    from femo_signal.exporting.wfdb_record import wfdb_files, write_wfdb
     from femo_signal.writing import whole_files
 
     record = _record(output)
     with whole_files(output.parent, last=f"{record}.hea") as folder:
         write_wfdb(folder, record, counts, marks, **told)
+        written = {path.name for path in folder.iterdir()}
+    for name in set(wfdb_files(record)) - written:  # an older record's, of what there is none now
+        (output.parent / name).unlink(missing_ok=True)

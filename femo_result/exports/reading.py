@@ -24,14 +24,10 @@ def as_response(response: Response) -> EventsResponse | MetadataResponse:
     """
     if isinstance(response, EventsResponse | MetadataResponse):
         return response
-    return read_response(_from_job(response) if "s3Key" in response else dict(response))
-
-
-def _from_job(job: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the response in a job, of whose source the key stands beside the rest."""
-    told = job.get("source") or {}
-    source = {"s3Key": job["s3Key"], "versionId": told.get("versionId"), "etag": told.get("etag")}
-    return {**job, "source": source}
+    source = response.get("source")
+    if isinstance(source, Mapping):  # a job leaves out what is not known of its recording
+        response = {**response, "source": {"versionId": None, "etag": None, **source}}
+    return read_response(dict(response))
 
 
 def subject_of(response: Response) -> str | None:

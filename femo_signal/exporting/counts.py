@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class CountedSignal:
     """One evenly sampled signal; its first sample is that of the recording's start."""
 
     label: str
-    counts: NDArray[np.int16]  # (n,) NO_SAMPLE where there is none
+    counts: NDArray[np.int16]  # (n,) NO_SAMPLE where there is none, also behind the end
     step_ticks: int
     unit: str
     per_unit: float  # counts for one of the unit
@@ -50,10 +51,12 @@ class CountedSignal:
 
 @dataclass(frozen=True)
 class Counts:
-    """All signals of a recording."""
+    """All signals of a recording, all of one length: that of whole seconds, or of whole frames."""
 
     info: RecordingInfo  # of the whole file; nothing is trimmed
     signals: tuple[CountedSignal, ...]
+    length_ticks: int  # of the signals: up to a record beyond the recording's end
+    record_ticks: int  # the least that holds whole seconds, and whole samples of every signal
 
 
 @dataclass(frozen=True)
@@ -158,21 +161,27 @@ class _Parts:
 
     def finish(self, info: RecordingInfo) -> Counts:
         """Put everything onto even grids."""
+        steps = [_step(parts) if parts else 1 for parts in self._parts]
+        record = lcm(TICKS_PER_SECOND, *steps)
+        length = -(-info.length_ticks // record) * record
         signals: list[CountedSignal] = []
-        for source, parts in zip(self.sources, self._parts, strict=True):
+        for source, parts, step in zip(self.sources, self._parts, steps, strict=True):
             if parts:
-                signals += _on_grid(source, parts, info.length_ticks)
-                parts.clear()
-        return Counts(info, tuple(signals))
+                grid = _on_grid(source, parts, step, length // step)
+                signals += [
+                    _signal(label, row, step, source)
+                    for label, row in zip(source.labels, grid, strict=True)
+                ]
+        return Counts(info, tuple(signals), length, record)
 
 
 def _on_grid(
-    source: _Source, parts: list[tuple[int | NDArray[np.int64], NDArray[Any]]], ticks: int
-) -> list[CountedSignal]:
-    step = _step(parts)
-    rows = -(-ticks // step)
+    source: _Source, parts: list[tuple[int | NDArray[np.int64], NDArray[Any]]], step: int, rows: int
+) -> NDArray[np.int16]:
+    """Return the counts of a source's columns, shape (columns, rows), and use up its parts."""
     grid = np.full((len(source.labels), rows), NO_SAMPLE, dtype=np.int16)
-    for at, counts in parts:
+    while parts:  # they take as much memory as what is made of them
+        at, counts = parts.pop()
         stored = counts.astype(np.int32) + (_UNSIGNED_ZERO if source.unsigned else 0)
         # The lowest number means that there is no sample: one at that stop goes a step higher
         kept = np.maximum(stored, NO_SAMPLE + 1).astype(np.int16).T
@@ -180,9 +189,7 @@ def _on_grid(
             grid[:, at : at + kept.shape[1]] = kept
         else:
             grid[:, np.minimum((at + step // 2) // step, rows - 1)] = kept
-    return [
-        _signal(label, row, step, source) for label, row in zip(source.labels, grid, strict=True)
-    ]
+    return grid
 
 
 def _step(parts: list[tuple[int | NDArray[np.int64], NDArray[Any]]]) -> int:

@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from math import gcd, lcm
 from pathlib import Path
 
 import edfio
-import numpy as np
-from numpy.typing import NDArray
 
 from femo_signal.exporting.counts import NO_SAMPLE, CountedSignal, Counts
 from femo_signal.exporting.marks import Mark, local_start
@@ -46,12 +43,9 @@ def write_edf(
     subject : str, optional
         A pseudonym.
     """
-    seconds = _record_seconds(counts.signals)
-    records = -(-round(counts.info.duration_seconds * TICKS_PER_SECOND)
-                // (seconds * TICKS_PER_SECOND))  # fmt: skip
     start, offset = local_start(counts.info.start, zone)
     edf = edfio.Edf(
-        [_signal(one, records * seconds) for one in counts.signals],
+        [_signal(one) for one in counts.signals],
         patient=edfio.Patient(code=_field(subject)),
         recording=edfio.Recording(
             startdate=start.date(),
@@ -59,7 +53,7 @@ def write_edf(
             additional=(f"start_in_{offset}", "research_use"),
         ),
         starttime=start.time(),
-        data_record_duration=seconds,
+        data_record_duration=counts.record_ticks // TICKS_PER_SECOND,
         annotations=[
             edfio.EdfAnnotation(mark.start_seconds, mark.seconds, mark.label) for mark in marks
         ],
@@ -67,30 +61,16 @@ def write_edf(
     edf.write(path)
 
 
-def _record_seconds(signals: Sequence[CountedSignal]) -> int:
-    """Return the shortest whole number of seconds that holds whole samples of every signal."""
-    return lcm(*(one.step_ticks // gcd(one.step_ticks, TICKS_PER_SECOND) for one in signals))
-
-
-def _signal(one: CountedSignal, seconds: int) -> edfio.EdfSignal:
-    rate = TICKS_PER_SECOND / one.step_ticks
-    digital = _filled(one.counts, seconds * TICKS_PER_SECOND // one.step_ticks)
+def _signal(one: CountedSignal) -> edfio.EdfSignal:
     return edfio.EdfSignal.from_digital(
-        digital,
-        rate,
+        one.counts,
+        TICKS_PER_SECOND / one.step_ticks,
         label=one.label,
         physical_dimension=one.unit,
         physical_range=(_nearly(one.physical(NO_SAMPLE)), _nearly(one.physical(_HIGHEST))),
         digital_range=(NO_SAMPLE, _HIGHEST),
         prefiltering="none; lowest number: no sample",
     )
-
-
-def _filled(counts: NDArray[np.int16], length: int) -> NDArray[np.int16]:
-    """Return the counts with as much of no sample behind them as a whole record needs."""
-    padded = np.full(length, NO_SAMPLE, dtype=np.int16)
-    padded[: len(counts)] = counts
-    return padded
 
 
 def _nearly(value: float) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +20,9 @@ import fastparquet
 import numpy as np
 import pyedflib
 import pytest
+from click.testing import CliRunner
 
+from femo_cli.main import femo
 from femo_result import EventsResponse, read_response
 from femo_result.exports import COLUMNS, rows_of
 from femo_result.words import RESEARCH_USE
@@ -354,3 +357,43 @@ def test_a_file_that_is_no_recording_is_refused_by_its_name(tmp_path: Path) -> N
     file.write_bytes(b"")
     with pytest.raises(RecordingError, match=r"empty\.dat"):
         read_counts(file)
+
+
+@pytest.mark.parametrize("kind", ["edf", "wfdb"])
+def test_the_command_writes_the_signals_of_that_recording_and_of_no_other(
+    kind: str, path: Path, response: EventsResponse, v1_path: Path, tmp_path: Path
+) -> None:
+    result = tmp_path / "night.json"
+    result.write_text(response.model_dump_json())
+    target = tmp_path / {"edf": "night.edf", "wfdb": "night.hea"}[kind]
+    told = ["export", str(result), "--format", kind, "--output", str(target)]
+    if kind == "wfdb":
+        (tmp_path / "night.mother").write_bytes(b"of an older record")
+        assert CliRunner().invoke(femo, [*told, "--recording", str(path)]).exit_code != 0
+    other = CliRunner().invoke(femo, [*told, "--recording", str(v1_path), "--overwrite"])
+    assert isinstance(other.exception, RecordingError)
+    assert not target.exists()
+    done = CliRunner().invoke(femo, [*told, "--recording", str(path), "--overwrite"])
+    assert done.exit_code == 0, done.output
+    if kind == "edf":
+        with pyedflib.EdfReader(str(target)) as reader:
+            assert reader.getSignalLabels()[0] == "piezo sensor_3"
+        return
+    assert np.isnan(read_wfdb(tmp_path)["piezo sensor_3"][1]).any()
+    assert read_annotations(tmp_path / "night.mother")
+
+
+def test_an_older_records_annotations_do_not_outlive_it(v2_gap: Path, tmp_path: Path) -> None:
+    told = report(accept_all(build_profile(v2_gap)))
+    told["result"] |= {"presses": [], "press_match": None}
+    result = tmp_path / "night.json"
+    result.write_text(json.dumps(told | {
+        "status": "Completed", "processing_time_seconds": 1.0,
+        "completedTimeStamp": "2025-01-07T06:00:00.000Z",
+    }))  # fmt: skip
+    (tmp_path / "night.mother").write_bytes(b"of an older record")
+    arguments = ["export", str(result), "--format", "wfdb", "--output", str(tmp_path / "night"),
+                 "--recording", str(v2_gap), "--overwrite"]  # fmt: skip
+    assert CliRunner().invoke(femo, arguments).exit_code == 0
+    assert not (tmp_path / "night.mother").exists()
+    assert (tmp_path / "night.femo").exists()
