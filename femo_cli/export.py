@@ -84,7 +84,7 @@ def export(
     """  # fmt: skip
     _check_options(kind, recording, output)
     if output is not None:
-        _check_output(kind, output, overwrite=overwrite)
+        _check_output(kind, output, (source, recording), overwrite=overwrite)
     response = _response(source, stack)
     if kind in _WITH_SIGNALS and recording is not None and output is not None:
         _write_signals(kind, response, recording, output, zone or UTC)
@@ -109,7 +109,10 @@ def _check_options(kind: str, recording: Path | None, output: Path | None) -> No
         raise click.UsageError(f"--format {kind} is no text: give the --output")
 
 
-def _check_output(kind: str, output: Path, *, overwrite: bool) -> None:
+def _check_output(
+    kind: str, output: Path, read: tuple[str, Path | None], *, overwrite: bool
+) -> None:
+    """Refuse to write over what is there, and in any case over what is read."""
     from femo_signal.writing import check_target
 
     names = [output.name]
@@ -117,6 +120,13 @@ def _check_output(kind: str, output: Path, *, overwrite: bool) -> None:
         from femo_signal.exporting.wfdb_record import wfdb_files
 
         names = list(wfdb_files(_record(output)))
+    for source in (one for one in read if one is not None):
+        given = Path(source).resolve()
+        if given in {(output.parent / name).resolve() for name in names}:
+            raise click.BadParameter(
+                f"{given.name} would be written over, which is what is read; choose another name",
+                param_hint="--output",
+            )
     check_target(output.parent, names, overwrite=overwrite)
 
 

@@ -131,6 +131,7 @@ def test_a_job_without_a_result_gives_none(
         (["other.json", "--format", "csv"], "output_type"),
         (["older.json", "--format", "csv"], "recording.judged_seconds"),
         (["a b", "--format", "csv"], "1 to 64"),
+        (["night.json", "--format", "csv", "--output", "night.json", "--overwrite"], "is read"),
         (["night.json", "--format", "edf", "--recording", "none.dat", "--output", "a.edf"],
          "none.dat cannot be read"),
     ],
