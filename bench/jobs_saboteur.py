@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from bench.jobs_callers import Progress
@@ -36,8 +37,22 @@ class Saboteur:
         stack = self._stack
         match incident.kind:
             case IncidentKind.SERVER_KILLED:
-                self._wait_for_a_running_job()
-                stack.kill_model_server()
+                self._wait_for(lambda: "running" in stack.queued().values())
+                stack.kill_model_server(stack.outputs["EndpointName"])
+            case IncidentKind.FAST_SERVER_KILLED:
+                self._wait_for(lambda: stack.handed_over()[1] > 0)
+                stack.kill_model_server(stack.outputs["FastLaneEndpointName"])
+            case IncidentKind.FUNCTION_KILLED:
+                self._wait_for(self._at_work(incident.function))
+                stack.kill_function(stack.outputs[incident.function])
+            case IncidentKind.FAST_LANE_DENIED:
+                actions = ["dynamodb:UpdateItem", "sns:Publish"]
+                with stack.denied("FastLaneFunctionRole", actions):
+                    self._wait_for(lambda: stack.handed_over()[1] >= incident.outcomes)
+            case IncidentKind.FAST_MESSAGES_LOST:
+                self._wait_for(lambda: stack.handed_over()[0] > 0)
+                url = stack.outputs["FastLaneQueueUrl"]
+                patiently(lambda: stack.client("sqs").purge_queue(QueueUrl=url))
             case IncidentKind.SUBSCRIPTIONS_LOST:
                 topics = [stack.outputs["SuccessTopicArn"], stack.outputs["ErrorTopicArn"]]
                 self._while(stack.unsubscribed(topics), incident)
@@ -55,10 +70,20 @@ class Saboteur:
                 stack.kill_sagemaker()
                 stack.start()
 
-    def _wait_for_a_running_job(self) -> None:
-        while "running" not in self._stack.queued().values():
+    def _wait_for(self, look: Callable[[], bool]) -> None:
+        """Look until there is something to break, or nothing more comes."""
+        while not patiently(look):
             if self._progress.submitted >= self._jobs or self._progress.stopping.wait(0.02):
                 return
+
+    def _at_work(self, function: str) -> Callable[[], bool]:
+        """Return how to see that a function has something to do."""
+        stack = self._stack
+        if function == "FastLaneFunctionName":
+            return lambda: stack.handed_over()[1] > 0
+        if function == "CompletionFunctionName":
+            return lambda: stack.undelivered() > 0
+        return lambda: True  # callers ask the API all the time
 
     def _while(self, broken: AbstractContextManager[None], incident: Incident) -> set[str]:
         """Keep something broken until enough inferences have ended; return their jobs."""

@@ -91,13 +91,24 @@ class KeptStack:
 
         pid()
 
-    def kill_model_server(self) -> int:
-        """SIGKILL every process of the endpoint's container; return how many those were."""
+    def kill_model_server(self, endpoint: str) -> int:
+        """SIGKILL every process of an endpoint's containers; return how many those were."""
+
+        def is_its(environment: Mapping[str, str]) -> bool:
+            folder = Path(environment.get("FEMO_ML_ROOT", "/")).parent.name
+            return folder.rpartition("-")[0] == endpoint
+
+        return self._kill(is_its)
+
+    def kill_function(self, name: str) -> int:
+        """SIGKILL every process of a function; return how many those were."""
+        return self._kill(lambda environment: environment.get("AWS_LAMBDA_FUNCTION_NAME") == name)
+
+    def _kill(self, is_meant: Callable[[Mapping[str, str]], bool]) -> int:
         killed = 0
         for process in members(self._description["id"]):
             try:
-                root = process.environ().get("FEMO_ML_ROOT", "")
-                if root and "/algo-" not in root:
+                if is_meant(process.environ()):
                     process.send_signal(signal.SIGKILL)
                     killed += 1
             except psutil.Error:
@@ -163,6 +174,30 @@ class KeptStack:
         """Return how many events functions have not answered to yet."""
         return sum(1 for _ in (self._folder.state / "ministack" / "deliveries").glob("*.json"))
 
+    def handed_over(self) -> tuple[int, int]:
+        """Return how many jobs wait for the fast lane's function, and how many it has."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.outputs["FastLaneQueueUrl"], AttributeNames=names
+        )["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
+
+    def throttle(self, places: int) -> None:
+        """Have the serverless endpoint refuse with 429 what comes beside so many requests."""
+        sagemaker, name = self.client("sagemaker"), self.outputs["FastLaneEndpointName"]
+        served = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=served)
+        (variant,) = config["ProductionVariants"]
+        variant["ServerlessConfig"]["MaxConcurrency"] = places
+        wanted = f"{served[:40]}-places-{places}"
+        sagemaker.create_endpoint_config(EndpointConfigName=wanted, ProductionVariants=[variant])
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=wanted)
+        wait_for(lambda: self._carries(name, wanted), 120)
+
+    def _carries(self, name: str, config: str) -> bool:
+        found = self.client("sagemaker").describe_endpoint(EndpointName=name)
+        return found["EndpointStatus"] == "InService" and found["EndpointConfigName"] == config
+
     def physical_id(self, logical_id: str) -> str:
         """Return the name that a resource of the template has here."""
         found = self.client("cloudformation").describe_stack_resource(
@@ -172,8 +207,8 @@ class KeptStack:
         return name
 
     @contextmanager
-    def denied(self, role: str, action: str) -> Iterator[None]:
-        """Deny an action to a role of the template for a while."""
+    def denied(self, role: str, action: str | list[str]) -> Iterator[None]:
+        """Deny one or several actions to a role of the template for a while."""
         name, policy = self.physical_id(role), "fault-run"
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
