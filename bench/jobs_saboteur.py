@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from bench.jobs_callers import Progress
 from bench.jobs_plan import Incident, IncidentKind, Plan
-from bench.jobs_stack import POLL_SECONDS, KeptStack, patiently
+from bench.jobs_stack import POLL_SECONDS, KeptStack, patiently, send
 
 __all__ = ["Saboteur"]
 
@@ -38,13 +39,13 @@ class Saboteur:
         match incident.kind:
             case IncidentKind.SERVER_KILLED:
                 self._wait_for(lambda: "running" in stack.queued().values())
-                stack.kill_model_server(stack.outputs["EndpointName"])
+                send(stack.containers(stack.outputs["EndpointName"]), signal.SIGKILL)
             case IncidentKind.FAST_SERVER_KILLED:
                 self._wait_for(lambda: stack.handed_over()[1] > 0)
-                stack.kill_model_server(stack.outputs["FastLaneEndpointName"])
+                send(stack.containers(stack.outputs["FastLaneEndpointName"]), signal.SIGKILL)
             case IncidentKind.FUNCTION_KILLED:
                 self._wait_for(self._at_work(incident.function))
-                stack.kill_function(stack.outputs[incident.function])
+                send(stack.functions(stack.outputs[incident.function]), signal.SIGKILL)
             case IncidentKind.FAST_LANE_DENIED:
                 actions = ["dynamodb:UpdateItem", "sns:Publish"]
                 with stack.denied("FastLaneFunctionRole", actions):
