@@ -169,9 +169,10 @@ def _add(job: Job, table: JobTable) -> bool:
 
 
 def _queue(job: Job, table: JobTable, settings: Configuration) -> Job:
-    """Have a job analysed whose row is there. The row stays where it is not known what was done:
+    """Have a job analysed whose row is there.
 
-    the job may be queued, and the sweeper or a repeat will see to it.
+    Where it is not known what was done, the row stays: the job may be queued, and the sweeper or a
+    repeat will see to it.
     """
     try:
         return _handed_over(job, table, settings)
