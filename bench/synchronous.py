@@ -21,6 +21,7 @@ from functools import partial
 import click
 import httpx
 import psutil
+from tenacity import RetryError
 
 from bench.engine import ROOT, WORK, recording, trained_model
 from bench.jobs_files import LONG_MINUTES, Recordings
@@ -105,7 +106,10 @@ class Bench:
             job: dict[str, str] = answer.raise_for_status().json()
             return None if job["status"] == "Queued" else job
 
-        found: dict[str, str] = wait_for(look, END_SECONDS)
+        try:
+            found: dict[str, str] = wait_for(look, END_SECONDS)
+        except RetryError:
+            found = {"status": "Queued"}
         if found["status"] != "Completed":
             self.faults.append(f"{job_id}: {found['status']}")
         return found
