@@ -47,9 +47,7 @@ class Saboteur:
                 self._wait_for(self._at_work(incident.function))
                 send(stack.functions(stack.outputs[incident.function]), signal.SIGKILL)
             case IncidentKind.FAST_LANE_DENIED:
-                actions = ["dynamodb:UpdateItem", "sns:Publish"]
-                with stack.denied("FastLaneFunctionRole", actions):
-                    self._wait_for(lambda: stack.handed_over()[1] >= incident.outcomes)
+                self._deny_fast_lane(incident)
             case IncidentKind.FAST_MESSAGES_LOST:
                 self._wait_for(lambda: stack.handed_over()[0] > 0)
                 url = stack.outputs["FastLaneQueueUrl"]
@@ -76,6 +74,13 @@ class Saboteur:
         while not patiently(look):
             if self._progress.submitted >= self._jobs or self._progress.stopping.wait(0.02):
                 return
+
+    def _deny_fast_lane(self, incident: Incident) -> None:
+        """Keep the fast lane's function from writing until it has failed at some jobs."""
+        with self._stack.denied("FastLaneFunctionRole", ["dynamodb:UpdateItem", "sns:Publish"]):
+            _, before = patiently(self._stack.handed_over)
+            # Those that have failed stay out of sight for minutes
+            self._wait_for(lambda: self._stack.handed_over()[1] >= before + incident.outcomes)
 
     def _at_work(self, function: str) -> Callable[[], bool]:
         """Return how to see that a function has something to do."""
