@@ -10,11 +10,12 @@ REPOSITORY ?= femo-inference
 PYTHON_IMAGE ?=
 STACK ?=
 ARGS ?=
+JOBS ?= 1000
 CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -type f -print)
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup
+.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -122,8 +123,11 @@ bench-api: setup ## Cold import, package size and latency of the API function, o
 bench-table: .venv/.installed ## What listing, sweep and count read of 20,000 jobs, and what a job writes
 	@$(BIN)/python -m bench.table
 
-bench-jobs: setup ## Thousands of jobs while messages are lost and parts are killed: none lost, stuck or doubled
-	@$(BIN)/python -m bench.jobs --jobs 10000
+bench-jobs: setup ## Jobs in both lanes while messages are lost and parts are killed: none lost, stuck or doubled (JOBS=1000)
+	@$(BIN)/python -m bench.jobs --jobs "$(JOBS)"
+
+bench-synchronous: setup ## First result of an hour from nothing, and what callers see that wait, hang up or are too many
+	@$(BIN)/python -m bench.synchronous
 
 bench-deployments: setup ## The deployment machine failed at every state, stopped, overtaken, starved: what then serves
 	@$(BIN)/python -m bench.deployments

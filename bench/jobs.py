@@ -1,8 +1,10 @@
 """`make bench-jobs`: thousands of jobs on a local stack while it is broken in every way we know.
 
-Requests are repeated, contradicted and broken off; messages are lost, repeated and stale; the
-model server and local SageMaker are killed. At the end each job must be in its one right
-final state. Exits with 1, and names the jobs, if any is not.
+Short and long recordings, and files that are none, in both lanes, of which the fast one takes two
+jobs at once. Requests are repeated, contradicted and broken off; messages are lost, repeated and
+stale; containers, functions and local SageMaker are killed. At the end each job must be in its one
+right final state, with the result that this machine's own analysis has and the lane told. Exits
+with 1, and names the jobs, if any is not.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import queue
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import partial
@@ -25,10 +28,11 @@ from tqdm import tqdm
 from bench.engine import ROOT, WORK, trained_model
 from bench.jobs_callers import Caller, Progress
 from bench.jobs_files import Recordings, digest
+from bench.jobs_messenger import MESSAGE_FAULTS, Messenger
 from bench.jobs_plan import JobFault, Plan, PlannedJob, draw
 from bench.jobs_report import show, summary
 from bench.jobs_saboteur import Saboteur
-from bench.jobs_service import message, put_model_into_service, running
+from bench.jobs_service import put_model_into_service, running
 from bench.jobs_stack import POLL_SECONDS, KeptStack, job_of, patiently
 from bench.jobs_verdict import Expectation, Finding, judge
 from femo_client import ApiError
@@ -39,62 +43,7 @@ from femo_jobs.keys import DEFAULT_KEYS, OPEN, job_id_of
 
 SETTLE_SECONDS = 1800.0
 SAMPLE = 200  # jobs that are also read one by one through the API
-BATCH = 100  # DynamoDB's limit of a BatchGetItem
-MESSAGE_FAULTS = (JobFault.TOLD_TWICE, JobFault.STALE_FAILURE)
-
-
-class Messenger:
-    """Publishes messages about jobs a second time, late, or contradicting what has happened."""
-
-    def __init__(self, stack: KeptStack, plan: Plan, progress: Progress) -> None:
-        self._stack = stack
-        self._progress = progress
-        self._late = [job.job_id for job in plan.jobs if JobFault.TOLD_LATE in job.faults]
-        self._waiting = {
-            job.job_id: [fault for fault in MESSAGE_FAULTS if fault in job.faults]
-            for job in plan.jobs
-            if job.faults & set(MESSAGE_FAULTS)
-        }
-        self.published = 0
-
-    def work(self) -> int:
-        """Publish about the jobs that have an outcome by now; return how many are left."""
-        for job_id, row in self._rows(list(self._waiting)):
-            if row["status"]["S"] == "Queued":
-                continue
-            for fault in self._waiting.pop(job_id):
-                self._publish(job_id, row, stale=fault is JobFault.STALE_FAILURE)
-                self._progress.count(fault)
-        return len(self._waiting)
-
-    def tell_late(self) -> None:
-        """Publish the late messages."""
-        for job_id, row in self._rows(self._late):
-            self._publish(job_id, row, stale=False)
-            self._progress.count(JobFault.TOLD_LATE)
-
-    def _rows(self, job_ids: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-        table = self._stack.outputs["JobsTableName"]
-        for start in range(0, len(job_ids), BATCH):
-            keys = [
-                {"jobKey": {"S": DEFAULT_KEYS.job(job_id)}}
-                for job_id in job_ids[start : start + BATCH]
-            ]
-            request = {table: {"Keys": keys, "ConsistentRead": True}}
-            found = patiently(partial(self._batch, request))
-            for row in found["Responses"][table]:
-                yield row["jobId"]["S"], row
-
-    def _batch(self, request: dict[str, Any]) -> dict[str, Any]:
-        found: dict[str, Any] = self._stack.client("dynamodb").batch_get_item(RequestItems=request)
-        return found
-
-    def _publish(self, job_id: str, row: dict[str, Any], *, stale: bool) -> None:
-        failed = stale or row["status"]["S"] != "Completed"
-        topic = self._stack.outputs["ErrorTopicArn" if failed else "SuccessTopicArn"]
-        text = message(job_id, row, failed=failed)
-        patiently(lambda: self._stack.client("sns").publish(TopicArn=topic, Message=text))
-        self.published += 1
+FAST_LANE_PLACES = 2  # fewer than functions that ask: some jobs are refused with 429
 
 
 class Run:
@@ -123,6 +72,7 @@ class Run:
         self.seconds = 0.0
         self.sweeps = 0
         self.latencies: list[float] = []
+        self.lanes: Counter[str] = Counter()  # jobs by the lane that has answered
 
     def work(self) -> None:
         """Submit everything, break things meanwhile, and wait until every job is settled."""
@@ -202,10 +152,16 @@ class Run:
     def _settle_rest(self, bar: tqdm[Any]) -> None:
         deadline = time.monotonic() + SETTLE_SECONDS
         while self._look(bar) and time.monotonic() < deadline:
-            if self._turn_clock and not self._stack.queued() and not self._stack.undelivered():
+            if self._turn_clock and not self._is_at_work():
                 self._sweep_now()
         if self._messenger.work():
             self.progress.odd("the bench itself: not every message fault was injected")
+
+    def _is_at_work(self) -> bool:
+        """Say whether something goes on by itself, in either lane."""
+        stack = self._stack
+        waiting, _ = patiently(stack.handed_over)
+        return bool(waiting or stack.queued() or stack.undelivered())
 
     def _sweep_now(self) -> None:
         """Have the sweeper look at every open job, as it does by itself minutes later."""
@@ -272,7 +228,8 @@ class Run:
                     if "completedTimeStamp" in job:
                         self.latencies.append(_seconds(job))
                     code = job.get("error", {}).get("code")
-                    yield Finding(job["jobId"], job["status"], result, code)
+                    self.lanes[job.get("lane", "none")] += 1
+                    yield Finding(job["jobId"], job["status"], result, code, job.get("lane"))
 
     def _one_by_one(self, expected: list[Expectation]) -> Iterator[str]:
         """Read jobs, those with most faults first, as a caller would."""
@@ -292,7 +249,11 @@ class Run:
 
     def _dead_letters(self) -> Iterator[str]:
         """Send the completion function's dead letters again, and say which nobody explains."""
-        for output in ("SubscriptionDeadLetterQueueUrl", "EventDeadLetterQueueUrl"):
+        for output in (
+            "SubscriptionDeadLetterQueueUrl",
+            "EventDeadLetterQueueUrl",
+            "FastLaneDeadLetterQueueUrl",
+        ):
             for text, _ in self._messages(output):
                 yield f"{output} holds {text[:200]}"
         known, unreadable = self._saboteur.kept_in_queue, 0
@@ -361,12 +322,17 @@ def main(
     """Run, check and print; the exit status is 1 if a job is lost, stuck, doubled or wrong."""
     folder = WORK / "jobs"
     recordings = Recordings.make(folder / "recordings")
-    names = {"good": sorted(recordings.good), "bad": sorted(recordings.bad)}
+    names = {
+        "good": sorted(recordings.good),
+        "bad": sorted(recordings.bad),
+        "long": sorted(recordings.long),
+    }
     plan = draw(count, seed, run=f"run-{seed}", **names)
     trained_model()
     try:
         with running(folder / "stack") as stack:
             put_model_into_service(stack, recordings)
+            stack.throttle(FAST_LANE_PLACES)
             with stack.api() as api:
                 recordings.upload(api)
             run = Run(
@@ -387,6 +353,7 @@ def main(
         posts=run.progress.post_seconds,
         latencies=run.latencies,
         faults=run.progress.injected,
+        lanes=run.lanes,
     ) | {"seed": seed, "off": faults}
     show(figures)
     if report is not None:

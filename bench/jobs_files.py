@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.engine import FEMO
+from bench.engine import FEMO, recording
 from bench.jobs_plan import PlannedJob
 from bench.jobs_verdict import Expectation
 from femo_client import FemoClient
@@ -19,7 +19,8 @@ from femo_client import FemoClient
 __all__ = ["Recordings", "digest"]
 
 RECORDINGS = 3
-RECORDING_MINUTES = 0.5
+RECORDING_MINUTES = 1
+LONG_MINUTES = 60
 
 
 def digest(result: Any) -> str:
@@ -32,6 +33,7 @@ class Recordings:
     """The files that jobs are submitted for, and what has to come out."""
 
     good: dict[str, Path]
+    long: dict[str, Path]
     bad: dict[str, tuple[Path, str]]  # with the code of the error
     keys: dict[str, str] = field(default_factory=dict)
     _results: dict[tuple[str, tuple[bool, ...]], str] = field(default_factory=dict)
@@ -55,11 +57,11 @@ class Recordings:
             path = folder / f"bad-{name}.dat"
             path.write_bytes(content)
             bad[name] = (path, code)
-        return cls(good, bad)
+        return cls(good, {"long": recording("v2", LONG_MINUTES)}, bad)
 
     def upload(self, api: FemoClient) -> None:
         """Upload every file."""
-        paths = self.good | {name: path for name, (path, _) in self.bad.items()}
+        paths = self.good | self.long | {name: path for name, (path, _) in self.bad.items()}
         self.keys = {name: api.upload(path) for name, path in paths.items()}
 
     def expectation(self, job: PlannedJob, model: Path) -> Expectation:
@@ -71,7 +73,8 @@ class Recordings:
             )
         key = (job.recording, tuple(job.options.values()))
         if key not in self._results:
-            self._results[key] = digest(_analysed(self.good[job.recording], model, job))
+            path = (self.good | self.long)[job.recording]
+            self._results[key] = digest(_analysed(path, model, job))
         return Expectation(
             job.job_id, "Completed", self._results[key], may_be_missing=job.may_be_missing
         )

@@ -24,10 +24,14 @@ class JobFault(StrEnum):
 class IncidentKind(StrEnum):
     """What happens to the whole stack."""
 
-    SERVER_KILLED = "model server killed"
+    SERVER_KILLED = "model server killed under a job of the queue"
+    FAST_SERVER_KILLED = "serverless container killed under a job"
+    FUNCTION_KILLED = "function killed at work"
     SUBSCRIPTIONS_LOST = "subscriptions of the completion function missing"
     PUBLISHING_DENIED = "results written and not told: endpoint may not publish"
     TABLE_DENIED = "completion function may not write"
+    FAST_LANE_DENIED = "fast lane's function may neither write nor publish"
+    FAST_MESSAGES_LOST = "messages in the fast lane's queue lost"
     UNREADABLE_MESSAGE = "message that nobody can read"
     SAGEMAKER_KILLED = "SageMaker killed, stack started again"
 
@@ -43,6 +47,9 @@ SHARES: Mapping[JobFault, float] = {
 }
 ABANDONED_SHARE = 0.01
 BAD_SHARE = 0.03
+LONG_SHARE = 0.05
+# Functions that have a part in a job, by the stack's outputs
+KILLED_FUNCTIONS = ("ApiFunctionName", "FastLaneFunctionName", "CompletionFunctionName")
 # Incidents come while this part of the jobs is being submitted
 FIRST, LAST = 0.05, 0.9
 
@@ -69,6 +76,7 @@ class Incident:
     kind: IncidentKind
     after: int  # jobs submitted before it
     outcomes: int = 0  # inferences that end before it is over, where it lasts
+    function: str = ""  # which is killed
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,15 @@ class Plan:
     incidents: Sequence[Incident] = field(default=())
 
 
-def draw(count: int, seed: int, *, run: str, good: Sequence[str], bad: Sequence[str]) -> Plan:
+def draw(
+    count: int,
+    seed: int,
+    *,
+    run: str,
+    good: Sequence[str],
+    bad: Sequence[str],
+    long: Sequence[str] = (),
+) -> Plan:
     """Draw a run.
 
     Parameters
@@ -90,14 +106,18 @@ def draw(count: int, seed: int, *, run: str, good: Sequence[str], bad: Sequence[
         The same seed gives the same run.
     run
         First part of the jobs' ids.
-    good, bad
-        Names of recordings that can, and cannot, be analysed.
+    good, bad, long
+        Names of recordings that can, and cannot, be analysed, and of such as take longer.
     """
     source = random.Random(seed)
-    jobs = [_job(f"{run}-{number:05d}", source, good, bad) for number in range(count)]
+    jobs = [_job(f"{run}-{number:05d}", source, good, bad, long or good) for number in range(count)]
     lasting = max(3, count // 200)
     numbers = {
         IncidentKind.SERVER_KILLED: (3 + count // 1000, 0),
+        IncidentKind.FAST_SERVER_KILLED: (3 + count // 500, 0),
+        IncidentKind.FUNCTION_KILLED: (6 + count // 250, 0),
+        IncidentKind.FAST_LANE_DENIED: (1 + count // 5000, 3),
+        IncidentKind.FAST_MESSAGES_LOST: (1 + count // 2000, 0),
         IncidentKind.SUBSCRIPTIONS_LOST: (1 + count // 5000, lasting),
         IncidentKind.PUBLISHING_DENIED: (1 + count // 5000, lasting),
         IncidentKind.TABLE_DENIED: (1 + count // 5000, 3),
@@ -105,15 +125,29 @@ def draw(count: int, seed: int, *, run: str, good: Sequence[str], bad: Sequence[
         IncidentKind.SAGEMAKER_KILLED: (1 + count // 5000, 0),
     }
     incidents = [
-        Incident(kind, int(count * source.uniform(FIRST, LAST)), outcomes)
+        Incident(
+            kind,
+            int(count * source.uniform(FIRST, LAST)),
+            outcomes,
+            source.choice(KILLED_FUNCTIONS) if kind is IncidentKind.FUNCTION_KILLED else "",
+        )
         for kind, (number, outcomes) in numbers.items()
         for _ in range(number)
     ]
     return Plan(jobs, sorted(incidents, key=lambda incident: incident.after))
 
 
-def _job(job_id: str, source: random.Random, good: Sequence[str], bad: Sequence[str]) -> PlannedJob:
-    recording = source.choice(bad if source.random() < BAD_SHARE else good)
+def _job(
+    job_id: str,
+    source: random.Random,
+    good: Sequence[str],
+    bad: Sequence[str],
+    long: Sequence[str],
+) -> PlannedJob:
+    kind = source.random()
+    recording = source.choice(
+        bad if kind < BAD_SHARE else long if kind < BAD_SHARE + LONG_SHARE else good
+    )
     options = {
         name: source.random() < 0.5
         for name in ("removeHiccups", "includeFullIntervals", "extractEvents")

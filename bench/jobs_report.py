@@ -20,6 +20,7 @@ def summary(
     posts: list[float],
     latencies: list[float],
     faults: Mapping[str, int],
+    lanes: Mapping[str, int],
 ) -> dict[str, Any]:
     """Return the figures of a run.
 
@@ -32,6 +33,8 @@ def summary(
         s, of each request, and from each request to its outcome.
     faults : mapping
         How many of each kind were injected.
+    lanes : mapping
+        How many jobs each lane has answered.
     """
     return {
         "jobs": jobs,
@@ -45,6 +48,7 @@ def summary(
             "p50": round(percentile(latencies, 0.5), 1),
             "p99": round(percentile(latencies, 0.99), 1),
         },
+        "lanes": dict(sorted(lanes.items())),
         "faults": dict(sorted(faults.items())),
     }
 
@@ -57,5 +61,7 @@ def show(figures: dict[str, Any]) -> None:
     print(f"| jobs/s | {figures['jobsPerSecond']} |")
     print(f"| POST /jobs, p50 / p99 | {post['p50']} / {post['p99']} ms |")
     print(f"| from POST to outcome, p50 / p99 | {outcome['p50']} / {outcome['p99']} s |")
+    for lane, number in figures["lanes"].items():
+        print(f"| jobs answered by lane: {lane} | {number} |")
     for kind, number in figures["faults"].items():
         print(f"| {kind} | {number} |")

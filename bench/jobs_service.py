@@ -8,7 +8,7 @@ import signal
 import sys
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -70,14 +70,14 @@ def put_model_into_service(stack: KeptStack, recordings: Recordings) -> None:
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[KeptStack]:
+def running(folder: Path, parameters: Sequence[str] = ()) -> Iterator[KeptStack]:
     """Give a stack of its own, and stop it whatever happens, Ctrl-C included."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     old = signal.signal(signal.SIGTERM, interrupt)
-    stack = KeptStack(folder)
+    stack = KeptStack(folder, parameters)
     try:
         stack.start()
         yield stack

@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,9 +40,12 @@ class KeptStack:
     ----------
     folder
         Its state directory; what is in it is removed.
+    parameters
+        NAME=VALUE of the template, in place of its defaults.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, parameters: Sequence[str] = ()) -> None:
+        self._parameters = [word for one in parameters for word in ("--parameter", one)]
         self._folder = StackFolder(folder)
         self._starting = threading.Lock()
         self._ended = False
@@ -57,7 +60,7 @@ class KeptStack:
         with self._starting:
             if self._ended:
                 return
-            self._stack("start", check=True)
+            self._stack("start", *self._parameters, check=True)
             description = read_description(self._folder)
             if description is None:
                 raise RuntimeError("the stack ended right after its start")
@@ -71,10 +74,11 @@ class KeptStack:
         with self._starting:
             self._stack("stop")
 
-    def _stack(self, word: str, *, check: bool = False) -> None:
+    def _stack(self, word: str, *options: str, check: bool = False) -> None:
+        command = [sys.executable, "-m", "local_stack", word]
         # In a session of its own: Ctrl-C is this process's to handle, and must not stop the stop
         subprocess.run(
-            [sys.executable, "-m", "local_stack", word, "--state-dir", str(self._folder.path)],
+            [*command, "--state-dir", str(self._folder.path), *options],
             cwd=ROOT,
             check=check,
             stdout=subprocess.DEVNULL,
@@ -91,18 +95,31 @@ class KeptStack:
 
         pid()
 
-    def kill_model_server(self) -> int:
-        """SIGKILL every process of the endpoint's container; return how many those were."""
-        killed = 0
+    def containers(self, endpoint: str) -> list[psutil.Process]:
+        """Return every process of an endpoint's containers."""
+
+        def is_its(environment: Mapping[str, str]) -> bool:
+            folder = Path(environment.get("FEMO_ML_ROOT", "/")).parent.name
+            return folder.rpartition("-")[0] == endpoint
+
+        return self._processes(is_its)
+
+    def functions(self, name: str | None = None) -> list[psutil.Process]:
+        """Return every process of one function, or of all."""
+
+        def is_one(environment: Mapping[str, str]) -> bool:
+            function = environment.get("AWS_LAMBDA_FUNCTION_NAME")
+            return function is not None and name in (None, function)
+
+        return self._processes(is_one)
+
+    def _processes(self, is_meant: Callable[[Mapping[str, str]], bool]) -> list[psutil.Process]:
+        found = []
         for process in members(self._description["id"]):
-            try:
-                root = process.environ().get("FEMO_ML_ROOT", "")
-                if root and "/algo-" not in root:
-                    process.send_signal(signal.SIGKILL)
-                    killed += 1
-            except psutil.Error:
-                continue
-        return killed
+            with suppress(psutil.Error):
+                if is_meant(process.environ()):
+                    found.append(process)
+        return found
 
     def client(self, service: str) -> Any:
         """Return an AWS client of the stack."""
@@ -163,6 +180,30 @@ class KeptStack:
         """Return how many events functions have not answered to yet."""
         return sum(1 for _ in (self._folder.state / "ministack" / "deliveries").glob("*.json"))
 
+    def handed_over(self) -> tuple[int, int]:
+        """Return how many jobs wait for the fast lane's function, and how many it has."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        found = self.client("sqs").get_queue_attributes(
+            QueueUrl=self.outputs["FastLaneQueueUrl"], AttributeNames=names
+        )["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
+
+    def throttle(self, places: int) -> None:
+        """Have the serverless endpoint refuse with 429 what comes beside so many requests."""
+        sagemaker, name = self.client("sagemaker"), self.outputs["FastLaneEndpointName"]
+        served = sagemaker.describe_endpoint(EndpointName=name)["EndpointConfigName"]
+        config = sagemaker.describe_endpoint_config(EndpointConfigName=served)
+        (variant,) = config["ProductionVariants"]
+        variant["ServerlessConfig"]["MaxConcurrency"] = places
+        wanted = f"{served[:40]}-places-{places}"
+        sagemaker.create_endpoint_config(EndpointConfigName=wanted, ProductionVariants=[variant])
+        sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=wanted)
+        wait_for(lambda: self._carries(name, wanted), 120)
+
+    def _carries(self, name: str, config: str) -> bool:
+        found = self.client("sagemaker").describe_endpoint(EndpointName=name)
+        return found["EndpointStatus"] == "InService" and found["EndpointConfigName"] == config
+
     def physical_id(self, logical_id: str) -> str:
         """Return the name that a resource of the template has here."""
         found = self.client("cloudformation").describe_stack_resource(
@@ -172,8 +213,8 @@ class KeptStack:
         return name
 
     @contextmanager
-    def denied(self, role: str, action: str) -> Iterator[None]:
-        """Deny an action to a role of the template for a while."""
+    def denied(self, role: str, action: str | list[str]) -> Iterator[None]:
+        """Deny one or several actions to a role of the template for a while."""
         name, policy = self.physical_id(role), "fault-run"
         statement = {"Effect": "Deny", "Action": action, "Resource": "*"}
         document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -209,6 +250,13 @@ class KeptStack:
                 sns.subscribe(
                     TopicArn=topic, Protocol="lambda", Endpoint=endpoint, Attributes=attributes
                 )
+
+
+def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
+    """Send processes a signal; one that has ended meanwhile needs none."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def patiently(work: Callable[[], Result], seconds: float = 180.0) -> Result:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 QUEUED = "Queued"
+LANES = ("serverless", "asynchronous")
 
 
 class FaultKind(StrEnum):
@@ -17,6 +18,7 @@ class FaultKind(StrEnum):
     STUCK = "stuck"
     DOUBLED = "counted twice"
     WRONG = "wrong outcome"
+    NO_LANE = "lane not told"
     UNKNOWN = "never submitted"
 
 
@@ -39,6 +41,7 @@ class Finding:
     status: str
     result: str | None = None
     error_code: str | None = None
+    lane: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,8 @@ def judge(expected: Iterable[Expectation], listed: Iterable[Finding]) -> list[Fa
             faults.append(Fault(FaultKind.STUCK, expectation.job_id))
         elif difference := _difference(expectation, finding):
             faults.append(Fault(FaultKind.WRONG, expectation.job_id, difference))
+        elif finding.lane not in LANES:
+            faults.append(Fault(FaultKind.NO_LANE, expectation.job_id, str(finding.lane)))
     return faults
 
 

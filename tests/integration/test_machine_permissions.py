@@ -32,6 +32,7 @@ from .grants import (
 )
 from .test_fast_lane import FAST_LANE_IS_TRIED
 from .test_permissions import count_lines, group_is_there
+from .test_scaling import WARM_UP_IS_TRIED
 from .waiting import Tail, wait_for
 
 pytestmark = pytest.mark.integration
@@ -494,7 +495,6 @@ FIRST_STEPS = take_away_in_turn(
 
 # What the local stack cannot enforce, and which call of which part needs it
 NOT_ENFORCED = {
-    "ApiFunctionRole WarmUpEndpoint *": "POST /service/warm-up of an endpoint without an instance",
     "* SendTraces *": "Lambda and Step Functions send traces (Tracing in the template)",
     "* DeliverLogs *": "Step Functions delivers a machine's log (Logging in the template)",
     "FastLaneFunctionRole TakeJobs *": "Lambda takes messages from the function's queue",
@@ -518,6 +518,7 @@ def test_each_permission_is_taken_away_in_a_test_or_one_that_cannot_be_here() ->
         if fnmatchcase(str(grant), pattern)
     }
     assert FAST_LANE_IS_TRIED
+    assert WARM_UP_IS_TRIED
     assert not cannot & TRIED
     assert sorted(map(str, set(all_grants()) - cannot - TRIED)) == []
     for pattern in NOT_ENFORCED:

@@ -15,16 +15,18 @@ from typing import Any
 import psutil
 import pytest
 
-from femo_client import FemoClient
+from femo_client import ApiError, FemoClient, SignInError
 
 from .conftest import Stack
 from .executions import control
+from .grants import Grant, takes_away, without
 from .test_faults import model_servers, row
 from .waiting import wait_for
 
 pytestmark = pytest.mark.integration
 
 VARIANT = "AllTraffic"
+WARM_UP_IS_TRIED = True  # its permission is taken away below
 
 
 @pytest.fixture
@@ -41,6 +43,26 @@ def fleet(deployed: Stack) -> Iterator[Stack]:
     for server in model_servers(deployed):
         server.send_signal(signal.SIGCONT)
     scale(deployed, 1)
+
+
+@pytest.fixture
+def warmer(fleet: Stack) -> Iterator[FemoClient]:
+    """A client that may warm the service up and do nothing else, as docs/operating.md makes it."""
+    pool = fleet.client("cognito-idp")
+    made = pool.create_user_pool_client(
+        UserPoolId=fleet.outputs["UserPoolId"],
+        ClientName="warm-up",
+        GenerateSecret=True,
+        AllowedOAuthFlowsUserPoolClient=True,
+        AllowedOAuthFlows=["client_credentials"],
+        AllowedOAuthScopes=["service/write"],
+    )["UserPoolClient"]
+    credentials = fleet.credentials(
+        client_id=made["ClientId"], client_secret=made["ClientSecret"], scopes=("service/write",)
+    )
+    with FemoClient(fleet.outputs["ApiUrl"], credentials) as client:
+        yield client
+    pool.delete_user_pool_client(UserPoolId=fleet.outputs["UserPoolId"], ClientId=made["ClientId"])
 
 
 def instances(stack: Stack) -> tuple[int, int]:
@@ -166,6 +188,26 @@ def test_a_job_whose_instance_goes_is_queued_again(
     make_older(fleet, row(fleet, job_id), 0)  # its delay is over
     sweep(fleet)
     pass_minutes(fleet, 3)
+    assert api.wait(job_id).status == "Completed"
+
+
+@takes_away("ApiFunctionRole WarmUpEndpoint *")
+def test_an_instance_is_there_before_the_job_comes_and_none_is_without(
+    fleet: Stack, api: FemoClient, warmer: FemoClient, key: str, job_id: str, grant: Grant
+) -> None:
+    scale(fleet, 0)
+    with pytest.raises(SignInError):
+        api.warm_up()
+    with without(fleet, grant), pytest.raises(ApiError) as denied:
+        warmer.warm_up()
+    assert denied.value.status == 500
+    assert instances(fleet) == (0, 0)
+
+    warmed = warmer.warm_up().lanes.asynchronous
+    assert (warmed.state, warmed.effect) == ("starting", "started")
+    assert instances(fleet) == (1, 1)
+    assert warmer.warm_up().lanes.asynchronous.effect == "already_warm"
+    api.submit(key, job_id=job_id)
     assert api.wait(job_id).status == "Completed"
 
 

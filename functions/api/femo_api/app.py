@@ -252,7 +252,7 @@ async def list_jobs(
     "/jobs/{jobId}",
     response_model=contract.JobView,
     responses=documentation.FOUND
-    | documentation.responses(Code.JOB_NOT_FOUND, Code.UNREADABLE_JOB),
+    | documentation.responses(Code.JOB_NOT_FOUND, Code.SERVICE_BUSY, Code.UNREADABLE_JOB),
     openapi_extra=documentation.needs("jobs/read"),
     tags=["jobs"],
 )
@@ -276,7 +276,7 @@ async def get_job(
     status_code=HTTPStatus.CREATED,
     response_model=contract.UploadView,
     responses=documentation.UPLOAD
-    | documentation.responses(*documentation.BODY, Code.RECORDING_TOO_LARGE),
+    | documentation.responses(*documentation.BODY, Code.RECORDING_TOO_LARGE, Code.SERVICE_BUSY),
     openapi_extra=documentation.needs("jobs/write"),
     tags=["uploads"],
 )
@@ -297,7 +297,9 @@ async def create_upload(request: contract.UploadRequest) -> JSONResponse:
 @app.post(
     "/uploads/{uploadId}/complete",
     response_model=contract.CompletedUpload,
-    responses=documentation.responses(Code.UPLOAD_NOT_FOUND, Code.UPLOAD_INCOMPLETE),
+    responses=documentation.responses(
+        Code.UPLOAD_NOT_FOUND, Code.UPLOAD_INCOMPLETE, Code.SERVICE_BUSY
+    ),
     openapi_extra=documentation.needs("jobs/write"),
     tags=["uploads"],
 )

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from femo_api import errors
 from femo_api.service_contract import SERVING, EndpointStatus, LaneState
 from femo_jobs import clients
-from femo_jobs.submission import BUSY
 
 
 @dataclass(frozen=True)
@@ -44,19 +42,13 @@ def look(name: str) -> Endpoint:
 
     Raises
     ------
-    ApiError
-        503 if SageMaker throttles or does not answer.
-    botocore.exceptions.ClientError
-        If the question was refused for another reason.
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        If the question was refused, or not answered.
     """
     try:
         found = clients.sagemaker().describe_endpoint(EndpointName=name)
-    except BotoCoreError as error:
-        raise errors.service_busy() from error
     except ClientError as error:
         code, message = error.response["Error"]["Code"], error.response["Error"].get("Message", "")
-        if code in BUSY:
-            raise errors.service_busy() from error
         # SageMaker has no error of its own for it
         if code == "ValidationException" and "could not find endpoint" in message.lower():
             return Endpoint(EndpointStatus.NOT_DEPLOYED)

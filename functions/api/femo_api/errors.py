@@ -260,7 +260,7 @@ def backlog_full(seconds: float) -> ApiError:
 
 
 def service_busy() -> ApiError:
-    """SageMaker throttles, or does not answer in time what can be asked again."""
+    """AWS throttles, fails or does not answer, for longer than the SDK tries: it passes."""
     return ApiError(
         HTTPStatus.SERVICE_UNAVAILABLE,
         Code.SERVICE_BUSY,

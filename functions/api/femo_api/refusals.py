@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from botocore.exceptions import BotoCoreError, ClientError
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -12,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from femo_api import contract, errors
 from femo_api.errors import Code
+from femo_jobs.aws_faults import name_of, passes
 from femo_jobs.errors import TableBusyError, UnreadableRowError
 from femo_jobs.observability import count, logger
 
@@ -22,6 +24,8 @@ def install(app: FastAPI) -> None:
     app.exception_handler(errors.ApiError)(_answer_api_error)
     app.exception_handler(UnreadableRowError)(_answer_unreadable_row)
     app.exception_handler(TableBusyError)(_answer_busy_table)
+    for fault_of_aws in (BotoCoreError, ClientError):
+        app.exception_handler(fault_of_aws)(_answer_fault_of_aws)
     app.exception_handler(RequestValidationError)(_answer_invalid_request)
     app.exception_handler(HTTPException)(_answer_http_error)
 
@@ -62,6 +66,25 @@ async def _answer_unreadable_row(_request: Request, error: UnreadableRowError) -
 
 
 async def _answer_busy_table(_request: Request, _error: TableBusyError) -> JSONResponse:
+    return _answer(errors.service_busy())
+
+
+async def _answer_fault_of_aws(
+    _request: Request, error: BotoCoreError | ClientError
+) -> JSONResponse:
+    """Tell a caller to ask again where AWS is busy for longer than the SDK tries it.
+
+    Raises
+    ------
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        If that would change nothing: the failure is ours.
+    """
+    if not passes(error):
+        raise error
+    count("RequestsFailedForNow")
+    logger.exception(
+        "AWS fails for now", error_type=type(error).__name__, error_code=name_of(error)
+    )
     return _answer(errors.service_busy())
 
 

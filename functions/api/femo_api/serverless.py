@@ -8,7 +8,6 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from femo_api import backlog, lanes
 from femo_api.endpoints import look
-from femo_api.errors import ApiError
 from femo_api.service_contract import SERVING, EndpointStatus, LaneState, WaitBasis, wait_view
 from femo_api.settings import ApiSettings
 from femo_jobs.configuration import Configuration
@@ -49,7 +48,7 @@ def _status(name: str) -> EndpointStatus | None:
     """
     try:
         return look(name).status
-    except (ApiError, ClientError) as error:
+    except (BotoCoreError, ClientError) as error:
         logger.exception("fast lane not known", error_type=type(error).__name__)
         return None
 

@@ -15,7 +15,6 @@ from femo_jobs import clients
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import TableBusyError
 from femo_jobs.observability import logger
-from femo_jobs.submission import BUSY
 from femo_jobs.table import JobTable
 
 VARIANT = "AllTraffic"  # the deployment machine's one
@@ -26,10 +25,8 @@ def describe(table: JobTable, settings: Configuration, api: ApiSettings) -> dict
 
     Raises
     ------
-    ApiError
-        503 if SageMaker throttles or does not answer.
-    botocore.exceptions.ClientError
-        If the question was refused for another reason.
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        If the question was refused, or not answered.
     """
     endpoint = look(settings.endpoint_name)
     load = _load(table, api)
@@ -64,9 +61,9 @@ def warm_up(settings: Configuration, api: ApiSettings) -> dict[str, Any]:
     Raises
     ------
     ApiError
-        503 if no model is in service, or SageMaker throttles or does not answer.
-    botocore.exceptions.ClientError
-        If it was refused for another reason.
+        503 if no model is in service.
+    botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError
+        If it was refused for another reason, or not answered.
     """
     endpoint = look(settings.endpoint_name)
     if not endpoint.serves:
@@ -89,12 +86,8 @@ def _ask_for_one(settings: Configuration) -> Endpoint | None:
             EndpointName=settings.endpoint_name,
             DesiredWeightsAndCapacities=[{"VariantName": VARIANT, "DesiredInstanceCount": 1}],
         )
-    except BotoCoreError as error:
-        raise errors.service_busy() from error
     except ClientError as error:
         code = error.response["Error"]["Code"]
-        if code in BUSY:
-            raise errors.service_busy() from error
         if code != "ValidationException" or _is_cold(now := look(settings.endpoint_name)):
             raise
         return now

@@ -11,6 +11,7 @@ from femo_api import backlog, errors, lanes, recordings
 from femo_api.contract import JobSubmission
 from femo_api.settings import ApiSettings
 from femo_jobs import fast_lane_limits
+from femo_jobs.aws_faults import THROTTLED, name_of, passes
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import (
     EndpointBusyError,
@@ -77,7 +78,7 @@ def accept(
             recording_version=recording.version,
             lane=lane,
         )
-        if table.add(job):
+        if _add(job, table):
             return Accepted(_queue(job, table, settings), is_new=True)
         other = _after_its_attempt(job, table)
         if other is None:
@@ -157,7 +158,33 @@ def _refuse_conflict(job: Job, request: JobRequest, *, etag: str | None) -> None
         raise errors.recording_conflict()
 
 
+def _add(job: Job, table: JobTable) -> bool:
+    """Write a new row; False where the id is taken."""
+    try:
+        return table.add(job)
+    except (BotoCoreError, ClientError) as error:
+        if passes(error) and name_of(error) not in THROTTLED:
+            raise errors.submission_uncertain() from error  # it may have been written
+        raise
+
+
 def _queue(job: Job, table: JobTable, settings: Configuration) -> Job:
+    """Have a job analysed whose row is there.
+
+    Where it is not known what was done, the row stays: the job may be queued, and the sweeper or a
+    repeat will see to it.
+    """
+    try:
+        return _handed_over(job, table, settings)
+    except SubmissionUncertainError as error:
+        raise errors.submission_uncertain() from error
+    except (BotoCoreError, ClientError) as error:
+        if passes(error):
+            raise errors.submission_uncertain() from error
+        raise
+
+
+def _handed_over(job: Job, table: JobTable, settings: Configuration) -> Job:
     sent = lanes.offer(job, table, settings)
     if sent is None:
         return job
@@ -170,9 +197,6 @@ def _queue(job: Job, table: JobTable, settings: Configuration) -> Job:
     except EndpointBusyError as error:
         table.withdraw(job)
         raise errors.service_busy() from error
-    except SubmissionUncertainError as error:
-        # The row stays: the job may be queued, and the sweeper or a repeat will see to it.
-        raise errors.submission_uncertain() from error
     except ClientError:
         table.withdraw(job)
         raise

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from femo_api import places
+from femo_jobs.aws_faults import passes
 from femo_jobs.errors import UnreadableRowError
 from femo_jobs.jobs import Job, JobStatus
 from femo_jobs.observability import logger
@@ -116,12 +117,23 @@ def follow(
         places.leave(table, place)
 
 
+def _now(job: Job, table: JobTable) -> Job:
+    """Return a job as it is; as it was, where the table fails for now and is asked again."""
+    try:
+        return table.get(job.job_id) or job
+    except (BotoCoreError, ClientError) as error:
+        if not passes(error):
+            raise
+        logger.warning("table fails for now", job_id=job.job_id, error_type=type(error).__name__)
+        return job
+
+
 def _at_its_end(job: Job, table: JobTable, until: float) -> Job:
     pause = FIRST_LOOK_SECONDS
     while (left := until - time.monotonic()) > 0:
         time.sleep(min(pause, left))
         pause = min(pause * LOOKS_GROW_BY, LONGEST_LOOK_SECONDS)
-        job = table.get(job.job_id) or job
+        job = _now(job, table)
         if job.status is not JobStatus.QUEUED:
             break
     return job

@@ -7,6 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from femo_fast_lane.settings import FastLaneSettings
+from femo_jobs import clients
 from femo_jobs.configuration import Configuration
 from femo_jobs.jobs import Job, timestamp
 from femo_jobs.submission import custom_attributes, request_key
@@ -69,4 +70,5 @@ def message(
 def _client() -> SNSClient:
     import boto3
 
-    return boto3.client("sns")
+    # The function has 120 s in all, of which an answer may take most
+    return boto3.client("sns", config=clients.patience())

@@ -8,8 +8,11 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import StrEnum
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from femo_jobs import clients, fast_lane, outcomes
 from femo_jobs.attempts import conclude, queue
+from femo_jobs.aws_faults import passes
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import ForeignResultError, LocationError, UnreadableRowError
 from femo_jobs.jobs import (
@@ -100,7 +103,7 @@ def _side_by_side(
     before it can be begun.
     """
     running: set[Future[Look]] = set()
-    for job_id in job_ids:
+    for job_id in _found(job_ids, done):
         if len(running) == WORKERS:
             ended, running = wait(running, return_when=FIRST_COMPLETED)
             for future in ended:
@@ -111,6 +114,21 @@ def _side_by_side(
         running.add(pool.submit(_guarded, look, job_id))
     for future in running:
         done.count(future.result())
+
+
+def _found(job_ids: Iterator[str], done: Sweep) -> Iterator[str]:
+    """Yield the ids until DynamoDB fails for now: what is left is due at the next run, too.
+
+    The other ids of this run are looked at all the same, and what was done is told.
+    """
+    try:
+        yield from job_ids
+    except (BotoCoreError, ClientError) as error:
+        if not passes(error):
+            raise
+        logger.exception("open jobs not found", error_type=type(error).__name__)
+        done.failed += 1
+        done.is_complete = False
 
 
 def _guarded(look: Callable[[str], Look], job_id: str) -> Look:

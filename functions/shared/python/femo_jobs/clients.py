@@ -25,7 +25,7 @@ def dynamodb() -> DynamoDBClient:
     """Return the client of the job table."""
     import boto3
 
-    return boto3.client("dynamodb", config=_patience())
+    return boto3.client("dynamodb", config=patience())
 
 
 @cache
@@ -37,7 +37,7 @@ def s3() -> S3Client:
     # Signed URLs name the bucket's own region only in the virtual style. The global name that
     # they bear otherwise redirects for a new bucket's first day, and a redirect is not signed.
     regional = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
-    return boto3.client("s3", config=_patience().merge(regional))
+    return boto3.client("s3", config=patience().merge(regional))
 
 
 @cache
@@ -61,7 +61,7 @@ def sagemaker() -> SageMakerClient:
     """Return the client that describes the endpoint. The largest of all: only who asks waits."""
     import boto3
 
-    return boto3.client("sagemaker", config=_patience())
+    return boto3.client("sagemaker", config=patience())
 
 
 @cache
@@ -69,7 +69,7 @@ def sqs() -> SQSClient:
     """Return the client of the fast lane's queue."""
     import boto3
 
-    return boto3.client("sqs", config=_patience())
+    return boto3.client("sqs", config=patience())
 
 
 @cache
@@ -77,7 +77,7 @@ def cloudwatch() -> Any:
     """Return the client of the endpoint's metrics."""
     import boto3
 
-    return boto3.client("cloudwatch", config=_patience())
+    return boto3.client("cloudwatch", config=patience())
 
 
 def warm_up() -> None:
@@ -87,7 +87,8 @@ def warm_up() -> None:
     sagemaker_runtime()
 
 
-def _patience() -> Config:
+def patience() -> Config:
+    """Return how long a call may take, and how often it is tried."""
     from botocore.config import Config
 
     # The API has 29 s in all: a call that hangs must leave time to answer.

@@ -18,7 +18,7 @@ class EndpointUnavailableError(JobsError):
 
 
 class EndpointBusyError(JobsError):
-    """SageMaker refused the request for now: too many requests."""
+    """SageMaker or S3 refused the request for now: the job is not queued."""
 
 
 class SubmissionUncertainError(JobsError):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from botocore.exceptions import BotoCoreError, ClientError
 
 from femo_jobs import clients
+from femo_jobs.aws_faults import THROTTLED, name_of, passes
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import (
     EndpointBusyError,
@@ -16,7 +17,6 @@ from femo_jobs.errors import (
 )
 from femo_jobs.jobs import Job
 
-BUSY = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 _UNCERTAIN_STATUS = 500
 
 
@@ -77,7 +77,7 @@ def submit(job: Job, settings: Configuration) -> Submission:
     EndpointUnavailableError
         If no model is deployed. The job is not queued.
     EndpointBusyError
-        If SageMaker throttles. The job is not queued.
+        If SageMaker throttles, or S3 does not take the request for now. The job is not queued.
     SubmissionUncertainError
         If the answer was lost or a server error: the job may be queued or not.
     botocore.exceptions.ClientError
@@ -85,6 +85,11 @@ def submit(job: Job, settings: Configuration) -> Submission:
     """
     try:
         location, _ = write_request(job, settings)
+    except (BotoCoreError, ClientError) as error:
+        if passes(error):
+            raise EndpointBusyError(f"S3 fails for now: {name_of(error)}") from error
+        raise
+    try:
         answer = clients.sagemaker_runtime().invoke_endpoint_async(
             EndpointName=settings.endpoint_name,
             InputLocation=location,
@@ -106,10 +111,10 @@ def _meaning(error: ClientError) -> Exception:
     code = error.response["Error"]["Code"]
     message = error.response["Error"].get("Message", "")
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-    if code in BUSY:
+    if code in THROTTLED:
         return EndpointBusyError(f"SageMaker throttles: {code}")
     if status >= _UNCERTAIN_STATUS:
-        return SubmissionUncertainError(f"SageMaker or S3 failed: {code}")
+        return SubmissionUncertainError(f"SageMaker failed: {code}")
     # SageMaker has no error of its own for a missing endpoint. Its words are "Endpoint X of
     # account Y not found."; one that is being made or removed is described alike.
     if code in ("ValidationError", "ValidationException") and "endpoint" in message.lower():

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from femo_jobs import clients
+from femo_jobs.aws_faults import name_of, passes
 from femo_jobs.configuration import Configuration, configuration
 from femo_jobs.jobs import (
     CHECK_SECONDS,
@@ -24,6 +25,7 @@ from femo_jobs.jobs import (
     outcome_values,
 )
 from femo_jobs.keys import BY_STATUS, DEFAULT_KEYS, OPEN, TABLE_KEY, Keys, shard_of
+from femo_jobs.observability import logger
 from femo_jobs.rows import marshal
 
 if TYPE_CHECKING:
@@ -159,7 +161,8 @@ class JobTable:
         """Note where the outcome of a queued job will be.
 
         The job may have been settled, or another attempt begun, in the meantime: then the row
-        stays as it is.
+        stays as it is. So it does where DynamoDB fails for now: the job is queued all the same, its
+        message names these places too, and where none comes the sweeper queues it again.
         """
         now = int(time.time())
         queued = replace(
@@ -181,7 +184,13 @@ class JobTable:
             expression += ", failureLocation = :failure"
             values[":failure"] = failure_location
         condition = "#status = :queued AND submissionId = :mine"
-        self.update(job.job_id, expression, condition, values)
+        try:
+            self.update(job.job_id, expression, condition, values)
+        except (BotoCoreError, ClientError) as error:
+            if not passes(error):
+                raise
+            logger.warning("queueing not noted", job_id=job.job_id, error_code=name_of(error))
+            return job
         return queued
 
     def withdraw(self, job: Job) -> bool:
