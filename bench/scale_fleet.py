@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ class Machine:
 
     running: list[Job] = field(default_factory=list)
     network_free: float = 0.0  # s, when the downloads that it has begun are done
+    slots: list[float] = field(default_factory=list)  # s, when each has done its analyses
     billed_from: float = 0.0  # s
     alive: bool = True
 
@@ -41,12 +43,14 @@ class Fleet:
         given: Instance,
         *,
         concurrency: int,
+        in_hand: int,
         ttl: float,
         random: np.random.Generator,
     ) -> None:
         self.environment = environment
         self.given = given
-        self.concurrency = concurrency
+        self.concurrency = concurrency  # jobs that an instance analyses at once
+        self.in_hand = in_hand  # jobs that it has at once; the others are downloaded meanwhile
         self.ttl = ttl
         self.random = random
         self.machines: list[Machine] = []
@@ -141,9 +145,9 @@ class Fleet:
         begun = self.environment.now
         yield self.environment.timeout(self.random.uniform(*self.given.start_seconds))
         self.starting -= 1
-        machine = Machine(billed_from=begun)
+        machine = Machine(billed_from=begun, slots=[0.0] * self.concurrency)
         self.machines.append(machine)
-        self.free.extend([machine] * self.concurrency)
+        self.free.extend([machine] * self.in_hand)
         self.dispatch()
 
     def _stopped(self) -> simpy.events.ProcessGenerator:
@@ -163,12 +167,16 @@ class Fleet:
         # Downloads of an instance share its network, one behind the other
         download = job.recording.megabytes * job.size / self.given.megabytes_a_second
         machine.network_free = max(now, machine.network_free) + download
-        slower = self.given.busy_core_factor if len(machine.running) > 1 else 1.0
-        analysis = job.recording.analysis_seconds * slower + self.given.overhead_seconds
+        shared = self.concurrency > 1 and len(machine.running) > 1
+        slower = self.given.busy_core_factor if shared else 1.0
+        analysis = job.recording.analysis_seconds * slower
+        # Analysed in turn: by the slot that is free first, once the recording is there
+        turn = max(machine.network_free, heapq.heappop(machine.slots))
         # Of jobs that come one after another, each is downloaded while the last is analysed
-        work = machine.network_free - now + analysis
         if job.size > 1:
-            work = max(work, analysis * job.size)
+            turn = max(turn, now + analysis * (job.size - 1))
+        heapq.heappush(machine.slots, turn + analysis)
+        work = turn + analysis + self.given.overhead_seconds - now
         event = self.environment.timeout(work, (machine, job))
         event.callbacks.append(self._end)
 

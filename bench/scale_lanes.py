@@ -143,6 +143,7 @@ def simulate(
         environment,
         world.instance,
         concurrency=policies.concurrency,
+        in_hand=policies.in_hand,
         ttl=policies.ttl,
         random=random,
     )

@@ -34,13 +34,19 @@ def peak_rate(a_day: int, *, nights: bool) -> float:
     return rush + (1 - RUSH_SHARE) * a_day / DAY
 
 
-def instance_seconds(world: World, recording: Recording, concurrency: int) -> float:
-    """Return what a busy instance takes for each recording: by its network or by its slots."""
+def instance_seconds(
+    world: World, recording: Recording, *, concurrency: int, in_hand: int
+) -> float:
+    """Return what a busy instance takes for each recording: by what of it is busy all the time.
+
+    That is its network, the slots of its analyses, or all the jobs that it is given.
+    """
     given = world.instance
     busy = given.busy_core_factor if concurrency > 1 else 1.0
     download = recording.megabytes / given.megabytes_a_second
-    analysis = recording.analysis_seconds * busy + given.overhead_seconds
-    return max(download, (download + analysis) / concurrency)
+    analysis = recording.analysis_seconds * busy
+    whole = download + analysis + given.overhead_seconds
+    return max(download, analysis / concurrency, whole / in_hand)
 
 
 def containers(world: World, recording: Recording, a_day: int) -> float:
@@ -75,7 +81,9 @@ def needs(world: World, policies: Policies, recording: Recording, a_day: int) ->
 def busy_instances(world: World, policies: Policies, recording: Recording, a_day: int) -> float:
     """Return the instances that work in the busiest second."""
     rate = peak_rate(a_day, nights=recording is world.night)
-    return rate * instance_seconds(world, recording, policies.concurrency)
+    return rate * instance_seconds(
+        world, recording, concurrency=policies.concurrency, in_hand=policies.in_hand
+    )
 
 
 def enough_instances(world: World, policies: Policies, recording: Recording, a_day: int) -> int:

@@ -19,6 +19,7 @@ from bench.scale_math import Value, compiled
 
 ROOT = Path(__file__).resolve().parents[1]
 MACHINE = "DeploymentStateMachine"
+IN_HAND = "MaxConcurrentInvocationsPerInstance"
 PROVIDED = {"wakePolicyArn": "arn:policy"}  # what an earlier state has made
 
 Document = dict[str, Any]
@@ -72,7 +73,8 @@ class Policies:
 
     minimum: int
     maximum: int
-    concurrency: int  # jobs on an instance at once
+    concurrency: int  # jobs that an instance analyses at once
+    in_hand: int  # jobs that it has at once, the one that is downloaded meanwhile among them
     ttl: float  # s that a job may wait in the queue
     tracking: Tracking
     wake: Wake
@@ -108,6 +110,7 @@ def deployed(changes: Mapping[str, object] | None = None, root: Path = ROOT) -> 
         minimum=int(scalable["MinCapacity"]),
         maximum=int(scalable["MaxCapacity"]),
         concurrency=int(parameters["ConcurrentJobsPerInstance"]),
+        in_hand=_in_hand(root / machine["DefinitionUri"], parameters),
         ttl=float(parameters["RequestTtlSeconds"]),
         tracking=_tracking(tracked["TargetTrackingScalingPolicyConfiguration"]),
         wake=_wake(
@@ -138,6 +141,17 @@ def _function(loader: _Loader, name: str, node: yaml.Node) -> Any:
 
 
 _Loader.add_multi_constructor("!", _function)
+
+
+def _in_hand(path: Path, parameters: Mapping[str, Any]) -> int:
+    """Return how many invocations an instance of the asynchronous endpoint gets at once."""
+    (given,) = {
+        state["Arguments"]["AsyncInferenceConfig"]["ClientConfig"][IN_HAND]
+        for state in _states(json.loads(path.read_text()))
+        if "AsyncInferenceConfig" in state.get("Arguments", {})
+    }
+    number = str(parameters["ConcurrentJobsPerInstance"])
+    return int(_evaluated(given.replace("${ConcurrentJobsPerInstance}", number)))
 
 
 def _tasks(

@@ -20,17 +20,10 @@ from starlette.exceptions import HTTPException
 from . import invocation
 from .environment import ServerEnvironment
 from .errors import ContainerError, RequestError, ServiceError
+from .line import JobClock, JobLine
 from .logs import log_event
-from .pool import WorkerPool
 
 __all__ = ["Service", "create_app"]
-
-ANSWER_SECONDS = 10.0
-ANSWER_SHARE = 0.05
-"""How much sooner than SageMaker a job is given up, so that the answer that says why is heard."""
-WAITING_SHARE = 0.1
-"""A job that waited longer than this part of its time for a worker was not given its time: what
-is then not done is no verdict on its recording."""
 
 
 class Service:
@@ -39,15 +32,15 @@ class Service:
     Parameters
     ----------
     environment : ServerEnvironment
-    pool : WorkerPool
-        Started; its workers answer analysis jobs (see :mod:`.worker`).
+    line : JobLine
+        Started.
     scratch : Path
         Holds a folder for each job, as long as the job runs.
     """
 
-    def __init__(self, environment: ServerEnvironment, pool: WorkerPool, scratch: Path) -> None:
+    def __init__(self, environment: ServerEnvironment, line: JobLine, scratch: Path) -> None:
         self.environment = environment
-        self.pool = pool
+        self.line = line
         self.draining = False
         self._given_up = asyncio.Event()
         self._scratch = scratch
@@ -72,10 +65,10 @@ class Service:
         code = None
         if self.draining:
             code, message = "shutting_down", "the server is shutting down"
-        elif self.pool.failure is not None:
-            code = self.pool.failure
-            message = f"the model could not be loaded: {self.pool.failure_reason}"
-        elif not self.pool.ready:
+        elif self.line.failure is not None:
+            code = self.line.failure
+            message = f"no worker can be loaded: {self.line.failure_reason}"
+        elif not self.line.ready:
             code, message = "loading", "no worker is ready yet"
         if code is not None:
             raise ServiceError(message, code=code, status=HTTPStatus.SERVICE_UNAVAILABLE)
@@ -91,26 +84,28 @@ class Service:
         ServiceError
             503: ``shutting_down``, or the code of what is broken.
         """
-        if self.draining or self.pool.failure is not None:
+        if self.draining or self.line.failure is not None:
             self.check_ready()
 
     async def analyse(self, request: Request, job: invocation.InvocationRequest) -> dict[str, Any]:
-        """Have a worker do a job, for as long as anyone waits for it.
+        """Have the workers do a job, for as long as anyone waits for it.
 
         Returns
         -------
         dict
-            The worker's ``ok`` (see :func:`.worker.analysis_handler`).
+            The workers' ``ok`` (see :func:`.worker.fetch_handler`, `.worker.analysis_handler`).
 
         Raises
         ------
         ContainerError
             With the status that answers it.
         """
-        clock = _JobClock(self.environment.timeout)
+        clock = JobClock(self.environment.timeout)
         with self._job_folder() as folder:
             work = asyncio.create_task(
-                self.pool.run(self._message(job, folder), began=clock.begin_analysis)
+                self.line.run(
+                    self._fetch(job, folder), self._options(job), job_id=job.job_id, clock=clock
+                )
             )
             ends = {
                 work: None,
@@ -135,10 +130,10 @@ class Service:
             kind = RequestError if error["status"] < 500 else ServiceError
             raise kind(error["message"], code=error["code"], status=error["status"],
                        field=error.get("field"))  # fmt: skip
-        ok: dict[str, Any] = reply["ok"]
+        ok: dict[str, Any] = reply["ok"] | {"waited_seconds": round(clock.waited, 3)}
         return ok
 
-    def _message(self, job: invocation.InvocationRequest, folder: Path) -> dict[str, Any]:
+    def _fetch(self, job: invocation.InvocationRequest, folder: Path) -> dict[str, Any]:
         return {
             "s3_key": job.s3_key,
             "version_id": job.version_id,
@@ -146,12 +141,14 @@ class Service:
             "default_bucket": self.environment.recordings_bucket,
             "most_bytes": self.environment.max_recording_bytes,
             "folder": str(folder),
-            "options": {
-                "remove_hiccups": job.remove_hiccups,
-                "include_full_intervals": job.include_full_intervals,
-                "extract_events": job.extract_events,
-                "package": self.environment.model_package,
-            },
+        }
+
+    def _options(self, job: invocation.InvocationRequest) -> dict[str, Any]:
+        return {
+            "remove_hiccups": job.remove_hiccups,
+            "include_full_intervals": job.include_full_intervals,
+            "extract_events": job.extract_events,
+            "package": self.environment.model_package,
         }
 
     @contextlib.contextmanager
@@ -161,32 +158,6 @@ class Service:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-
-
-class _JobClock:
-    """The time of one job, of which waiting for a worker is a part.
-
-    Parameters
-    ----------
-    limit : float
-        Seconds after which SageMaker gives the job up.
-    """
-
-    def __init__(self, limit: float) -> None:
-        self.seconds = limit - min(ANSWER_SECONDS, ANSWER_SHARE * limit)
-        self._arrived = time.monotonic()
-        self._waited: float | None = None
-
-    def begin_analysis(self) -> None:
-        """A worker has taken the job."""
-        self._waited = time.monotonic() - self._arrived
-
-    @property
-    def reason(self) -> str:
-        """Why the job was not done in time: a recording that takes too long, or no worker."""
-        if self._waited is None or self._waited > WAITING_SHARE * self.seconds:
-            return "loading"
-        return "timeout"
 
 
 def create_app(service: Service) -> FastAPI:
@@ -223,7 +194,7 @@ def create_app(service: Service) -> FastAPI:
         response = _json(
             invocation.completed(job.job_id, ok["analysis"], ok["source"], seconds=_since(began))
         )
-        sizes = ("recording_bytes", "download_seconds", "analysis_seconds")
+        sizes = ("recording_bytes", "download_seconds", "analysis_seconds", "waited_seconds")
         log_event("job completed", status=response.status_code, seconds=_since(began),
                   response_bytes=len(response.body), output_type=ok["analysis"]["output_type"],
                   **fields, **{name: ok[name] for name in sizes})  # fmt: skip

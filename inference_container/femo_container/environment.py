@@ -71,7 +71,8 @@ class ServerEnvironment(Environment):
     """SageMaker reaches the container over its own network: all of its addresses."""
     port: int = Field(default=8080, ge=0, le=65535, alias="SAGEMAKER_BIND_TO_PORT")
     workers: int = Field(default=1, ge=1, le=256, alias="MODEL_SERVER_WORKERS")
-    """Jobs at once; MaxConcurrentInvocationsPerInstance of the endpoint has to say the same."""
+    """Recordings analysed at once. MaxConcurrentInvocationsPerInstance of an asynchronous endpoint
+    has to be one more, which is downloaded meanwhile (see :mod:`.line`)."""
     timeout: float = Field(default=3600.0, gt=0, alias="MODEL_SERVER_TIMEOUT")
     """Seconds from a request's arrival until its job is killed; SageMaker itself waits 3600."""
     grace: float = Field(default=20.0, ge=0, le=24, alias="MODEL_SERVER_GRACE_SECONDS")

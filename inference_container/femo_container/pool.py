@@ -48,10 +48,17 @@ class WorkerPool:
         Workers kept alive.
     environment : mapping of str to str
         The workers' environment variables.
+    kind : str
+        What the log calls them.
     """
 
     def __init__(
-        self, command: Sequence[str], *, size: int, environment: Mapping[str, str]
+        self,
+        command: Sequence[str],
+        *,
+        size: int,
+        environment: Mapping[str, str],
+        kind: str = "worker",
     ) -> None:
         self.size = size
         self.failure: str | None = None
@@ -59,6 +66,7 @@ class WorkerPool:
         self.failure_reason: str | None = None
         """What is broken and why, in a line that may be shown."""
         self._has_loaded = False
+        self._kind = kind
         self._command = list(command)
         self._environment = dict(environment)
         self._keepers: list[asyncio.Task[None]] = []
@@ -152,7 +160,7 @@ class WorkerPool:
                     greeting = await worker.receive()
             except (WorkerLostError, TimeoutError) as error:
                 await worker.kill()
-                log_event("worker failed to start", level=logging.ERROR, worker=number,
+                log_event(f"{self._kind} failed to start", level=logging.ERROR, worker=number,
                           exit_status=worker.process.returncode, error=error)  # fmt: skip
                 failed_starts += isinstance(error, WorkerLostError)
                 if failed_starts >= MOST_FAILED_STARTS and not self._has_loaded:
@@ -178,7 +186,7 @@ class WorkerPool:
             failed_starts = 0
             self._has_loaded = True
             about = {name: value for name, value in greeting.items() if name != "ready"}
-            log_event("worker ready", worker=number, ready_seconds=_since(began), **about)
+            log_event(f"{self._kind} ready", worker=number, ready_seconds=_since(began), **about)
             self._live.add(worker)
             self._idle.put_nowait(worker)
             try:
@@ -186,13 +194,13 @@ class WorkerPool:
             finally:
                 if not worker.alive:
                     self._live.discard(worker)
-            log_event("worker ended", level=logging.WARNING, worker=number,
+            log_event(f"{self._kind} ended", level=logging.WARNING, worker=number,
                       exit_status=worker.process.returncode)  # fmt: skip
 
     def _give_up(self, code: str, reason: str, *, worker: int) -> None:
         """Start no further worker, and say why."""
         self.failure, self.failure_reason = code, reason
-        log_event("worker refused to start", level=logging.ERROR, worker=worker,
+        log_event(f"{self._kind} refused to start", level=logging.ERROR, worker=worker,
                   code=code, reason=reason)  # fmt: skip
 
 
@@ -246,7 +254,7 @@ class _Worker:
         status = await self.process.wait()
         how = f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"
         return WorkerLostError(
-            f"the analysis process ended {how} before it answered; it may have run out of memory"
+            f"the worker process ended {how} before it answered; it may have run out of memory"
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from . import logs
 from .environment import ServerEnvironment
 from .errors import EnvironmentVariableError
+from .line import JobLine
 from .pool import WorkerPool, python_module, worker_environment
 
 if TYPE_CHECKING:
@@ -23,23 +24,30 @@ __all__ = ["main"]
 
 async def _serve(environment: ServerEnvironment, scratch: Path) -> int:
     logs.log_event("starting", workers=environment.workers, port=environment.port)
-    command = [*python_module("femo_container.worker"), "analyze", "--scratch", str(scratch)]
-    command += ["--model", str(environment.ml_root / "model")]
-    pool = WorkerPool(
-        command,
-        size=environment.workers,
-        environment=worker_environment(environment.workers),
-    )
-    pool.start()
+    line = _line(environment, scratch)
+    line.start()
     try:
         # The web framework takes half a second to import: the workers load meanwhile.
         service_type, listener_type = await asyncio.to_thread(_import_http)
-        server = listener_type(service_type(environment, pool, scratch))
+        server = listener_type(service_type(environment, line, scratch))
         await server.serve()
     finally:
-        await pool.stop()
+        await line.stop()
         logs.log_event("stopped")
     return 0 if server.started else 1
+
+
+def _line(environment: ServerEnvironment, scratch: Path) -> JobLine:
+    workers = environment.workers
+    variables = worker_environment(workers)
+    command = [*python_module("femo_container.worker"), "--scratch", str(scratch)]
+    model = ["--model", str(environment.ml_root / "model")]
+    return JobLine(
+        fetchers=WorkerPool(
+            [*command, "fetch"], size=workers, environment=variables, kind="fetcher"
+        ),
+        analysts=WorkerPool([*command, "analyze", *model], size=workers, environment=variables),
+    )
 
 
 def _import_http() -> tuple[type[Service], type[Listener]]:

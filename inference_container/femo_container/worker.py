@@ -32,9 +32,7 @@ def analysis_handler(model_folder: Path) -> tuple[Handler, dict[str, Any]]:
     Returns
     -------
     handler : callable
-        Job ``{"s3_key", "version_id", "etag", "default_bucket", "most_bytes", "folder",
-        "options"}`` to ``{"analysis", "source", "recording_bytes", "download_seconds",
-        "analysis_seconds"}``.
+        Job ``{"path", "options"}`` to ``{"analysis", "analysis_seconds"}``.
     about : dict
         The model's version and settings, for the log.
     """
@@ -42,9 +40,29 @@ def analysis_handler(model_folder: Path) -> tuple[Handler, dict[str, Any]]:
     from femo_signal.reporting.analysis import analyze_recording
 
     model = MovementModel.load(model_folder).warm_up()
-    s3_client()  # takes a fifth of a second, which the first job need not pay
 
     def analyse(job: Message) -> dict[str, Any]:
+        began = time.monotonic()
+        analysis = analyze_recording(Path(job["path"]), model, **job["options"])
+        return {"analysis": analysis, "analysis_seconds": round(time.monotonic() - began, 3)}
+
+    return analyse, {"model_version": model.version, "settings_digest": model.settings.digest()}
+
+
+def fetch_handler() -> tuple[Handler, dict[str, Any]]:
+    """Load what a download needs.
+
+    Returns
+    -------
+    handler : callable
+        Job ``{"s3_key", "version_id", "etag", "default_bucket", "most_bytes", "folder"}`` to
+        ``{"path", "source", "recording_bytes", "download_seconds"}``.
+    about : dict
+        Empty.
+    """
+    s3_client()  # takes a fifth of a second, which the first job need not pay
+
+    def fetch(job: Message) -> dict[str, Any]:
         began = time.monotonic()
         name = ObjectName.parse(job["s3_key"], default_bucket=job["default_bucket"])
         version = find(
@@ -55,17 +73,14 @@ def analysis_handler(model_folder: Path) -> tuple[Handler, dict[str, Any]]:
         )
         path = Path(job["folder"]) / f"recording{PurePosixPath(name.key).suffix[:8]}"
         download(version, path)
-        fetched = time.monotonic()
-        analysis = analyze_recording(path, model, **job["options"])
         return {
-            "analysis": analysis,
+            "path": str(path),
             "source": version.source,
             "recording_bytes": version.size,
-            "download_seconds": round(fetched - began, 3),
-            "analysis_seconds": round(time.monotonic() - fetched, 3),
+            "download_seconds": round(time.monotonic() - began, 3),
         }
 
-    return analyse, {"model_version": model.version, "settings_digest": model.settings.digest()}
+    return fetch, {}
 
 
 def extraction_handler() -> tuple[Handler, dict[str, Any]]:
@@ -138,7 +153,7 @@ def answer(handler: Handler, job: Message) -> dict[str, Any]:
 def main(arguments: list[str] | None = None) -> int:
     """Serve jobs from standard input to standard output until the former ends."""
     parser = argparse.ArgumentParser(prog="femo_container.worker", description=__doc__)
-    parser.add_argument("role", choices=["analyze", "extract"])
+    parser.add_argument("role", choices=["fetch", "analyze", "extract"])
     parser.add_argument("--scratch", type=Path, required=True)
     parser.add_argument("--model", type=Path)
     chosen = parser.parse_args(arguments)
@@ -149,9 +164,7 @@ def main(arguments: list[str] | None = None) -> int:
     answers = _own_standard_output()
     jobs = _follow(sys.stdin.buffer, chosen.scratch)
     try:
-        handler, about = (
-            analysis_handler(chosen.model) if chosen.role == "analyze" else extraction_handler()
-        )
+        handler, about = _handler(chosen.role, chosen.model)
     except (MemoryError, OSError) as error:
         # What the system cannot give now it may give later: another worker is started.
         logs.log_event("worker could not load for now", level=logging.ERROR, error=error)
@@ -174,6 +187,16 @@ def main(arguments: list[str] | None = None) -> int:
             message = "the analysis produced a number that JSON cannot hold"
             problem = {"status": 500, "code": "internal_error", "message": message}
             frames.write(answers, {"error": problem})
+
+
+def _handler(role: str, model: Path | None) -> tuple[Handler, dict[str, Any]]:
+    match role:
+        case "fetch":
+            return fetch_handler()
+        case "extract":
+            return extraction_handler()
+    assert model is not None
+    return analysis_handler(model)
 
 
 def _own_standard_output() -> BinaryIO:

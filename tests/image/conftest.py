@@ -60,7 +60,7 @@ class Container:
         server = Server(process, f"http://127.0.0.1:{port}", ml_root)
         threading.Thread(target=server.read_log, daemon=True).start()
         try:
-            server.wait_for("listening", "worker ready")
+            server.wait_for("listening", "worker ready", "fetcher ready")
             yield server
         finally:
             server.client.close()

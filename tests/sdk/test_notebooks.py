@@ -128,6 +128,26 @@ def test_a_call_that_waits_for_the_answer_is_told_what_to_use(deployed: Notebook
     assert caught.value.response["Error"]["Code"] == "ValidationError"
 
 
+def test_the_fast_lane_answers_in_the_call_as_the_queue_does_in_s3(deployed: Notebook) -> None:
+    names = deployed.run("An answer at once")
+    at_once, queued = names["at_once"], names["result"]
+    assert at_once["status"] == "Completed"
+    assert at_once["result"] == queued["result"]
+    assert at_once["source"] == queued["source"]
+
+
+def test_a_recording_that_is_refused_at_once_is_told_with_the_containers_answer(
+    deployed: Notebook,
+) -> None:
+    analyse = deployed.run("An answer at once")["analyse_at_once"]
+    with pytest.raises(ClientError) as caught:
+        analyse("input-data/absent.dat")
+    answer: dict[str, Any] = dict(caught.value.response)
+    assert answer["Error"]["Code"] == "ModelError"
+    assert answer["OriginalStatusCode"] == 404
+    assert "recording_not_found" in answer["OriginalMessage"]
+
+
 @pytest.mark.parametrize(
     ("kind", "name", "code"),
     [

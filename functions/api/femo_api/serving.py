@@ -138,8 +138,8 @@ def _wait(
     running = max(endpoint.current_instances or 0, 1)
     most = max(running, api.max_instances)
     return wait_view(
-        soonest + job.seconds * (1 + jobs / (most * api.jobs_per_instance)),
-        latest + job.seconds * (1 + jobs / (running * api.jobs_per_instance)),
+        soonest + job.seconds * (1 + jobs / (most * api.jobs_in_hand)),
+        latest + job.seconds * (1 + jobs / (running * api.jobs_in_hand)),
         WaitBasis.MEASURED if job.is_measured else WaitBasis.CONFIGURED,
     )
 

@@ -9,6 +9,9 @@ from functools import cache
 
 from femo_jobs.configuration import number_of, text_of
 
+AHEAD = 1
+"""Jobs that an instance has in hand beyond those that it analyses: the next is downloaded."""
+
 
 @dataclass(frozen=True)
 class ApiSettings:
@@ -24,8 +27,13 @@ class ApiSettings:
 
     @property
     def most_jobs_at_once(self) -> int:
-        """How many jobs the whole fleet analyses at once."""
-        return self.max_instances * self.jobs_per_instance
+        """How many jobs the whole fleet has in hand at once."""
+        return self.max_instances * self.jobs_in_hand
+
+    @property
+    def jobs_in_hand(self) -> int:
+        """How many jobs one instance has at once, by whose time in it its rate is reckoned."""
+        return self.jobs_per_instance + AHEAD
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> ApiSettings:

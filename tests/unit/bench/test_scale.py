@@ -33,7 +33,9 @@ def policies() -> Policies:
     return deployed()
 
 
-def fleet_of(world: World, instances: int, *, concurrency: int = 1, ttl: float = 1e9) -> Fleet:
+def fleet_of(
+    world: World, instances: int, *, concurrency: int = 1, in_hand: int = 1, ttl: float = 1e9
+) -> Fleet:
     """Instances that are there from the beginning and take as long for a job alone or not."""
     environment = simpy.Environment()
     given = replace(
@@ -44,7 +46,9 @@ def fleet_of(world: World, instances: int, *, concurrency: int = 1, ttl: float =
         megabytes_a_second=1.0,
     )
     random = np.random.default_rng(3)
-    fleet = Fleet(environment, given, concurrency=concurrency, ttl=ttl, random=random)
+    fleet = Fleet(
+        environment, given, concurrency=concurrency, in_hand=in_hand, ttl=ttl, random=random
+    )
     fleet.start(instances)
     environment.run(until=1e-6)
     return fleet
@@ -60,14 +64,27 @@ def test_jobs_at_once_on_a_fixed_fleet_end_as_can_be_counted(world: World) -> No
     assert fleet.bill() == pytest.approx(3 * 100)
 
 
-def test_the_instances_network_is_shared_by_its_jobs(world: World) -> None:
-    fleet = fleet_of(world, 1, concurrency=2)
+@pytest.mark.parametrize(("concurrency", "in_hand"), [(1, 2), (2, 2), (2, 3)])
+def test_the_instances_network_is_shared_by_its_jobs(
+    world: World, concurrency: int, in_hand: int
+) -> None:
+    fleet = fleet_of(world, 1, concurrency=concurrency, in_hand=in_hand)
     jobs = [Job(0.0, Recording("x", 8.0, 5.0)) for _ in range(4)]
     for job in jobs:
         fleet.submit(job)
     fleet.environment.run(until=100)
     # 8 s each, one behind the other, while the job before is analysed for 5
     assert [round(job.ended or 0) for job in jobs] == [13, 21, 29, 37]
+
+
+def test_no_more_jobs_are_analysed_at_once_than_there_are_slots(world: World) -> None:
+    fleet = fleet_of(world, 1, concurrency=2, in_hand=3)
+    jobs = [Job(0.0, Recording("x", 2.0, 10.0)) for _ in range(4)]
+    for job in jobs:
+        fleet.submit(job)
+    fleet.environment.run(until=100)
+    # Downloaded at 2, 4, 6 and, as the first job's place is free then, at 14
+    assert [round(job.ended or 0) for job in jobs] == [12, 14, 22, 24]
 
 
 def test_poisson_arrivals_wait_as_queueing_theory_says(world: World) -> None:
@@ -176,7 +193,7 @@ def test_scaling_holds_what_is_in_flight_and_not_the_fleet(
     """A fleet of eight with one long job goes down to its one instance, which finishes the job."""
     environment = simpy.Environment()
     random = np.random.default_rng(1)
-    fleet = Fleet(environment, world.instance, concurrency=2, ttl=1e9, random=random)
+    fleet = Fleet(environment, world.instance, concurrency=2, in_hand=3, ttl=1e9, random=random)
     fleet.start(8)
     environment.run(until=400)
     Controller(environment, fleet, policies, world.scaling)
@@ -258,17 +275,20 @@ def test_the_tightest_limit_is_told(world: World, policies: Policies) -> None:
     assert enough_instances(world, policies, world.night, 100_000) > found[0].needed * 10
 
 
-@pytest.mark.parametrize("concurrency", [1, 2, 4])
-def test_what_an_instance_is_reckoned_to_do_is_what_it_does(world: World, concurrency: int) -> None:
+@pytest.mark.parametrize(("concurrency", "in_hand"), [(1, 1), (1, 2), (2, 2), (2, 3), (4, 5)])
+def test_what_an_instance_is_reckoned_to_do_is_what_it_does(
+    world: World, concurrency: int, in_hand: int
+) -> None:
     environment = simpy.Environment()
     random = np.random.default_rng(1)
-    fleet = Fleet(environment, world.instance, concurrency=concurrency, ttl=1e9, random=random)
+    jobs = {"concurrency": concurrency, "in_hand": in_hand}
+    fleet = Fleet(environment, world.instance, **jobs, ttl=1e9, random=random)
     fleet.start(1)
     for _ in range(400):
         fleet.submit(Job(0.0, world.night))
     environment.run()
     took = (fleet.done[-1].ended or 0.0) - (fleet.done[9].ended or 0.0)
-    expected = instance_seconds(world, world.night, concurrency)
+    expected = instance_seconds(world, world.night, **jobs)
     assert took / 390 == pytest.approx(expected, rel=0.05)
 
 

@@ -102,7 +102,7 @@ def start_server(
         threading.Thread(target=server.read_log, daemon=True).start()
         try:
             if wait:
-                server.wait_for("listening", "worker ready")
+                server.wait_for("listening", "worker ready", "fetcher ready")
             yield server
         finally:
             server.client.close()

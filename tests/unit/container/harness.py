@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import queue
@@ -126,10 +127,18 @@ class Server:
 
         return answer
 
-    def workers(self) -> list[int]:
-        """Process ids of the workers."""
+    def workers(self, role: str = "analyze") -> list[int]:
+        """Process ids of the workers of a role."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in children.read_text().split()]
+        return [
+            int(pid)
+            for pid in children.read_text().split()
+            if role in Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        ]
+
+    def recordings(self) -> list[Path]:
+        """What lies on disk, whole or in part."""
+        return [path for path in self.scratch.rglob("*") if path.is_file()]
 
 
 def free_port() -> int:
@@ -171,6 +180,16 @@ class Pipe:
         timer.cancel()
         if late.is_set():
             raise TimeoutError(f"no analysis opened {self.path.name}")
+
+    def is_open(self) -> bool:
+        """Whether an analysis has opened the other end by now."""
+        try:
+            os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return False
+            raise
+        return True
 
     def release(self) -> None:
         assert self.handle is not None

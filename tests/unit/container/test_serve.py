@@ -245,6 +245,18 @@ def test_workers_that_a_model_kills_are_not_started_for_ever(
         assert server.workers() == []
 
 
+def test_a_fetcher_that_is_killed_fails_its_job_alone_and_is_replaced(
+    start_server: StartServer, recordings: Bucket
+) -> None:
+    uri = recordings.put("refetched.dat", {})
+    with start_server() as server:
+        os.kill(server.workers("fetch")[0], signal.SIGKILL)
+        server.wait_for("fetcher ended")
+        response = server.ping()
+        assert (response.status_code, error_of(response)["code"]) == (503, "loading")
+        assert server.invoke(uri).status_code == 200
+
+
 def test_ping_answers_at_once_while_a_job_keeps_the_cpu_busy(
     start_server: StartServer, recordings: Bucket
 ) -> None:
@@ -399,16 +411,20 @@ def test_the_response_is_the_one_that_is_described() -> None:
 
 
 def test_time_spent_in_waiting_for_a_worker_is_not_held_against_the_recording() -> None:
-    from femo_container.app import _JobClock
+    from femo_container.line import JobClock
 
-    clock = _JobClock(3600)
+    clock = JobClock(3600)
     assert clock.seconds == 3590, "SageMaker must not give the job up first"
     assert clock.reason == "loading"
-    clock.begin_analysis()
+    clock.begin_work()
     assert clock.reason == "timeout"
-    late = _JobClock(1e-9)
-    late.begin_analysis()
+    late = JobClock(1e-9)
+    late.begin_work()
     assert late.reason == "loading"
+    fetched = JobClock(1e-9)
+    fetched.begin_work()
+    fetched.begin_wait()
+    assert fetched.reason == "loading", "downloaded, and never analysed"
 
 
 def test_a_worker_killed_while_idle_is_noticed_by_ping_and_replaced(

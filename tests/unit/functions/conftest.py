@@ -38,7 +38,7 @@ ENVIRONMENT = {
     "MAX_WAITING_REQUESTS": "2",
     "MIN_INSTANCES": "0",
     "MAX_INSTANCES": "4",
-    "CONCURRENT_JOBS_PER_INSTANCE": "2",
+    "CONCURRENT_JOBS_PER_INSTANCE": "1",  # and one more is downloaded: two in hand
     "EXPECTED_JOB_SECONDS": "15",
     "FAST_LANE_ENDPOINT_NAME": "femo-dev-fast",
     "FAST_LANE_CONCURRENCY": "4",

@@ -10,7 +10,9 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 from botocore.stub import Stubber
 
+from bench.scale_policies import deployed
 from femo_api import backlog
+from femo_api.settings import AHEAD
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import JobRequest, JobStatus, Lane, Outcome, new_job
 from femo_jobs.open_jobs import count_fast_lane, count_queue
@@ -21,7 +23,7 @@ from .conftest import Answer, output_uri
 Call = Callable[..., Answer]
 Queued = Callable[[str], None]
 
-# 4 instances of 2 jobs each, 15 s a job, 6 h of time, at most 10 minutes to start.
+# 4 instances with 2 jobs in hand each, 15 s a job, 6 h of time, at most 10 minutes to start.
 FITTING = int((21600 - 600) / 15 * 4 * 2)
 
 
@@ -55,6 +57,11 @@ def completed(table: JobTable, job_id: str, seconds: float) -> None:
     table.add(new_job(job_id, request, settings=configuration()))
     outcome = Outcome(JobStatus.COMPLETED, "2025-06-04T14:31:00.000Z", output_uri(job_id))
     table.settle(job_id, replace(outcome, processing_seconds=seconds))
+
+
+def test_an_instance_is_reckoned_to_have_the_jobs_in_hand_that_sagemaker_sends_it() -> None:
+    policies = deployed()
+    assert policies.in_hand == policies.concurrency + AHEAD
 
 
 def test_a_backlog_that_fits_takes_one_more_and_one_that_does_not_refuses_it(

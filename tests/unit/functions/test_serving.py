@@ -184,7 +184,7 @@ def test_jobs_that_wait_and_what_they_take_make_the_wait_longer(
     described("InService", instances=(1, 4))
     answer = call("GET", "/service")
     assert answer.body["backlog"] == {"openJobs": 16}
-    # 4 instances of 2 jobs each, or the one that runs
+    # 4 instances with 2 jobs in hand each, or the one that runs
     expected = {"fromSeconds": 3 + 6, "toSeconds": 3 + 24, "basis": "measured"}
     assert lane(answer)["expectedWait"] == expected
 
