@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from femo_result.codes import EventType, NoticeCode, PulseReason, UnjudgedReason
+    from femo_result.codes import EventType, NoticeCode, PulseReason, SensorGroup, UnjudgedReason
     from femo_result.found import (
         Event,
         ExpectedKicks,
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         TrainingDistance,
         UnlikeTraining,
     )
+    from femo_result.overview import Overview, OverviewGroup
     from femo_result.recording import (
         ClockFacts,
         ClockStep,
@@ -63,12 +64,15 @@ __all__ = [
     "Notice",
     "NoticeCode",
     "OnsetStatistics",
+    "Overview",
+    "OverviewGroup",
     "Press",
     "PressMatch",
     "PulseReason",
     "Recording",
     "RegularPulses",
     "Result",
+    "SensorGroup",
     "SensorOff",
     "Source",
     "Summary",
@@ -89,7 +93,7 @@ def __getattr__(name: str) -> Any:
     """
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    for module in ("codes", "found", "recording", "response"):
+    for module in ("codes", "found", "overview", "recording", "response"):
         held = vars(import_module(f"{__name__}.{module}"))
         globals().update({key: held[key] for key in __all__ if key in held})
     return globals()[name]
