@@ -48,6 +48,12 @@ class ApiCode(StrEnum):
     BAD_REQUEST = "bad_request", 400, "The request cannot be served."
     NO_SUCH_ROUTE = "no_such_route", 404, "There is no such route or method."
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "This route does not have that method."
+    NOT_ACCEPTABLE = (
+        "not_acceptable",
+        406,
+        "A result is given as application/json, text/csv or application/fhir+json: "
+        "name one of them in Accept.",
+    )
     REQUEST_TOO_LARGE = (
         "request_too_large",
         413,
@@ -89,6 +95,24 @@ class ApiCode(StrEnum):
         409,
         "A job of this id with another request, or of another content of its recording, exists. "
         "Choose a new jobId.",
+    )
+    JOB_NOT_COMPLETED = (
+        "job_not_completed",
+        409,
+        "The job has no result: it has not ended yet, or it failed or expired. "
+        "GET /jobs/{jobId} tells which.",
+    )
+    RESULT_TOO_LARGE = (
+        "result_too_large",
+        406,
+        "The result is too large to be given in this form. Ask for application/json, and turn it "
+        "into what is needed with femo export.",
+    )
+    RESULT_OF_ANOTHER_VERSION = (
+        "result_of_another_version",
+        406,
+        "The result is of a version of the service that cannot be given in this form. "
+        "Ask for application/json.",
     )
     RESULT_UNAVAILABLE = (
         "result_unavailable",

@@ -8,13 +8,14 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from femo_api import (
     contract,
     documentation,
     errors,
+    forms,
     paging,
     recordings,
     refusals,
@@ -275,6 +276,46 @@ async def get_job(
         raise errors.job_not_found()
     job, applied = waiting.follow(job, table, patience, most_waiting=api_settings().places_to_wait)
     return JSONResponse(views.full(job, configuration()), headers=applied)
+
+
+@app.get(
+    "/jobs/{jobId}/result",
+    response_class=Response,
+    responses=documentation.RESULT
+    | documentation.responses(
+        Code.JOB_NOT_FOUND,
+        Code.UNREADABLE_JOB,
+        Code.NOT_ACCEPTABLE,
+        Code.JOB_NOT_COMPLETED,
+        Code.RESULT_TOO_LARGE,
+        Code.RESULT_OF_ANOTHER_VERSION,
+        Code.RESULT_UNAVAILABLE,
+        Code.RESULT_UNREACHABLE,
+        Code.SERVICE_BUSY,
+    ),
+    openapi_extra=documentation.needs("jobs/read"),
+    tags=["jobs"],
+)
+async def get_result(
+    jobId: str,  # noqa: N803 - the contract's own name
+    accept: Annotated[
+        list[str] | None,
+        Header(include_in_schema=False),  # OpenAPI tells it by the forms of the answer
+    ] = None,
+) -> Response:
+    """Return a completed job's result as JSON, as a table or as FHIR. Scope jobs/read.
+
+    Accept chooses: application/json (the whole response, and what is given where nothing is asked
+    for), text/csv (a summary, then all that happened) or application/fhir+json (a Bundle of R4).
+
+    JSON that is too large to be sent here is answered with 303 and its address in S3, which
+    needs no token: do not send it yours.
+    """
+    form = forms.wanted(accept or [])
+    job = job_table().get(jobId) if contract.is_job_id(jobId) else None
+    if job is None:
+        raise errors.job_not_found()
+    return forms.give(job, form, configuration())
 
 
 @app.post(

@@ -35,7 +35,7 @@ _DESCRIPTIONS = {
     401: "No valid access token, or one without the scope of this route",
     403: "Refused by API Gateway, which answers so where a route does not exist",
     404: "There is no such thing",
-    406: "The answer is not made in a type that Accept names",
+    406: "Not given in a form that Accept names",
     409: "In conflict with what is there",
     410: "Gone",
     413: "Too large",
@@ -118,6 +118,30 @@ SUBMITTED: dict[int | str, dict[str, Any]] = {
     },
 }
 FOUND: dict[int | str, dict[str, Any]] = {200: {"headers": _APPLIED}}
+_NAMED = {
+    "Content-Disposition": {"description": "A file's name", "schema": {"type": "string"}},
+    "Vary": {"description": "Accept", "schema": {"type": "string"}},
+}
+RESULT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The result in the form that was asked for",
+        "headers": _NAMED,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/AnalysisResponse"}},
+            "text/csv": {"schema": {"type": "string"}},
+            "application/fhir+json": {"schema": {"type": "object"}},
+        },
+    },
+    303: {
+        "description": "JSON, too large to be sent here",
+        "headers": {
+            "Location": {
+                "description": "Where it can be fetched without a token, for a quarter of an hour",
+                "schema": {"type": "string"},
+            }
+        },
+    },
+}
 UPLOAD: dict[int | str, dict[str, Any]] = {
     200: {
         "model": contract.UploadView,

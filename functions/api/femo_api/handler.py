@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 MAX_BODY_CHARACTERS = 64 * 1024  # the largest sensible request has about 2 KB
 
-_adapter = Mangum(app, lifespan="off")
+# Whatever else is sent in base64, which API Gateway would pass on as it is.
+TEXTS = ["text/", "application/json", "application/fhir+json"]
+
+_adapter = Mangum(app, lifespan="off", text_mime_types=TEXTS)
 
 # Lambda gives a function that starts a full processor, and only a share of one afterwards.
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:

@@ -304,8 +304,10 @@ def unpack(answer: dict[str, Any]) -> Answer:
     headers = {name.lower(): value for name, value in answer.get("headers", {}).items()}
     for name, values in (answer.get("multiValueHeaders") or {}).items():
         headers[name.lower()] = values[-1]
-    assert headers["content-type"].startswith("application/json")
-    return Answer(answer["statusCode"], headers, json.loads(answer["body"]))
+    assert not answer.get("isBase64Encoded")  # API Gateway would pass it on as it is
+    is_json = headers.get("content-type", "").startswith("application/json")
+    body = json.loads(answer["body"]) if is_json else answer["body"]
+    return Answer(answer["statusCode"], headers, body)
 
 
 @pytest.fixture

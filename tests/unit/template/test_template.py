@@ -36,6 +36,7 @@ def test_only_health_is_open() -> None:
         ("POST", "/service/warm-up"): "service/write",
         ("GET", "/jobs"): "jobs/read",
         ("GET", "/jobs/{jobId}"): "jobs/read",
+        ("GET", "/jobs/{jobId}/result"): "jobs/read",
         ("POST", "/jobs"): "jobs/write",
         ("POST", "/uploads"): "jobs/write",
         ("POST", "/uploads/{uploadId}/complete"): "jobs/write",
@@ -383,7 +384,7 @@ def test_a_function_imports_only_what_it_installs(name: str) -> None:
     folder = ROOT / FUNCTIONS[name]["CodeUri"]
     requirements = (folder / "requirements.txt").read_text()
     installed = {
-        package.lower().replace("-", "_")
+        package.lower().replace("-", "_").removeprefix("python_")
         for package in re.findall(r"^([A-Za-z0-9_.-]+)==", requirements, re.MULTILINE)
     }
     shared = ROOT / "functions/shared/python"
