@@ -1,6 +1,6 @@
 """The response of an analysis, typed and described field by field; it needs pydantic alone."""
 
-from femo_result.codes import EventType, NoticeCode, PulseReason, UnjudgedReason
+from femo_result.codes import EventType, NoticeCode, PulseReason, SensorGroup, UnjudgedReason
 from femo_result.found import (
     Event,
     ExpectedKicks,
@@ -16,6 +16,7 @@ from femo_result.found import (
     TrainingDistance,
     UnlikeTraining,
 )
+from femo_result.overview import Overview, OverviewGroup
 from femo_result.recording import (
     ClockFacts,
     ClockStep,
@@ -57,12 +58,15 @@ __all__ = [
     "Notice",
     "NoticeCode",
     "OnsetStatistics",
+    "Overview",
+    "OverviewGroup",
     "Press",
     "PressMatch",
     "PulseReason",
     "Recording",
     "RegularPulses",
     "Result",
+    "SensorGroup",
     "SensorOff",
     "Source",
     "Summary",

@@ -19,6 +19,8 @@ __all__ = [
     "NoticeCodeText",
     "PulseReason",
     "PulseReasonCode",
+    "SensorGroup",
+    "SensorGroupCode",
     "UnjudgedReason",
     "UnjudgedReasonCode",
 ]
@@ -70,6 +72,15 @@ class PulseReason(StrEnum):
     RATE = "rate"
 
 
+class SensorGroup(StrEnum):
+    """Sensors of one kind."""
+
+    PIEZO = "piezo"
+    ACCELEROMETER = "accelerometer"
+    ACOUSTIC = "acoustic"
+    IMU = "imu"
+
+
 class NoticeCode(StrEnum):
     """What a notice is about; `NOTICE_MEANINGS` has the words."""
 
@@ -118,5 +129,6 @@ JudgedStatusCode = Annotated[str, *one_of(JudgedStatus)]
 MethodCode = Annotated[str, *one_of(Method)]
 UnjudgedReasonCode = Annotated[str, *one_of(UnjudgedReason)]
 EventTypeCode = Annotated[str, *one_of(EventType)]
+SensorGroupCode = Annotated[str, *one_of(SensorGroup)]
 PulseReasonCode = Annotated[str, *one_of(PulseReason)]
 NoticeCodeText = Annotated[str, *one_of(NoticeCode)]

@@ -20,6 +20,7 @@ from femo_result.found import (
     Summary,
     TrainingDistance,
 )
+from femo_result.overview import Overview
 from femo_result.recording import Notice, Recording
 
 __all__ = [
@@ -82,6 +83,11 @@ class Result(Part):
     presses: list[Press] = Field(description="The mother's presses one by one, in order of time")
     model: ModelFacts = Field(description="What decided")
     notices: list[Notice] = Field(description="What a reader should know")
+    overview: Overview | None = Field(
+        default=None,
+        description="How far each group of sensors rose above its level, for drawing; null where "
+        "none could be used at any time, absent from results of before it was there",
+    )
 
 
 class EventsResult(Result):

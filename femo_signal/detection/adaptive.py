@@ -26,6 +26,7 @@ class Findings:
     evidence: Evidence
     candidates: Candidates
     seen: Flags  # (candidates, sensors) which sensors see which candidate
+    motion: Motion | None  # of the IMU; None without one
     motion_z: NDArray[np.float64] | None  # (candidates,) of the IMU; None without one
     body_movement: Intervals  # ticks of the trimmed axis
     detections: Intervals  # (candidates, 2) undilated, ticks of the trimmed axis
@@ -72,6 +73,7 @@ def find_movements(
         evidence=evidence,
         candidates=candidates,
         seen=seen,
+        motion=motion,
         motion_z=motion_z,
         body_movement=moving,
         detections=true_edges(signals, evidence, candidates, seen, settings=settings.edges),

@@ -48,6 +48,7 @@ from femo_signal.recording import Clock, RecordingInfo
 from femo_signal.reporting.events import list_events, timestamp
 from femo_signal.reporting.judging import Analysis
 from femo_signal.reporting.noticing import notices_of
+from femo_signal.reporting.overview import overview_of
 from femo_signal.reporting.summary import summarize
 from femo_signal.settings import TICKS_PER_SECOND
 
@@ -137,6 +138,7 @@ def _common(analysis: Analysis, package: str | None) -> dict[str, Any]:
         "presses": [] if match is None else _presses(match, analysis.profile.info),
         "model": _model(analysis, package),
         "notices": [ToldNotice(code=notice.code, text=notice.text) for notice in notices],
+        "overview": overview_of(analysis.profile),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 from typing import Any
 
@@ -14,6 +15,9 @@ _STRETCH = {
 _STATISTICS = {"count": 0} | dict.fromkeys(("mean", "std", "min", "max", "median", "p25", "p75"))
 _NOT_JUDGED = {"ends": 60.0, "gap": 60.0, "sensor_off": 120.0, "body_movement": 300.0,
                "hiccups": 60.0}  # fmt: skip
+_LEVELS = base64.b64encode(
+    bytes([255] * 30 + [4] * 270 + [255] * 60 + [4] * 240 + [40] + [4] * 1169 + [255] * 30)
+).decode()
 
 _RESULT: dict[str, Any] = {
     "recording": {
@@ -81,6 +85,30 @@ _RESULT: dict[str, Any] = {
         "threshold": 0.5,
     },
     "notices": [],
+    "overview": {
+        "seconds_per_sample": 1.0,
+        "sample_count": 1800,
+        "level_unit": "z",
+        "level_offset": 0.0,
+        "level_step": 0.25,
+        "unusable_byte": 255,
+        "groups": [
+            {
+                "group": "piezo",
+                "sensors": ["sensor_3", "sensor_6"],
+                "usable_seconds": 1680.0,
+                "seen_level": 3.0,
+                "levels": _LEVELS,
+            },
+            {
+                "group": "accelerometer",
+                "sensors": [],
+                "usable_seconds": 0.0,
+                "seen_level": 3.0,
+                "levels": None,
+            },
+        ],
+    },
     "event_count": 1,
     "events": [
         {

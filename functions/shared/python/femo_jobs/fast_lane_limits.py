@@ -36,8 +36,11 @@ smaller share of a processor that comes with the memory, and for a slower one.""
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
 
 ANSWER_BYTES_PER_BYTE = 8e-3
-"""Five times what a synthetic hour gives (`femo analyze`: 40 KB, of 24.4 MB as v2), for a
-recording with that many more movements."""
+"""Five times what a synthetic hour gives (`femo analyze`: 40 KB, of 24.4 MB as v2) without its
+overview, for a recording with that many more movements."""
+
+OVERVIEW_BYTES = 256 * 1024
+"""Of the overview in a result, which its description bounds (docs/result.md)."""
 
 FULL_INTERVALS_FACTOR = 2.0
 """Intervals of which all are listed made that answer larger by 3 %; as many again is a bound."""
@@ -52,7 +55,7 @@ def seconds_for(size_bytes: int) -> float:
 def answer_bytes_for(size_bytes: int, *, full_intervals: bool) -> float:
     """Return how large the answer to a recording of a size is at most."""
     factor = FULL_INTERVALS_FACTOR if full_intervals else 1.0
-    return size_bytes * ANSWER_BYTES_PER_BYTE * factor
+    return size_bytes * ANSWER_BYTES_PER_BYTE * factor + OVERVIEW_BYTES
 
 
 def promises(request: JobRequest, size_bytes: int) -> bool:
