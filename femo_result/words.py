@@ -1,8 +1,13 @@
-"""Lengths of time for people, rounded in one way wherever a person reads them."""
+"""Words for people: lengths of time, and what stands on every page and report."""
 
 from __future__ import annotations
 
-__all__ = ["lasting", "lasting_of"]
+__all__ = ["RESEARCH_USE", "lasting", "lasting_of"]
+
+RESEARCH_USE = (
+    "For research use. If you are worried about your baby's movements, "
+    "contact your maternity unit now."
+)
 
 _MINUTES_FROM_SECONDS = 60.0
 _HOURS_FROM_SECONDS = 2 * 3600.0

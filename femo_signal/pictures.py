@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from femo_result.words import RESEARCH_USE
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["RESEARCH_NOTE", "blank_figure"]
 
-RESEARCH_NOTE = (
-    "For research use. If you are worried about your baby's movements, "
-    "contact your maternity unit now."
-)
+RESEARCH_NOTE = RESEARCH_USE
 
 
 def blank_figure() -> Figure:

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -77,9 +78,15 @@ def inputs_hash(template: Path) -> str:
 def _inputs(template: Path) -> Iterator[Path]:
     yield template
     for source in verification.local_sources(template):
-        for path in source.rglob("*") if source.is_dir() else [source]:
+        for path in _files(source) if source.is_dir() else [source]:
             if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
                 yield path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    # Through links, as sam does: the layer links to what the functions share with the rest.
+    for root, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(root, name) for name in names)
 
 
 def _validate(deployment: Deployment) -> None:

@@ -76,8 +76,9 @@ app = FastAPI(
     title="FeMo Cloud",
     openapi_url=None,
     version="1.0.0",
-    description="Finds the fetal movements in FeMo belt recordings. Every route but /health "
-    "needs an access token with the scope jobs/read or jobs/write.",
+    description=documentation.INTRODUCTION,
+    openapi_tags=documentation.TAGS,
+    generate_unique_id_function=documentation.operation_id,
     docs_url=None,
     redoc_url=None,
     redirect_slashes=False,
@@ -86,15 +87,20 @@ app = FastAPI(
 
 
 @app.get("/health", responses=documentation.responses(token=False), tags=["service"])
-async def health() -> contract.Health:
+async def get_health() -> contract.Health:
     """Say that the API answers. Needs no token."""
     return contract.Health()
 
 
-@app.get("/openapi.json", include_in_schema=False)
-async def openapi_document(request: Request) -> JSONResponse:
-    """Return this API's description. Scope jobs/read."""
-    return JSONResponse(documentation.describe(app, base_path(request)))
+@app.get(
+    "/openapi.json",
+    response_model=dict[str, Any],
+    responses=documentation.responses(token=False),
+    tags=["service"],
+)
+async def get_description(request: Request) -> JSONResponse:
+    """Return this description of the API (OpenAPI 3.1). Needs no token."""
+    return JSONResponse(documentation.document(base_path(request), api_settings().token_url))
 
 
 @app.get(
@@ -104,7 +110,7 @@ async def openapi_document(request: Request) -> JSONResponse:
     openapi_extra=documentation.needs("jobs/read"),
     tags=["service"],
 )
-async def describe_service() -> JSONResponse:
+async def get_service() -> JSONResponse:
     """Tell which model is in service, how soon, and how much there is to do. Scope jobs/read.
 
     A job names the model that answered it, which may be an earlier one, and the lane it took.

@@ -72,15 +72,12 @@ async def _answer_invalid_request(_request: Request, error: RequestValidationErr
 
 
 async def _answer_http_error(_request: Request, error: HTTPException) -> JSONResponse:
-    code, message = {
-        HTTPStatus.BAD_REQUEST: (Code.MALFORMED_JSON, "The body is not valid JSON."),
-        HTTPStatus.NOT_FOUND: (Code.NO_SUCH_ROUTE, "There is no such route."),
-        HTTPStatus.METHOD_NOT_ALLOWED: (
-            Code.METHOD_NOT_ALLOWED,
-            "This route does not have that method.",
-        ),
-    }.get(HTTPStatus(error.status_code), (Code.BAD_REQUEST, "The request cannot be served."))
-    return JSONResponse(errors.error_body(code, message), error.status_code, error.headers)
+    code = {
+        HTTPStatus.BAD_REQUEST: Code.MALFORMED_JSON,
+        HTTPStatus.NOT_FOUND: Code.NO_SUCH_ROUTE,
+        HTTPStatus.METHOD_NOT_ALLOWED: Code.METHOD_NOT_ALLOWED,
+    }.get(HTTPStatus(error.status_code), Code.BAD_REQUEST)
+    return JSONResponse(errors.error_body(code), error.status_code, error.headers)
 
 
 def _answer(error: errors.ApiError) -> JSONResponse:
@@ -93,19 +90,11 @@ def _refusal(error: RequestValidationError) -> errors.ApiError:
     kind, where = first["type"], [str(part) for part in first["loc"]]
     field = ".".join(where[1:]) or None
     if kind == "json_invalid":
-        return errors.ApiError(
-            HTTPStatus.BAD_REQUEST, Code.MALFORMED_JSON, "The body is not valid JSON."
-        )
+        return errors.ApiError(Code.MALFORMED_JSON, "The body is not valid JSON.")
     if where == ["body"]:
         if kind == "missing":
-            return errors.ApiError(
-                HTTPStatus.BAD_REQUEST, Code.MISSING_BODY, "The request needs a JSON body."
-            )
-        return errors.ApiError(
-            HTTPStatus.BAD_REQUEST,
-            Code.NOT_AN_OBJECT,
-            "The body must be a JSON object, sent as Content-Type: application/json.",
-        )
+            return errors.ApiError(Code.MISSING_BODY)
+        return errors.ApiError(Code.NOT_AN_OBJECT)
     if kind == "extra_forbidden":
         return errors.unknown_field(shown(field) if field else None)
     if kind == "missing":

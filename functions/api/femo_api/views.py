@@ -53,7 +53,7 @@ def listed(job: Job | UnreadableRow) -> dict[str, Any]:
         return summary(job)
     count("RowsUnreadable")
     logger.error("row cannot be read", job_id=job.job_id)
-    error = {"code": str(errors.Code.UNREADABLE_JOB), "message": errors.UNREADABLE_JOB_MESSAGE}
+    error = errors.error_body(errors.Code.UNREADABLE_JOB)["error"]
     status = {} if job.status is None else {"status": str(job.status)}
     return {"jobId": job.job_id, **status, "error": error}
 
@@ -69,10 +69,10 @@ def full(job: Job, settings: Configuration) -> dict[str, Any]:
     try:
         location = _location(job, settings)
         result = _result(location)
-    except _ResultError as error:
+    except ResultError as error:
         count("ResultsNotRead")
         logger.error("result cannot be read", job_id=job.job_id, code=error.code)
-        return view | {"result": None, "error": {"code": error.code, "message": str(error)}}
+        return view | {"result": None, **errors.error_body(error.code)}
     if result is not None:
         view["result"] = result
     view["resultUrl"] = clients.s3().generate_presigned_url(
@@ -85,35 +85,19 @@ def full(job: Job, settings: Configuration) -> dict[str, Any]:
     return view
 
 
-class _ResultError(Exception):
+class ResultError(Exception):
     """A completed job's result cannot be given."""
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, code: errors.Code) -> None:
+        super().__init__(str(code))
         self.code = code
-
-
-def _unavailable() -> _ResultError:
-    return _ResultError(
-        "result_unavailable",
-        "The job was completed, but its result is gone or damaged. "
-        "Submit the recording again under a new jobId.",
-    )
-
-
-def _unreachable() -> _ResultError:
-    return _ResultError(
-        "result_unreachable",
-        "The job was completed, but its result cannot be read at the moment. Ask again later; "
-        "if it stays, tell the operator.",
-    )
 
 
 def _location(job: Job, settings: Configuration) -> Location:
     try:
         return outcomes.result_location(job.output_location or "", settings.requests_bucket)
     except LocationError as error:
-        raise _unavailable() from error
+        raise ResultError(errors.Code.RESULT_UNAVAILABLE) from error
 
 
 def _result(location: Location) -> dict[str, Any] | None:
@@ -121,14 +105,14 @@ def _result(location: Location) -> dict[str, Any] | None:
     try:
         found = outcomes.read_object(location, INLINE_RESULT_BYTES)
     except (BotoCoreError, ClientError) as error:
-        raise _unreachable() from error
+        raise ResultError(errors.Code.RESULT_UNREACHABLE) from error
     if found is None:
-        raise _unavailable()
+        raise ResultError(errors.Code.RESULT_UNAVAILABLE)
     body, _ = found
     if body is None:
         return None
     response = outcomes.response(body)
     if response is None:
-        raise _unavailable()
+        raise ResultError(errors.Code.RESULT_UNAVAILABLE)
     result: dict[str, Any] = response["result"]
     return result

@@ -42,6 +42,7 @@ ENVIRONMENT = {
     "EXPECTED_JOB_SECONDS": "15",
     "FAST_LANE_ENDPOINT_NAME": "femo-dev-fast",
     "FAST_LANE_CONCURRENCY": "4",
+    "TOKEN_URL": "https://sign-in.example.com/oauth2/token",
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "femo-dev",
     "POWERTOOLS_TRACE_DISABLED": "true",

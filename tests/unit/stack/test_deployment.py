@@ -44,6 +44,15 @@ def test_a_changed_input_is_built_and_deployed_again(template: Path, name: str) 
     assert inputs_hash(template) != before
 
 
+def test_what_a_folder_links_to_is_built_and_deployed_again_as_well(template: Path) -> None:
+    beside = template.parent / "beside"
+    beside.mkdir()
+    (template.parent / "shared" / "linked").symlink_to("../beside")
+    before = inputs_hash(template)
+    (beside / "module.py").write_text("# changed\n")
+    assert inputs_hash(template) != before
+
+
 def test_what_is_no_input_does_not_cost_a_build(template: Path) -> None:
     before = inputs_hash(template)
     (template.parent / "README.md").write_text("text")

@@ -31,7 +31,7 @@ def test_of_the_api_only_health_is_open() -> None:
         for route, auth in routes.items()
     } == {
         ("GET", "/health"): "",
-        ("GET", "/openapi.json"): "jobs/read",
+        ("GET", "/openapi.json"): "",
         ("GET", "/service"): "jobs/read",
         ("POST", "/service/warm-up"): "service/write",
         ("GET", "/jobs"): "jobs/read",
@@ -441,12 +441,28 @@ def test_a_function_imports_only_what_it_installs(name: str) -> None:
         package.lower().replace("-", "_")
         for package in re.findall(r"^([A-Za-z0-9_.-]+)==", requirements, re.MULTILINE)
     }
-    own = {path.name for path in folder.iterdir() if path.is_dir()} | {"femo_jobs"}
     shared = ROOT / "functions/shared/python"
+    own = {path.name for place in (folder, shared) for path in place.iterdir() if path.is_dir()}
     for path in [*folder.rglob("*.py"), *shared.rglob("*.py")]:
         for module in _imported(ast.parse(path.read_text())):
             known = installed | own | set(sys.stdlib_module_names)
             assert module in known, f"{path.name} imports {module}"
+
+
+def test_the_layer_holds_the_catalogue_of_errors_itself_and_not_a_copy() -> None:
+    held = ROOT / "functions/shared/python/femo_result"
+    assert held.samefile(ROOT / "femo_result")
+    assert not held.readlink().is_absolute()
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_without_pydantic_takes_the_errors_alone_of_the_result(name: str) -> None:
+    folder = ROOT / FUNCTIONS[name]["CodeUri"]
+    has_pydantic = "\npydantic==" in "\n" + (folder / "requirements.txt").read_text()
+    shared = ROOT / "functions/shared/python/femo_jobs"
+    for path in [*shared.rglob("*.py"), *([] if has_pydantic else folder.rglob("*.py"))]:
+        taken = re.findall(r"(?:from|import) (femo_result[\w.]*)", path.read_text())
+        assert all(name.startswith("femo_result.errors") for name in taken), path.name
 
 
 def _imported(tree: ast.AST) -> set[str]:
