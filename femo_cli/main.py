@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     "analyze", "compare", "convert", "deploy", "evaluate", "inspect", "jobs", "models", "remove",
-    "status", "submit", "synthesize", "train",
+    "report", "status", "submit", "synthesize", "train",
 )  # fmt: skip
 
 

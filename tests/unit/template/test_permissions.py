@@ -76,6 +76,7 @@ CALLS = {
         "sagemaker:InvokeEndpointAsync",
         "sqs:SendMessage",
     },
+    "ConsoleFunctionRole": LOGS | TRACES | {"ssm:GetParameter"},
     "SweeperFunctionRole": LOGS
     | TRACES
     | {

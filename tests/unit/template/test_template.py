@@ -21,7 +21,7 @@ BUCKETS = dict(resources("AWS::S3::Bucket"))
 PARAMETERS: Document = template()["Parameters"]
 
 
-def test_only_health_is_open() -> None:
+def test_of_the_api_only_health_is_open() -> None:
     routes = {
         (event["Properties"]["Method"], event["Properties"]["Path"]): event["Properties"]["Auth"]
         for event in FUNCTIONS["ApiFunction"]["Events"].values()
@@ -44,6 +44,61 @@ def test_only_health_is_open() -> None:
     auth = template()["Resources"]["Api"]["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] == "Cognito"
     assert auth["Authorizers"]["Cognito"]["AuthorizationScopes"]
+
+
+def test_what_the_console_serves_is_open_and_can_only_be_read() -> None:
+    """Who signs in has no token yet; its role reads nothing but the parameter it serves."""
+    routes = [event["Properties"] for event in FUNCTIONS["ConsoleFunction"]["Events"].values()]
+    assert {route["Path"] for route in routes} == {
+        "/console",
+        "/console/{file+}",
+        "/docs",
+        "/docs/{file+}",
+    }
+    for route in routes:
+        assert (route["Method"], route["Auth"]) == ("GET", {"Authorizer": "NONE"})
+
+
+def test_no_foreign_page_may_send_recordings_nor_read_results() -> None:
+    """A wildcard for every origin would let any site use a leaked URL from a visitor's browser."""
+    methods = {
+        name: rule["AllowedMethods"]
+        for name, bucket in BUCKETS.items()
+        for rule in bucket.get("CorsConfiguration", {}).get("CorsRules", [])
+    }
+    assert methods == {"RecordingsBucket": ["PUT"], "RequestsBucket": ["GET"]}
+    for name in methods:
+        (rule,) = BUCKETS[name]["CorsConfiguration"]["CorsRules"]
+        condition, chosen, (default,) = rule["AllowedOrigins"]["Fn::If"]
+        assert (condition, chosen) == ("HasConsoleOrigins", {"Ref": "ConsoleOrigins"})
+        host = default["Fn::Sub"].removeprefix("https://*.")
+        assert host == "execute-api.${AWS::Region}.${AWS::URLSuffix}"
+
+
+def test_who_signs_in_or_out_comes_back_to_the_console() -> None:
+    client = template()["Resources"]["PersonClient"]["Properties"]
+    console = template()["Outputs"]["ConsoleUrl"]["Value"]["Fn::Sub"]
+    for name in ("CallbackURLs", "LogoutURLs"):
+        assert console in json.dumps(client[name])
+        assert "CallbackUrls" in json.dumps(client[name])
+
+
+def test_the_console_knows_where_to_sign_in_and_no_secret() -> None:
+    value = template()["Resources"]["ConsoleConfiguration"]["Properties"]["Value"]["Fn::Sub"]
+    document = json.loads(value)
+    assert set(document) == {
+        "authority",
+        "authorizationEndpoint",
+        "tokenEndpoint",
+        "endSessionEndpoint",
+        "clientId",
+        "scopes",
+        "apiUrl",
+        "storageOrigins",
+    }
+    client = template()["Resources"]["PersonClient"]["Properties"]
+    assert client["GenerateSecret"] is False
+    assert document["scopes"].split() == client["AllowedOAuthScopes"]
 
 
 def test_the_api_is_throttled_and_its_log_says_nothing_of_persons() -> None:
