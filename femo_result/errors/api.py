@@ -137,6 +137,19 @@ class ApiCode(StrEnum):
         409,
         "Not all bytes have arrived. Send the missing parts, then complete the upload again.",
     )
+    # the models
+    MODEL_NOT_FOUND = "model_not_found", 404, "There is no such version of the model."
+    NOT_AN_APPROVER = (
+        "not_an_approver",
+        403,
+        "Only a person of the group modelApprovers may do this.",
+    )
+    MODEL_NOT_APPROVED = (
+        "model_not_approved",
+        409,
+        "This version of the model is not approved. Approve it first.",
+    )
+    DEPLOYMENT_NOT_FOUND = "deployment_not_found", 404, "There is no deployment of this id."
     # the service
     MODEL_NOT_DEPLOYED = (
         "model_not_deployed",
