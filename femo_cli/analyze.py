@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from femo_cli.options import RecordingPath, json_option, model_option, overwrite_option
 from femo_cli.output import print_json, share_bar
+from femo_cli.report import check_page, page_kind, write_page, zone_option
 
 if TYPE_CHECKING:
     from femo_signal.reporting.analysis import Analysis
@@ -26,6 +27,8 @@ __all__ = ["analyze"]
 @click.option("--include-full-intervals", is_flag=True, help="List the onset intervals too.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False),
               help="Draw the analysis into this file.")  # fmt: skip
+@click.option("--report", "page", type=page_kind, help="Write the night as an HTML file, too.")
+@zone_option
 @overwrite_option
 @json_option("Nothing but the JSON response.")
 def analyze(
@@ -35,6 +38,8 @@ def analyze(
     metadata: bool,
     include_full_intervals: bool,
     plot: Path | None,
+    page: Path | None,
+    zone: str | None,
     overwrite: bool,
     as_json: bool,
 ) -> None:
@@ -50,6 +55,8 @@ def analyze(
 
     if plot is not None:
         _check_picture(plot, overwrite=overwrite)
+    if page is not None:
+        check_page(page, "--report", overwrite=overwrite)
     began = time.monotonic()
     model = MovementModel.load(model_folder)
     with share_bar("Analysing") as tell:
@@ -67,11 +74,21 @@ def analyze(
     print_json(response)
     if plot is not None:
         _draw(plot, analysis)
+    if page is not None:
+        _write(page, response, recording, zone)
     if not as_json:
         for line in summary_lines(response):
             click.echo(line, err=True)
         if plot is not None:
             click.echo(f"Picture: {plot}", err=True)
+        if page is not None:
+            click.echo(f"Report: {page}", err=True)
+
+
+def _write(path: Path, response: dict[str, Any], recording: Path, zone: str | None) -> None:
+    from femo_cli.viewing import Shown
+
+    write_page(path, Shown(responses=[response], zone=zone, recording=recording.name))
 
 
 def _draw(path: Path, analysis: Analysis) -> None:

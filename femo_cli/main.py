@@ -17,7 +17,7 @@ __all__ = ["main"]
 
 _COMMANDS = (
     "analyze", "compare", "convert", "deploy", "evaluate", "export", "inspect", "jobs", "models",
-    "remove", "status", "submit", "synthesize", "train",
+    "remove", "report", "status", "submit", "synthesize", "train",
 )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import hashlib
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from local_stack import verification
+from local_stack import addresses, verification
 from local_stack.errors import DeploymentError
 from local_stack.processes import tail
 from local_stack.target import REGION, STACK_NAME, Deployment
@@ -59,7 +60,9 @@ def deploy(deployment: Deployment, known: dict[str, Any]) -> dict[str, str]:
         report("Checking what was deployed against the template.")
         verification.check_deployed(deployment, build)
     deployment.folder.deployment.write_text(json.dumps({"inputs": inputs, "port": port}))
-    return local_outputs(_outputs(deployment), deployment.gateway)
+    outputs = _outputs(deployment)
+    addresses.make_local(deployment, outputs)
+    return addresses.local_outputs(outputs, deployment.gateway)
 
 
 def inputs_hash(template: Path) -> str:
@@ -75,9 +78,15 @@ def inputs_hash(template: Path) -> str:
 def _inputs(template: Path) -> Iterator[Path]:
     yield template
     for source in verification.local_sources(template):
-        for path in source.rglob("*") if source.is_dir() else [source]:
+        for path in _files(source) if source.is_dir() else [source]:
             if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc":
                 yield path
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    # Through links, as sam does: the layer links to what the functions share with the rest.
+    for root, _, names in os.walk(folder, followlinks=True):
+        yield from (Path(root, name) for name in names)
 
 
 def _validate(deployment: Deployment) -> None:
@@ -267,24 +276,3 @@ def _stack_exists(deployment: Deployment) -> bool:
 def _outputs(deployment: Deployment) -> dict[str, str]:
     stack = deployment.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     return {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
-
-
-def local_outputs(outputs: dict[str, str], gateway: str) -> dict[str, str]:
-    """Return outputs whose AWS host names are replaced by the gateway's address.
-
-    The template names hosts as they are on AWS; here the gateway serves them all.
-    """
-    return {name: _local_url(value, gateway) for name, value in outputs.items()}
-
-
-def _local_url(value: str, gateway: str) -> str:
-    if not value.startswith("https://"):
-        return value
-    host, _, path = value.removeprefix("https://").partition("/")
-    if ".execute-api." in host:
-        return f"{gateway}/_aws/execute-api/{host.partition('.')[0]}/{path}"
-    if ".auth." in host and host.endswith(".amazoncognito.com"):
-        return f"{gateway}/{path}"
-    if host.startswith("cognito-idp."):
-        return f"{gateway}/{path}"
-    return value

@@ -255,9 +255,23 @@ def _bucket_differences(
         kept = len(stored("get_bucket_lifecycle_configuration", "Rules") or [])
         if rules != kept:
             yield f"the bucket {name} has {kept} of {rules} lifecycle rules"
+    yield from _cors_differences(
+        name, properties.get("CorsConfiguration", {}), stored("get_bucket_cors", "CORSRules") or []
+    )
     versioned = (properties.get("VersioningConfiguration") or {}).get("Status") == "Enabled"
     if versioned and stored("get_bucket_versioning", "Status") != "Enabled":
         yield f"the bucket {name} is not versioned"
+
+
+def _cors_differences(name: str, wanted: Properties, found: list[Properties]) -> Iterator[str]:
+    # Origins may be made of what only the deployment knows
+    methods = [rule["AllowedMethods"] for rule in wanted.get("CorsRules", [])]
+    actual = [rule["AllowedMethods"] for rule in found]
+    if methods != actual:
+        yield f"other pages may call the bucket {name} with {actual}, not {methods}"
+    for rule in found:
+        if "*" in rule["AllowedOrigins"]:
+            yield f"any page may call the bucket {name}"
 
 
 def _policy_differences(

@@ -1,4 +1,4 @@
-"""Tell how to call the local stack: its address, its machine client, ready-made lines."""
+"""Tell how to call the local stack: its console, its machine client, ready-made lines."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import click
 
 from local_stack.layout import Project, StackFolder
 from local_stack.supervisor import read_description
+from scripts.person import ensure_person
 
 
 def main() -> int:
     """Print the lines; return the exit status."""
-    description = read_description(StackFolder(Project().root / ".local"))
+    folder = StackFolder(Project().root / ".local")
+    description = read_description(folder)
     if description is None:
         click.echo("No local stack runs. Start one with: make up", err=True)
         return 3
@@ -26,8 +28,14 @@ def main() -> int:
     secret = pool.describe_user_pool_client(
         UserPoolId=outputs["UserPoolId"], ClientId=outputs["MachineClientId"]
     )["UserPoolClient"]["ClientSecret"]
+    person = ensure_person(pool, outputs["UserPoolId"], folder.path / "person.json")
     click.echo(
         f"""
+Look at it in a browser (the password is kept in .local/person.json):
+  {outputs["ConsoleUrl"]}
+  E-mail:   {person.email}
+  Password: {person.password}
+
 Call it (paste into a shell; the secret is this stack's alone):
   export FEMO_API_URL={outputs["ApiUrl"]}
   export FEMO_TOKEN_URL={outputs["TokenUrl"]}

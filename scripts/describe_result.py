@@ -1,8 +1,7 @@
 """Write what describes the result from its model: the JSON Schema and docs/result.md.
 
 ``python -m scripts.describe_result`` writes both anew; a test fails while they are older than the
-model. The API serves its copy of the schema in its OpenAPI document, so that the function need not
-build the model at each cold start.
+model. The OpenAPI document (scripts/describe_api.py) is made of the same schema.
 """
 
 from __future__ import annotations
@@ -17,10 +16,7 @@ from femo_result import AnalysisResponse
 from femo_result.codes import NOTICE_MEANINGS
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMAS = (
-    ROOT / "docs" / "result.schema.json",
-    ROOT / "functions" / "api" / "femo_api" / "result.schema.json",
-)
+SCHEMA = ROOT / "docs" / "result.schema.json"
 PAGE = ROOT / "docs" / "result.md"
 
 INTRODUCTION = """# The result
@@ -147,8 +143,7 @@ def _unit(facts: dict[str, Any]) -> str:
 
 def main() -> None:
     """Write the schema and the page."""
-    for path in SCHEMAS:
-        path.write_text(schema_text())
+    SCHEMA.write_text(schema_text())
     PAGE.write_text(page())
 
 

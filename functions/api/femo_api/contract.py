@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from femo_jobs import outcomes
-from femo_jobs.faults import FINAL, PASSING
+from femo_http.bodies import Body
 from femo_jobs.jobs import JobStatus, Lane, timestamp
+from femo_result.errors import JobCode, Kind
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SUBJECT_ID_PATTERN = JOB_ID_PATTERN
@@ -59,12 +59,6 @@ def _instant(text: str) -> str:
             "time_range", "must lie in the years 2000 to 2099; leave it out if the clock is not set"
         )
     return timestamp(moment)
-
-
-class Body(BaseModel):
-    """A request body: unknown fields are refused and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class JobSubmission(Body):
@@ -116,15 +110,19 @@ class JobSubmission(Body):
     )
 
 
+def _listed(kind: Kind) -> str:
+    return ", ".join(sorted(code for code in JobCode if code.kind is kind))
+
+
 class JobErrorView(BaseModel):
     """Why a job has no result."""
 
-    code: str = Field(
+    code: JobCode | str = Field(
         description="Stable, for programs; a newer model can bring further ones. "
         "Of a failed job, where the request or its recording is at fault: "
-        f"{', '.join(sorted(FINAL))}. Of a failed job, once the analysis has been tried as often "
-        f"as it may be: {', '.join(sorted(PASSING))}. "
-        f"Of an expired job: {outcomes.EXPIRED.code}, {outcomes.NOT_QUEUED.code}. "
+        f"{_listed(Kind.FINAL)}. Of a failed job, once the analysis has been tried as often "
+        f"as it may be: {_listed(Kind.PASSING)}. "
+        f"Of an expired job: {_listed(Kind.EXPIRED)}. "
         "Of a completed job: result_unavailable, result_unreachable. "
         "Of a job in a listing, whatever its status: unreadable_job"
     )
@@ -218,6 +216,10 @@ class JobList(BaseModel):
 class UploadRequest(Body):
     """What is asked for with POST /uploads: a new key of that name, or the key of that content."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"fileName": "recording.dat", "sizeBytes": 45555230}]}
+    )
+
     fileName: Annotated[str, StringConstraints(pattern=FILE_NAME_PATTERN)] | None = Field(
         default=None,
         description="Last part of a new key. Needed without sha256, and not taken with it",
@@ -296,25 +298,6 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class ErrorDetail(BaseModel):
-    """What went wrong."""
-
-    code: str = Field(description="Stable, for programs")
-    message: str = Field(description="For people")
-    field: str | None = Field(default=None, description="The field at fault, where it is one")
-
-
-class ErrorView(BaseModel):
-    """The body of every error."""
-
-    error: ErrorDetail
-
-
 def is_job_id(text: str) -> bool:
     """Tell whether a text could be a job's id."""
     return re.fullmatch(JOB_ID_PATTERN.removeprefix("^").removesuffix("$"), text) is not None
-
-
-def is_field_name(text: str) -> bool:
-    """Tell whether a text looks like a field's name."""
-    return re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text) is not None

@@ -1,107 +1,32 @@
-"""The OpenAPI document: FastAPI's own, with our errors and scopes in place of its defaults."""
+"""What the OpenAPI document says of each route: its errors, its answers and its scope.
+
+The document itself is stored, as scripts/describe_api.py writes it: to build it would be slow at
+each cold start. Only the addresses of the stack are filled in when it is asked for.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-
 from femo_api import contract
-from femo_api.errors import Code
 
-_DESCRIPTIONS = {
-    400: "Malformed: not a JSON object, or a nextToken of another listing",
-    401: "No valid access token, or one without the scope of this route",
-    403: "Refused by API Gateway, which answers so where a route does not exist",
-    404: "There is no such thing",
-    409: "In conflict with what is there",
-    413: "Too large",
-    422: "A field or parameter is wrong, missing, unknown or repeated",
-    429: "Too many requests; see Retry-After",
-    500: "The service failed, or cannot read what it holds",
-    503: "No model is in service, too many jobs wait, or the service is busy; see Retry-After",
-    504: "No answer in time",
-}
-_STATUSES = {
-    Code.MALFORMED_JSON: 400,
-    Code.MISSING_BODY: 400,
-    Code.NOT_AN_OBJECT: 400,
-    Code.INVALID_NEXT_TOKEN: 400,
-    Code.UNAUTHORIZED: 401,
-    Code.TOKEN_EXPIRED: 401,
-    Code.FORBIDDEN: 403,
-    Code.REQUEST_REFUSED: 403,
-    Code.RECORDING_NOT_FOUND: 404,
-    Code.JOB_NOT_FOUND: 404,
-    Code.UPLOAD_NOT_FOUND: 404,
-    Code.JOB_ID_CONFLICT: 409,
-    Code.UPLOAD_INCOMPLETE: 409,
-    Code.REQUEST_TOO_LARGE: 413,
-    Code.RECORDING_TOO_LARGE: 413,
-    Code.MISSING_FIELD: 422,
-    Code.INVALID_FIELD: 422,
-    Code.UNKNOWN_FIELD: 422,
-    Code.REPEATED_FIELD: 422,
-    Code.UNKNOWN_PARAMETER: 422,
-    Code.REPEATED_PARAMETER: 422,
-    Code.INVALID_S3_KEY: 422,
-    Code.EMPTY_RECORDING: 422,
-    Code.TOO_MANY_REQUESTS: 429,
-    Code.UNREADABLE_JOB: 500,
-    Code.INTERNAL_ERROR: 500,
-    Code.MODEL_NOT_DEPLOYED: 503,
-    Code.BACKLOG_FULL: 503,
-    Code.SERVICE_BUSY: 503,
-    Code.SUBMISSION_UNCERTAIN: 503,
-    Code.TIMEOUT: 504,
-}
-# What the function answers on any route, and what API Gateway answers on any that needs a token.
-_EVERYWHERE = (
-    Code.REQUEST_REFUSED,
-    Code.REQUEST_TOO_LARGE,
-    Code.UNKNOWN_PARAMETER,
-    Code.TOO_MANY_REQUESTS,
-    Code.INTERNAL_ERROR,
-    Code.TIMEOUT,
-)
-_WITH_TOKEN = (Code.UNAUTHORIZED, Code.TOKEN_EXPIRED, Code.FORBIDDEN)
-BODY = (
-    Code.MALFORMED_JSON,
-    Code.MISSING_BODY,
-    Code.NOT_AN_OBJECT,
-    Code.MISSING_FIELD,
-    Code.INVALID_FIELD,
-    Code.UNKNOWN_FIELD,
-    Code.REPEATED_FIELD,
-)
+INTRODUCTION = """Finds the fetal movements in FeMo belt recordings. For research use.
 
-
-def responses(*codes: Code, token: bool = True) -> dict[int | str, dict[str, Any]]:
-    """Return the documentation of a route's errors: its own, and those of every route."""
-    documented: dict[int | str, dict[str, Any]] = {}
-    found: Iterable[Code] = {*codes, *_EVERYWHERE, *(_WITH_TOKEN if token else ())}
-    for code in sorted(found, key=lambda code: (_STATUSES[code], code)):
-        status = _STATUSES[code]
-        answer = documented.setdefault(
-            status,
-            {
-                "model": contract.ErrorView,
-                "description": _DESCRIPTIONS[status],
-                "content": {"application/json": {"examples": {}}},
-            },
-        )
-        example = {"error": {"code": str(code), "message": "..."}}
-        answer["content"]["application/json"]["examples"][str(code)] = {"value": example}
-        if status in (429, 503):
-            answer["headers"] = {
-                "Retry-After": {"description": "Seconds to wait", "schema": {"type": "integer"}}
-            }
-    return documented
-
-
+Upload a recording (`POST /uploads`), submit it (`POST /jobs`), and read the job until it has ended
+(`GET /jobs/{jobId}`). Every error has one shape, `{"error": {"code", "message", "field"?}}`; a
+program goes by the code. Every route but `/health` and `/openapi.json` needs an access token of the
+stack's user pool with the route's scope: machines use client credentials, people sign in with an
+authorization code and PKCE.
+"""
+TAGS = [
+    {"name": "jobs", "description": "Recordings that are, or have been, analysed"},
+    {"name": "uploads", "description": "Where recordings are sent to"},
+    {"name": "service", "description": "The service itself"},
+    {"name": "models", "description": "The versions of the model, and what puts one into service"},
+]
 _APPLIED = {
     "Preference-Applied": {
         "description": "wait=N: how long the request would have waited, in seconds, after Prefer. "
@@ -125,6 +50,30 @@ SUBMITTED: dict[int | str, dict[str, Any]] = {
     },
 }
 FOUND: dict[int | str, dict[str, Any]] = {200: {"headers": _APPLIED}}
+_NAMED = {
+    "Content-Disposition": {"description": "A file's name", "schema": {"type": "string"}},
+    "Vary": {"description": "Accept", "schema": {"type": "string"}},
+}
+RESULT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The result in the form that was asked for",
+        "headers": _NAMED,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/AnalysisResponse"}},
+            "text/csv": {"schema": {"type": "string"}},
+            "application/fhir+json": {"schema": {"type": "object"}},
+        },
+    },
+    303: {
+        "description": "JSON, too large to be sent here",
+        "headers": {
+            "Location": {
+                "description": "Where it can be fetched without a token, for a quarter of an hour",
+                "schema": {"type": "string"},
+            }
+        },
+    },
+}
 UPLOAD: dict[int | str, dict[str, Any]] = {
     200: {
         "model": contract.UploadView,
@@ -133,43 +82,25 @@ UPLOAD: dict[int | str, dict[str, Any]] = {
 }
 
 
-def needs(scope: str) -> dict[str, Any]:
-    """Return the documentation of a route that needs a scope."""
-    return {"security": [{"accessToken": [scope]}]}
+@cache
+def _stored() -> str:
+    return Path(__file__).with_name("openapi.json").read_text()
 
 
-def describe(app: FastAPI, base_path: str) -> dict[str, Any]:
-    """Return the OpenAPI document of an application that is reached under ``base_path``."""
-    document: dict[str, Any] = {**app.openapi(), "servers": [{"url": base_path or "/"}]}
-    components = document["components"]
-    components["securitySchemes"] = {
-        "accessToken": {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "Access token of the stack's user pool; the list names its scope",
-        }
-    }
-    _describe_result(components["schemas"])
-    # FastAPI documents its own 422 for every route with a parameter; ours has another shape.
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if "HTTPValidationError" in str(operation["responses"].get("422")):
-                del operation["responses"]["422"]
-    for name in ("HTTPValidationError", "ValidationError"):
-        components["schemas"].pop(name, None)
-    return document
+def document(base_path: str, token_url: str) -> dict[str, Any]:
+    """Return the stored OpenAPI document, with this stack's addresses.
 
-
-def _describe_result(schemas: dict[str, Any]) -> None:
-    """Put the result's own description, written from its model, in place of any object."""
-    stored = Path(__file__).with_name("result.schema.json").read_text()
-    response = json.loads(stored.replace("#/$defs/", "#/components/schemas/"))
-    del response["$schema"]
-    schemas |= response.pop("$defs")
-    schemas["AnalysisResponse"] = response
-    kinds = [
-        {"$ref": f"#/components/schemas/{name}"} for name in ("EventsResult", "MetadataResult")
-    ]
-    field = schemas["JobView"]["properties"]["result"]
-    field["anyOf"] = [*kinds, {"type": "null"}]
+    Parameters
+    ----------
+    base_path
+        Under which the API is reached: the stage, or nothing under a domain of its own.
+    token_url
+        Where access tokens are given; people are sent to its neighbour ``authorize``.
+    """
+    described: dict[str, Any] = json.loads(_stored())
+    described["servers"] = [{"url": base_path or "/"}]
+    for flow in described["components"]["securitySchemes"]["oauth2"]["flows"].values():
+        flow["tokenUrl"] = token_url
+        if "authorizationUrl" in flow:
+            flow["authorizationUrl"] = f"{token_url.rpartition('/')[0]}/authorize"
+    return described

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from dataclasses import astuple
-from http import HTTPStatus
 
 from femo_api.errors import ApiError, Code
 from femo_jobs.listing import Wanted
@@ -56,7 +55,6 @@ def decode(token: str, wanted: Wanted) -> str:
             raise ValueError("not canonical")
     except (ValueError, binascii.Error) as error:
         raise ApiError(
-            HTTPStatus.BAD_REQUEST,
             Code.INVALID_NEXT_TOKEN,
             "nextToken is not one that this listing has given. Start again without it.",
             field="nextToken",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from botocore.exceptions import ClientError
 
@@ -40,7 +39,6 @@ def locate(text: str, settings: Configuration) -> Location:
         )
     except LocationError as error:
         raise errors.ApiError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
             errors.Code.INVALID_S3_KEY,
             f"s3Key cannot be used: {error}.",
             field="s3Key",
@@ -68,7 +66,6 @@ def find(location: Location, settings: Configuration) -> Recording:
     size = head["ContentLength"]
     if size == 0:
         raise errors.ApiError(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
             errors.Code.EMPTY_RECORDING,
             "The recording is empty.",
             field="s3Key",

@@ -24,6 +24,7 @@ class ApiSettings:
     expected_job_seconds: int  # of one job, until some have been measured
     fast_lane_endpoint_name: str
     fast_lane_concurrency: int  # jobs that the fast lane answers at once
+    token_url: str  # where access tokens are given
 
     @property
     def most_jobs_at_once(self) -> int:
@@ -52,6 +53,7 @@ class ApiSettings:
             expected_job_seconds=number_of(environment, "EXPECTED_JOB_SECONDS"),
             fast_lane_endpoint_name=text_of(environment, "FAST_LANE_ENDPOINT_NAME"),
             fast_lane_concurrency=number_of(environment, "FAST_LANE_CONCURRENCY"),
+            token_url=text_of(environment, "TOKEN_URL"),
         )
 
 

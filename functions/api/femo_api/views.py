@@ -5,18 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from femo_api import errors
-from femo_jobs import clients, outcomes
+from femo_api import errors, results
 from femo_jobs.configuration import Configuration
-from femo_jobs.errors import LocationError
 from femo_jobs.jobs import Job, JobStatus, UnreadableRow, timestamp
-from femo_jobs.locations import Location
 from femo_jobs.observability import count, logger
 
 INLINE_RESULT_BYTES = 1024 * 1024  # Lambda answers 6 MB at most
-RESULT_URL_SECONDS = 900
 
 
 def summary(job: Job) -> dict[str, Any]:
@@ -53,7 +47,7 @@ def listed(job: Job | UnreadableRow) -> dict[str, Any]:
         return summary(job)
     count("RowsUnreadable")
     logger.error("row cannot be read", job_id=job.job_id)
-    error = {"code": str(errors.Code.UNREADABLE_JOB), "message": errors.UNREADABLE_JOB_MESSAGE}
+    error = errors.error_body(errors.Code.UNREADABLE_JOB)["error"]
     status = {} if job.status is None else {"status": str(job.status)}
     return {"jobId": job.job_id, **status, "error": error}
 
@@ -67,68 +61,15 @@ def full(job: Job, settings: Configuration) -> dict[str, Any]:
     if job.status is not JobStatus.COMPLETED:
         return view
     try:
-        location = _location(job, settings)
-        result = _result(location)
-    except _ResultError as error:
+        location = results.location(job, settings)
+        found = results.document(location, INLINE_RESULT_BYTES)
+    except results.ResultError as error:
         count("ResultsNotRead")
         logger.error("result cannot be read", job_id=job.job_id, code=error.code)
-        return view | {"result": None, "error": {"code": error.code, "message": str(error)}}
-    if result is not None:
-        view["result"] = result
-    view["resultUrl"] = clients.s3().generate_presigned_url(
-        "get_object",
-        Params={"Bucket": location.bucket, "Key": location.key},
-        ExpiresIn=RESULT_URL_SECONDS,
-    )
-    expiry = datetime.now(UTC) + timedelta(seconds=RESULT_URL_SECONDS)
+        return view | {"result": None, **errors.error_body(error.code)}
+    if found is not None:
+        view["result"] = found["result"]
+    view["resultUrl"] = results.address(location)
+    expiry = datetime.now(UTC) + timedelta(seconds=results.URL_SECONDS)
     view["resultUrlExpiresAt"] = timestamp(expiry)
     return view
-
-
-class _ResultError(Exception):
-    """A completed job's result cannot be given."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def _unavailable() -> _ResultError:
-    return _ResultError(
-        "result_unavailable",
-        "The job was completed, but its result is gone or damaged. "
-        "Submit the recording again under a new jobId.",
-    )
-
-
-def _unreachable() -> _ResultError:
-    return _ResultError(
-        "result_unreachable",
-        "The job was completed, but its result cannot be read at the moment. Ask again later; "
-        "if it stays, tell the operator.",
-    )
-
-
-def _location(job: Job, settings: Configuration) -> Location:
-    try:
-        return outcomes.result_location(job.output_location or "", settings.requests_bucket)
-    except LocationError as error:
-        raise _unavailable() from error
-
-
-def _result(location: Location) -> dict[str, Any] | None:
-    """Return the result in the container's response, or None where it is too large to be sent."""
-    try:
-        found = outcomes.read_object(location, INLINE_RESULT_BYTES)
-    except (BotoCoreError, ClientError) as error:
-        raise _unreachable() from error
-    if found is None:
-        raise _unavailable()
-    body, _ = found
-    if body is None:
-        return None
-    response = outcomes.response(body)
-    if response is None:
-        raise _unavailable()
-    result: dict[str, Any] = response["result"]
-    return result

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import validate
 
-from femo_jobs import outcomes
-from femo_jobs.faults import FINAL, PASSING
-from femo_jobs.jobs import JobError
+from femo_result.errors import ApiCode, JobCode
+from scripts import describe_api, describe_result
 from tests.unit.result.examples import events_result
 from tests.unit.template.documents import resources
 
@@ -121,10 +121,12 @@ TYPES = st.sampled_from(
 ROUTES = st.sampled_from(
     [
         ("GET", "/health"),
+        ("GET", "/openapi.json"),
         ("GET", "/service"),
         ("GET", "/jobs"),
         ("POST", "/jobs"),
         ("GET", "/jobs/{jobId}"),
+        ("GET", "/jobs/{jobId}/result"),
         ("POST", "/uploads"),
         ("POST", "/uploads/{uploadId}/complete"),
     ]
@@ -188,13 +190,91 @@ def test_every_code_of_the_api_is_described_on_some_route(described: dict[str, A
 
 
 def test_every_code_that_a_job_can_end_with_is_described(described: dict[str, Any]) -> None:
-    field = described["components"]["schemas"]["JobErrorView"]["properties"]["code"]
+    schemas = described["components"]["schemas"]
+    field = schemas["JobErrorView"]["properties"]["code"]
     told = set(re.findall(r"[a-z]+(?:_[a-z0-9]+)*", field["description"]))
-    of_the_functions = {
-        error.code for error in vars(outcomes).values() if isinstance(error, JobError)
+    assert {str(code) for code in JobCode} <= told
+    assert schemas["JobCode"]["enum"] == [str(code) for code in JobCode]
+    assert {"type": "string"} in field["anyOf"], "a newer container's code would be refused"
+
+
+@pytest.mark.parametrize("codes", [ApiCode, JobCode])
+def test_every_code_is_explained_where_the_codes_are_listed(
+    described: dict[str, Any], codes: type[ApiCode] | type[JobCode]
+) -> None:
+    listed = described["components"]["schemas"][codes.__name__]
+    assert listed["x-enumDescriptions"] == {str(code): code.sentence for code in codes}
+
+
+def test_the_stored_document_is_that_of_the_routes() -> None:
+    for path in describe_api.STORED:
+        assert path.read_text() == describe_api.text(), "run python -m scripts.describe_api"
+
+
+def test_the_document_is_one_that_tools_can_read(described: dict[str, Any]) -> None:
+    validate(described)
+
+
+def test_the_document_names_the_addresses_of_the_stack_that_serves_it(
+    described: dict[str, Any],
+) -> None:
+    flows = described["components"]["securitySchemes"]["oauth2"]["flows"]
+    assert described["servers"] == [{"url": "/dev"}]
+    assert flows["clientCredentials"]["tokenUrl"] == "https://sign-in.example.com/oauth2/token"
+    assert flows["authorizationCode"]["authorizationUrl"] == (
+        "https://sign-in.example.com/oauth2/authorize"
+    )
+    assert "example.com/prod" not in json.dumps(described)
+
+
+def test_a_scope_can_be_asked_for_by_whom_the_template_gives_it_to(
+    described: dict[str, Any],
+) -> None:
+    flows = described["components"]["securitySchemes"]["oauth2"]["flows"]
+    clients = dict(resources("AWS::Cognito::UserPoolClient"))
+    for client, flow in (("MachineClient", "clientCredentials"),
+                         ("PersonClient", "authorizationCode")):  # fmt: skip
+        given = set(clients[client]["AllowedOAuthScopes"]) - {"openid"}
+        assert set(flows[flow]["scopes"]) == given
+    needed = {
+        scope
+        for _, _, operation in operations(described)
+        for demand in operation.get("security", [])
+        for scope in demand["oauth2"]
     }
-    of_the_api = {"result_unavailable", "result_unreachable", "unreadable_job"}
-    assert FINAL | set(PASSING) | of_the_functions | of_the_api <= told
+    assert needed == set(flows["authorizationCode"]["scopes"])
+
+
+def test_every_answer_and_every_body_has_an_example_that_is_true_to_its_description(
+    described: dict[str, Any],
+) -> None:
+    components = {"components": described["components"]}
+    used = set()
+    for path, method, operation in operations(described):
+        if path == "/openapi.json":
+            continue
+        for status, answer in operation["responses"].items():
+            if status == "303":
+                continue
+            content = answer["content"]["application/json"]
+            if int(status) < 400:
+                used.add(f"{operation['operationId']}.{status}.json")
+                Draft202012Validator(content["schema"] | components).validate(content["example"])
+            for example in content.get("examples", {}).values():
+                Draft202012Validator(content["schema"] | components).validate(example["value"])
+        if "requestBody" in operation:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            wanted = described["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+            for example in wanted["examples"]:
+                Draft202012Validator(wanted | components).validate(example)
+            assert wanted["examples"], (path, method)
+    assert used == {path.name for path in describe_api.EXAMPLES.iterdir()}
+
+
+def test_operations_have_names_that_generated_clients_can_bear(described: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, _, operation in operations(described)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+([A-Z][a-z]+)*", name) for name in names), names
 
 
 def test_every_word_that_the_service_is_told_in_is_explained_where_it_stands(
@@ -217,7 +297,7 @@ def test_what_the_gateway_says_before_the_function_is_asked_is_described(
     described: dict[str, Any],
 ) -> None:
     ((_, api),) = resources("AWS::Serverless::Api")
-    open_routes = {"/health"}
+    open_routes = {"/health", "/openapi.json"}
     by_kind = {
         kind: json.loads(answer["ResponseTemplates"]["application/json"])["error"]["code"]
         for kind, answer in api["GatewayResponses"].items()
@@ -285,10 +365,12 @@ def test_a_result_is_described_field_by_field(described: dict[str, Any]) -> None
 
 
 def test_no_name_of_the_api_is_taken_by_a_part_of_the_result() -> None:
-    from femo_api import contract, documentation
+    from femo_api import contract, service_contract
 
-    stored = json.loads(Path(documentation.__file__).with_name("result.schema.json").read_text())
-    assert not {name for name in stored["$defs"] if hasattr(contract, name)}
+    parts = describe_result.schema()["$defs"]
+    assert not {
+        name for name in parts if hasattr(contract, name) or hasattr(service_contract, name)
+    }
 
 
 def test_the_readme_tells_of_every_status_that_is_described(described: dict[str, Any]) -> None:

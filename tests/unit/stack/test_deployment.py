@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from local_stack.deployment import inputs_hash, local_outputs
+from local_stack.addresses import local_outputs
+from local_stack.deployment import inputs_hash
 from local_stack.verification import expected_routes, load_template
 
 TEMPLATE = """
@@ -43,6 +44,15 @@ def test_a_changed_input_is_built_and_deployed_again(template: Path, name: str) 
     assert inputs_hash(template) != before
 
 
+def test_what_a_folder_links_to_is_built_and_deployed_again_as_well(template: Path) -> None:
+    beside = template.parent / "beside"
+    beside.mkdir()
+    (template.parent / "shared" / "linked").symlink_to("../beside")
+    before = inputs_hash(template)
+    (beside / "module.py").write_text("# changed\n")
+    assert inputs_hash(template) != before
+
+
 def test_what_is_no_input_does_not_cost_a_build(template: Path) -> None:
     before = inputs_hash(template)
     (template.parent / "README.md").write_text("text")
@@ -62,6 +72,10 @@ def test_what_is_no_input_does_not_cost_a_build(template: Path) -> None:
         (
             "https://femo-dev.auth.us-east-1.amazoncognito.com/oauth2/token",
             "http://127.0.0.1:4566/oauth2/token",
+        ),
+        (
+            "https://abc123.execute-api.us-east-1.amazonaws.com/dev/console/",
+            "http://127.0.0.1:4566/_aws/execute-api/abc123/dev/console/",
         ),
         ("arn:aws:sns:us-east-1:000000000000:topic", "arn:aws:sns:us-east-1:000000000000:topic"),
         ("https://example.com/x", "https://example.com/x"),

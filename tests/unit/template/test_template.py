@@ -21,7 +21,7 @@ BUCKETS = dict(resources("AWS::S3::Bucket"))
 PARAMETERS: Document = template()["Parameters"]
 
 
-def test_only_health_is_open() -> None:
+def test_of_the_api_only_health_is_open() -> None:
     routes = {
         (event["Properties"]["Method"], event["Properties"]["Path"]): event["Properties"]["Auth"]
         for event in FUNCTIONS["ApiFunction"]["Events"].values()
@@ -31,11 +31,12 @@ def test_only_health_is_open() -> None:
         for route, auth in routes.items()
     } == {
         ("GET", "/health"): "",
-        ("GET", "/openapi.json"): "jobs/read",
+        ("GET", "/openapi.json"): "",
         ("GET", "/service"): "jobs/read",
         ("POST", "/service/warm-up"): "service/write",
         ("GET", "/jobs"): "jobs/read",
         ("GET", "/jobs/{jobId}"): "jobs/read",
+        ("GET", "/jobs/{jobId}/result"): "jobs/read",
         ("POST", "/jobs"): "jobs/write",
         ("POST", "/uploads"): "jobs/write",
         ("POST", "/uploads/{uploadId}/complete"): "jobs/write",
@@ -43,6 +44,82 @@ def test_only_health_is_open() -> None:
     auth = template()["Resources"]["Api"]["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] == "Cognito"
     assert auth["Authorizers"]["Cognito"]["AuthorizationScopes"]
+
+
+def test_models_are_seen_and_changed_under_scopes_of_their_own_that_no_machine_has() -> None:
+    routes = {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): event["Properties"]["Auth"]
+        for event in FUNCTIONS["ModelsFunction"]["Events"].values()
+    }
+    assert {route: auth["AuthorizationScopes"] for route, auth in routes.items()} == {
+        ("GET", "/models"): ["models/read"],
+        ("POST", "/models/{version}/approval"): ["models/write"],
+        ("POST", "/deployments"): ["models/write"],
+        ("GET", "/deployments/{deploymentId}"): ["models/read"],
+    }
+    clients = dict(resources("AWS::Cognito::UserPoolClient"))
+    assert not {"models/read", "models/write"} & set(clients["MachineClient"]["AllowedOAuthScopes"])
+
+
+def test_the_group_of_approvers_is_the_one_that_the_function_asks_for() -> None:
+    ((_, group),) = resources("AWS::Cognito::UserPoolGroup")
+    settings = (ROOT / "functions/models/femo_models_api/settings.py").read_text()
+    assert f'APPROVERS = "{group["GroupName"]}"' in settings
+
+
+def test_what_the_console_serves_is_open_and_can_only_be_read() -> None:
+    """Who signs in has no token yet; its role reads nothing but the parameter it serves."""
+    routes = [event["Properties"] for event in FUNCTIONS["ConsoleFunction"]["Events"].values()]
+    assert {route["Path"] for route in routes} == {
+        "/console",
+        "/console/{file+}",
+        "/docs",
+        "/docs/{file+}",
+    }
+    for route in routes:
+        assert (route["Method"], route["Auth"]) == ("GET", {"Authorizer": "NONE"})
+
+
+def test_no_foreign_page_may_send_recordings_nor_read_results() -> None:
+    """A wildcard for every origin would let any site use a leaked URL from a visitor's browser."""
+    methods = {
+        name: rule["AllowedMethods"]
+        for name, bucket in BUCKETS.items()
+        for rule in bucket.get("CorsConfiguration", {}).get("CorsRules", [])
+    }
+    assert methods == {"RecordingsBucket": ["PUT"], "RequestsBucket": ["GET"]}
+    for name in methods:
+        (rule,) = BUCKETS[name]["CorsConfiguration"]["CorsRules"]
+        condition, chosen, (default,) = rule["AllowedOrigins"]["Fn::If"]
+        assert (condition, chosen) == ("HasConsoleOrigins", {"Ref": "ConsoleOrigins"})
+        host = default["Fn::Sub"].removeprefix("https://*.")
+        assert host == "execute-api.${AWS::Region}.${AWS::URLSuffix}"
+
+
+def test_who_signs_in_or_out_comes_back_to_the_console() -> None:
+    client = template()["Resources"]["PersonClient"]["Properties"]
+    console = template()["Outputs"]["ConsoleUrl"]["Value"]["Fn::Sub"]
+    for name in ("CallbackURLs", "LogoutURLs"):
+        assert console in json.dumps(client[name])
+        assert "CallbackUrls" in json.dumps(client[name])
+
+
+def test_the_console_knows_where_to_sign_in_and_no_secret() -> None:
+    value = template()["Resources"]["ConsoleConfiguration"]["Properties"]["Value"]["Fn::Sub"]
+    document = json.loads(value)
+    assert set(document) == {
+        "authority",
+        "authorizationEndpoint",
+        "tokenEndpoint",
+        "endSessionEndpoint",
+        "clientId",
+        "scopes",
+        "apiUrl",
+        "storageOrigins",
+    }
+    client = template()["Resources"]["PersonClient"]["Properties"]
+    assert client["GenerateSecret"] is False
+    assert document["scopes"].split() == client["AllowedOAuthScopes"]
 
 
 def test_the_api_is_throttled_and_its_log_says_nothing_of_persons() -> None:
@@ -383,15 +460,42 @@ def test_a_function_imports_only_what_it_installs(name: str) -> None:
     folder = ROOT / FUNCTIONS[name]["CodeUri"]
     requirements = (folder / "requirements.txt").read_text()
     installed = {
-        package.lower().replace("-", "_")
+        package.lower().replace("-", "_").removeprefix("python_")
         for package in re.findall(r"^([A-Za-z0-9_.-]+)==", requirements, re.MULTILINE)
     }
-    own = {path.name for path in folder.iterdir() if path.is_dir()} | {"femo_jobs"}
     shared = ROOT / "functions/shared/python"
-    for path in [*folder.rglob("*.py"), *shared.rglob("*.py")]:
+    own = {path.name for place in (folder, shared) for path in place.iterdir() if path.is_dir()}
+    linked = [path for path in folder.iterdir() if path.is_symlink()]
+    sources = [path for place in (folder, shared, *linked) for path in place.rglob("*.py")]
+    for path in sources:
         for module in _imported(ast.parse(path.read_text())):
             known = installed | own | set(sys.stdlib_module_names)
             assert module in known, f"{path.name} imports {module}"
+
+
+@pytest.mark.parametrize(
+    ("link", "meant"),
+    [
+        ("functions/shared/python/femo_result", "femo_result"),
+        ("functions/models/femo_models", "femo_models"),
+        ("functions/models/femo_http", "functions/http/femo_http"),
+        ("functions/api/femo_http", "functions/http/femo_http"),
+    ],
+)
+def test_what_a_function_shares_is_the_thing_itself_and_not_a_copy(link: str, meant: str) -> None:
+    held = ROOT / link
+    assert held.samefile(ROOT / meant)
+    assert not held.readlink().is_absolute()
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_without_pydantic_takes_the_errors_alone_of_the_result(name: str) -> None:
+    folder = ROOT / FUNCTIONS[name]["CodeUri"]
+    has_pydantic = "\npydantic==" in "\n" + (folder / "requirements.txt").read_text()
+    shared = ROOT / "functions/shared/python/femo_jobs"
+    for path in [*shared.rglob("*.py"), *([] if has_pydantic else folder.rglob("*.py"))]:
+        taken = re.findall(r"(?:from|import) (femo_result[\w.]*)", path.read_text())
+        assert all(name.startswith("femo_result.errors") for name in taken), path.name
 
 
 def _imported(tree: ast.AST) -> set[str]:

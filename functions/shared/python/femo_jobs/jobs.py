@@ -25,6 +25,7 @@ from femo_jobs.keys import (
     shard_of,
 )
 from femo_jobs.rows import Row, marshal
+from femo_result.errors.jobs import JobCode
 
 FIRST_CHECK_SECONDS = 120  # a job that is not queued by then was left behind by a crash
 CHECK_SECONDS = 300  # first look for the result of a queued job of which no message came
@@ -83,6 +84,11 @@ class JobError:
     code: str
     message: str
     field: str | None = None
+
+    @classmethod
+    def of(cls, code: JobCode) -> Self:
+        """Return an error in the catalogue's own words."""
+        return cls(str(code), code.sentence)
 
 
 @dataclass(frozen=True)

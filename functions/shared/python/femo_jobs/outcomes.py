@@ -14,6 +14,7 @@ from femo_jobs import clients
 from femo_jobs.errors import ForeignResultError, LocationError
 from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, timestamp
 from femo_jobs.locations import Location
+from femo_result.errors.jobs import JobCode
 
 MAX_PARSED_BYTES = 32 * 1024 * 1024  # a larger result is kept, but not looked into
 MAX_FAILURE_BYTES = 64 * 1024
@@ -26,30 +27,14 @@ _CODE = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _PACKAGE = re.compile(r"[A-Za-z0-9](-*[A-Za-z0-9]){0,62}/[1-9][0-9]{0,9}")
 _OUTPUT_TYPES = frozenset({"events", "metadata"})
 
-PROCESSING_FAILED = JobError(
-    "processing_failed", "The recording could not be analysed. Submit it again under a new jobId."
-)
-RESULT_UNREADABLE = JobError(
-    "result_unreadable", "The analysis ended without a readable result. Submit the job again."
-)
-EXPIRED = JobError(
-    "expired", "The job was not analysed in time. Submit it again under a new jobId."
-)
-NOT_QUEUED = JobError(
-    "not_queued", "The job could not be queued for analysis. Submit it again under a new jobId."
-)
-
-
-LOST = JobError(
-    "lost", "The analysis was never heard of again. Submit the recording again under a new jobId."
-)
-OUTCOME_MISPLACED = JobError(
-    "outcome_misplaced",
-    "The analysis wrote its outcome where this service does not keep any. Submit the recording "
-    "again under a new jobId.",
-)
+PROCESSING_FAILED = JobError.of(JobCode.PROCESSING_FAILED)
+RESULT_UNREADABLE = JobError.of(JobCode.RESULT_UNREADABLE)
+EXPIRED = JobError.of(JobCode.EXPIRED)
+NOT_QUEUED = JobError.of(JobCode.NOT_QUEUED)
+LOST = JobError.of(JobCode.LOST)
+OUTCOME_MISPLACED = JobError.of(JobCode.OUTCOME_MISPLACED)
 RECORDING_CHANGED = JobError(
-    "recording_changed",
+    JobCode.RECORDING_CHANGED,
     "The recording that was analysed is not the one that was submitted. Submit it again under a "
     "new jobId.",
     "s3Key",

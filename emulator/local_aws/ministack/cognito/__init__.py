@@ -1,0 +1,1 @@
+"""People's sign-in at a user pool's own page."""
