@@ -11,7 +11,7 @@ from femo_api import errors
 from femo_jobs import clients, outcomes
 from femo_jobs.configuration import Configuration
 from femo_jobs.errors import LocationError
-from femo_jobs.jobs import Job, JobStatus, UnreadableRow, timestamp
+from femo_jobs.jobs import Job, JobStatus, ResultSummary, UnreadableRow, timestamp
 from femo_jobs.locations import Location
 from femo_jobs.observability import count, logger
 
@@ -37,6 +37,7 @@ def summary(job: Job) -> dict[str, Any]:
         "output_type": job.output_type,
         "modelPackage": job.model_package,
         "lane": None if job.lane is None else str(job.lane),
+        "summary": None if job.summary is None else _in_short(job.summary),
         "resultLocation": job.output_location if job.status is JobStatus.COMPLETED else None,
     }
     view = {name: value for name, value in view.items() if value is not None}
@@ -45,6 +46,15 @@ def summary(job: Job) -> dict[str, Any]:
         if job.error.field:
             view["error"]["field"] = job.error.field
     return view
+
+
+def _in_short(summary: ResultSummary) -> dict[str, Any]:
+    return {
+        "durationSeconds": summary.duration_seconds,
+        "judgedSeconds": summary.judged_seconds,
+        "movementCount": summary.movement_count,
+        "movementsPerJudgedHour": summary.movements_per_judged_hour,
+    }
 
 
 def listed(job: Job | UnreadableRow) -> dict[str, Any]:
