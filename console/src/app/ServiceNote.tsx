@@ -54,7 +54,7 @@ export function ServiceNote() {
   const told = value && toldOf(value);
   return (
     <p role="status" class={`service service-${told?.kind ?? "unknown"}`}>
-      {told?.text ?? ""}
+      {told?.text ?? "Looking at the service …"}
     </p>
   );
 }

@@ -45,6 +45,7 @@ export class SignIn {
 
   /** Go to the sign-in page; whoever comes back is where they were. */
   async leave(hash: string): Promise<void> {
+    await this.manager.clearStaleState(); // of sign-ins that nobody finished
     await this.manager.signinRedirect({ state: { hash } });
   }
 
