@@ -11,8 +11,9 @@ interface ProblemNoteProps {
 export function ProblemNote({ problem, onRetry }: ProblemNoteProps) {
   const { signInAgain } = useConsole();
   const signedOut = isSignedOut(problem);
+  const mayPass = isPassing(problem) || problem.code === "page_failed";
   return (
-    <div class={isPassing(problem) ? "note note-passing" : "note note-problem"} role="alert">
+    <div class={mayPass ? "note note-passing" : "note note-problem"} role="alert">
       <p>{signedOut ? "Your session has ended. Sign in again to go on here." : problem.message}</p>
       <ProblemFacts problem={problem} />
       {signedOut && (
@@ -20,7 +21,7 @@ export function ProblemNote({ problem, onRetry }: ProblemNoteProps) {
           Sign in again
         </button>
       )}
-      {!signedOut && onRetry && (
+      {mayPass && onRetry && (
         <button type="button" class="button" onClick={onRetry}>
           Try again
         </button>

@@ -24,7 +24,7 @@ export function JobsTable({ jobs }: { jobs: readonly (Job | UnreadableJob)[] }) 
             Movements
           </th>
           <th scope="col" class="number">
-            per judged hour
+            Per judged hour
           </th>
         </tr>
       </thead>
@@ -77,7 +77,7 @@ function Row({ job }: { job: Job }) {
       <td data-label="Movements" class="number">
         {count(summary?.movementCount)}
       </td>
-      <td data-label="per judged hour" class="number">
+      <td data-label="Per judged hour" class="number">
         {rate(summary?.movementsPerJudgedHour)}
       </td>
     </tr>

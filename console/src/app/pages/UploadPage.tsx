@@ -70,11 +70,9 @@ function DropZone({ most, onFiles }: DropZoneProps) {
       <input
         ref={input}
         id="files"
-        class="hidden"
+        hidden
         type="file"
         multiple
-        tabIndex={-1}
-        aria-label="Recordings"
         onChange={(event) => {
           onFiles([...(event.currentTarget.files ?? [])]);
           event.currentTarget.value = ""; // so that the same file can be chosen again
