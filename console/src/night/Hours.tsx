@@ -141,7 +141,7 @@ function Rate({ hour, most }: { hour: HourFigures; most: number }) {
       <svg class="night-bar" aria-hidden="true" focusable="false">
         <rect width={`${(100 * hour.rate) / most}%`} height="100%" />
       </svg>
-      <span class="night-narrow"> per judged hour</span>
+      <span class="night-narrow"> per h</span>
     </>
   );
 }
