@@ -22,6 +22,18 @@ export function changed(response: NightResponse, result: Partial<NightResult>): 
   return { ...response, result: { ...response.result, ...result } } as NightResponse;
 }
 
+/** The same night with few of each kind: what is asked of a page's parts needs not all of them. */
+export function thinNight(): NightResponse {
+  const response = forwardNight();
+  const { result } = response;
+  const few = <T>(rows: readonly T[] | null) => (rows ?? []).filter((_row, at) => at % 12 === 0);
+  return changed(response, {
+    movements: few(result.movements),
+    presses: few(result.presses),
+    recording: { ...result.recording, unjudged: few(result.recording.unjudged) },
+  });
+}
+
 /** The same night as one of which nothing could be judged. */
 export function unjudgedNight(): NightResponse {
   const response = forwardNight();

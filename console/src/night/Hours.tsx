@@ -114,8 +114,14 @@ function Hour({ hour, result, strengths, selected, onSelect, brush, most, when }
         <Chosen stretch={brush.drawing ?? selected} from={from} to={to} />
       </td>
       <td class="night-number">
-        <b>{hour.movements ?? "not counted"}</b>
-        <span class="night-narrow"> movements</span>
+        {hour.movements === null ? (
+          <span class="night-word">not counted</span>
+        ) : (
+          <>
+            <b>{hour.movements}</b>
+            <span class="night-narrow"> movements</span>
+          </>
+        )}
       </td>
       <td class="night-number">
         {minutes(hour.judgedSeconds)}
