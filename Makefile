@@ -15,7 +15,7 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -ty
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous
+.PHONY: help setup demo up down test test-unit test-console test-browser test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -48,7 +48,7 @@ console/node_modules/.installed: console/package.json console/package-lock.json
 	@echo "Installing what the console is built with into console/node_modules"
 	@npm ci --prefix console --no-audit --no-fund --loglevel=error
 	@touch $@
-build/console/.built: console/node_modules/.installed $(CONSOLE_SOURCES)
+build/console/.built: console/node_modules/.installed docs/result.schema.json $(CONSOLE_SOURCES)
 	@echo "Building the console"
 	@npm run --prefix console --silent build >/dev/null
 	@mkdir -p $(@D) && touch $@
@@ -92,6 +92,9 @@ test-image: .venv/.installed ## Build the image without a Docker engine, and run
 test-console: build/console/.built ## Run the console's own tests
 	@npm test --prefix console --silent
 
+test-browser: build/console/.built ## Run the built pages in a browser (Debian's Chromium; CHROMIUM: another)
+	@npm run --prefix console --silent test:browser
+
 check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/node_modules/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -102,7 +105,7 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/nod
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
 	npm run --prefix console --silent check
 	$(BIN)/hadolint inference_container/Dockerfile
-	$(BIN)/shellcheck scripts/install-environment .ci/image .ci/run run_pipeline.sh
+	$(BIN)/shellcheck scripts/install-environment .ci/browser .ci/image .ci/run run_pipeline.sh
 	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against a plain filter of the same channels

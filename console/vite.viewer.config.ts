@@ -49,6 +49,7 @@ function strictPolicy(): Plugin {
 
 export default defineConfig({
   plugins: [preact(), viteSingleFile(), strictPolicy()],
+  publicDir: false,
   build: {
     outDir: local("../femo_cli/viewer"),
     emptyOutDir: true,

@@ -62,7 +62,7 @@ def _admit_console(deployment: Deployment, outputs: dict[str, str]) -> None:
     client: dict[str, Any] = pool.describe_user_pool_client(**wanted)["UserPoolClient"]
     # What an update leaves out goes back to its default
     taken = pool.meta.service_model.operation_model("UpdateUserPoolClient").input_shape.members
-    kept = {name: value for name, value in client.items() if name in taken}
+    kept = {name: value for name, value in client.items() if name in taken and value != ""}
     address = _local_url(outputs[CONSOLE_URL], deployment.gateway)
     for name in ("CallbackURLs", "LogoutURLs"):
         kept[name] = list(dict.fromkeys([*client.get(name, []), address]))

@@ -114,8 +114,14 @@ function Hour({ hour, result, strengths, selected, onSelect, brush, most, when }
         <Chosen stretch={brush.drawing ?? selected} from={from} to={to} />
       </td>
       <td class="night-number">
-        <b>{hour.movements ?? "not counted"}</b>
-        <span class="night-narrow"> movements</span>
+        {hour.movements === null ? (
+          <span class="night-word">not counted</span>
+        ) : (
+          <>
+            <b>{hour.movements}</b>
+            <span class="night-narrow"> movements</span>
+          </>
+        )}
       </td>
       <td class="night-number">
         {minutes(hour.judgedSeconds)}
@@ -141,7 +147,7 @@ function Rate({ hour, most }: { hour: HourFigures; most: number }) {
       <svg class="night-bar" aria-hidden="true" focusable="false">
         <rect width={`${(100 * hour.rate) / most}%`} height="100%" />
       </svg>
-      <span class="night-narrow"> per judged hour</span>
+      <span class="night-narrow"> per h</span>
     </>
   );
 }

@@ -1,5 +1,5 @@
 /** One recording on one page: what could be judged first, then hour by hour, then the minutes. */
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 import { nightText, timeText, zoneText } from "./clock";
 import { EventsTable } from "./EventsTable";
 import { listEvents } from "./events";
@@ -33,6 +33,7 @@ export function Night({ response, zone: asked, recording, subject }: NightProps)
   const strengths = useMemo(() => strengthsOf(result), [result]);
   const events = useMemo(() => listEvents(result, strengths), [result, strengths]);
   const [shown, setShown] = useState<Stretch>(() => firstShown(judgedStretches(result), duration));
+  const painted = usePainted();
   const show = (stretch: Stretch) => setShown(fitted(stretch, duration));
   const [start, end] = [startOf(result), endOf(result)];
   const known = { recording, subject };
@@ -59,13 +60,23 @@ export function Night({ response, zone: asked, recording, subject }: NightProps)
         </section>
         <Figures figures={figuresOf(result, zone)} />
         <Sensors {...{ result, zone }} />
-        <Minutes {...{ result, events, zone, shown }} onShow={show} />
+        {painted && <Minutes {...{ result, events, zone, shown }} onShow={show} />}
         <Notices result={result} />
         <Facts title="Method" place="night-method" facts={methodOf(response)} />
       </div>
       <AllEvents {...{ events, result, zone }} />
     </article>
   );
+}
+
+/** Whether the page has been painted once: the night is there before its minutes are drawn. */
+function usePainted(): boolean {
+  const [painted, setPainted] = useState(false);
+  useEffect(() => {
+    const frame = requestAnimationFrame(() => setTimeout(() => setPainted(true)));
+    return () => cancelAnimationFrame(frame);
+  }, []);
+  return painted;
 }
 
 type AllEventsProps = Omit<Parameters<typeof EventsTable>[0], "caption">;

@@ -54,6 +54,7 @@ export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
         <Line
           key={responses[number]?.jobId ?? number}
           {...{ night, zone }}
+          number={number + 1}
           link={responses[number] && linkOf?.(responses[number])}
         />
       ))}
@@ -79,18 +80,19 @@ const SHOWN = [
 
 interface LineProps {
   night: AlignedNight;
+  number: number;
   zone: string;
   link: string | undefined;
 }
 
-function Line({ night, zone, link }: LineProps) {
+function Line({ night, number: place, zone, link }: LineProps) {
   const { result, from, to, hours } = night;
   const { judged_seconds: judged, duration_seconds: duration } = result.recording;
   const strengths = useMemo(() => strengthsOf(result), [result]);
   const title = nightText(startOf(result), endOf(result), zone);
   const changes = clockChanges(startOf(result), endOf(result), zone);
   return (
-    <section class="night-line" aria-label={title}>
+    <section class="night-line" aria-label={`Night ${place}: ${title}`}>
       <header>
         <h2>{link ? <a href={link}>{title}</a> : title}</h2>
         <p>

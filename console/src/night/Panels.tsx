@@ -145,7 +145,7 @@ function offWords(sensor: SensorFacts, result: NightResult, at: (ms: number) => 
   const why = [...new Set(sensor.off.map(({ reason }) => offText(reason)))].join(", ");
   const times =
     sensor.off.length === 1 ? span : `${many(sensor.off.length, "time")}, longest ${span}`;
-  return `off ${lasting(sensor.offSeconds)}: ${times} (${why})`;
+  return `off ${lasting(sensor.offSeconds)}, ${times} (${why})`;
 }
 
 /** What the table of the sensors tells already; on paper it is told once. */
@@ -159,7 +159,7 @@ export function Notices({ result }: { result: NightResult }) {
       <ul>
         {result.notices.map(({ code, text }) => (
           <li key={text} class={code === TOLD_BY_SENSORS ? "night-screen" : ""}>
-            {text}
+            {text}{" "}
           </li>
         ))}
       </ul>

@@ -32,5 +32,10 @@ if (root) {
     const { result } = response;
     document.title = `FeMo: ${nightText(startOf(result), endOf(result), embedded.zone ?? "UTC")}`;
   }
-  render(<Page embedded={embedded} />, root);
+  render(
+    <main>
+      <Page embedded={embedded} />
+    </main>,
+    root,
+  );
 }

@@ -294,8 +294,7 @@ async def get_result(
     "/uploads",
     status_code=HTTPStatus.CREATED,
     response_model=contract.UploadView,
-    responses=documentation.UPLOAD
-    | responses(*BODY, Code.RECORDING_TOO_LARGE, Code.SERVICE_BUSY),
+    responses=documentation.UPLOAD | responses(*BODY, Code.RECORDING_TOO_LARGE, Code.SERVICE_BUSY),
     openapi_extra=needs("jobs/write"),
     tags=["uploads"],
 )

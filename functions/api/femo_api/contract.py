@@ -140,6 +140,17 @@ class SourceView(BaseModel):
     etag: str | None = None
 
 
+class SummaryView(BaseModel):
+    """What a completed job found, in short: judged time, and what was counted in it."""
+
+    durationSeconds: float = Field(description="The recording, gaps and ends included")
+    judgedSeconds: float = Field(description="How much of it could be judged")
+    movementCount: int | None = Field(description="Null where nothing could be judged")
+    movementsPerJudgedHour: float | None = Field(
+        description="Null where too little was judged for a rate"
+    )
+
+
 class JobView(BaseModel):
     """A job. Fields that do not apply to its status are absent."""
 
@@ -172,6 +183,11 @@ class JobView(BaseModel):
         description="Which endpoint answers the job, serverless or asynchronous. It changes "
         "nothing else; a job that the serverless endpoint cannot take goes on by the queue. "
         "Absent for a job of an earlier version",
+    )
+    summary: SummaryView | None = Field(
+        default=None,
+        description="The result in short, in a listing, too. Absent while there is none, where it "
+        "is too large to be looked into, and for a job of an earlier version",
     )
     result: dict[str, Any] | None = Field(
         default=None,

@@ -7,7 +7,7 @@ from typing import Any
 
 from femo_api import errors, results
 from femo_jobs.configuration import Configuration
-from femo_jobs.jobs import Job, JobStatus, UnreadableRow, timestamp
+from femo_jobs.jobs import Job, JobStatus, ResultSummary, UnreadableRow, timestamp
 from femo_jobs.observability import count, logger
 
 INLINE_RESULT_BYTES = 1024 * 1024  # Lambda answers 6 MB at most
@@ -31,6 +31,7 @@ def summary(job: Job) -> dict[str, Any]:
         "output_type": job.output_type,
         "modelPackage": job.model_package,
         "lane": None if job.lane is None else str(job.lane),
+        "summary": None if job.summary is None else _in_short(job.summary),
         "resultLocation": job.output_location if job.status is JobStatus.COMPLETED else None,
     }
     view = {name: value for name, value in view.items() if value is not None}
@@ -39,6 +40,15 @@ def summary(job: Job) -> dict[str, Any]:
         if job.error.field:
             view["error"]["field"] = job.error.field
     return view
+
+
+def _in_short(summary: ResultSummary) -> dict[str, Any]:
+    return {
+        "durationSeconds": summary.duration_seconds,
+        "judgedSeconds": summary.judged_seconds,
+        "movementCount": summary.movement_count,
+        "movementsPerJudgedHour": summary.movements_per_judged_hour,
+    }
 
 
 def listed(job: Job | UnreadableRow) -> dict[str, Any]:

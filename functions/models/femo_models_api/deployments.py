@@ -11,7 +11,7 @@ from femo_jobs.observability import logger
 from femo_models import OUTCOMES, Outcome, describe
 from femo_models_api import clients, errors
 from femo_models_api.contract import DEPLOYMENT_ID_PATTERN, DeploymentStatus
-from femo_models_api.registry import arn_of_version, moment, patiently
+from femo_models_api.registry import arn_of_version, moment
 from femo_models_api.settings import Settings
 
 _STATUSES = {"RUNNING": DeploymentStatus.RUNNING, "SUCCEEDED": DeploymentStatus.ENDED}
@@ -29,17 +29,16 @@ def begin(settings: Settings, version: int) -> dict[str, Any]:
         404 if there is no such version, 409 if it is not approved, 503 if AWS takes no more
         requests at the moment.
     """
-    with patiently():
-        arn = arn_of_version(settings, version)
-        if not describe(clients.sagemaker(), arn, None).approval.is_given:
-            raise errors.model_not_approved("version")
-        # Random, and so a name that tells nothing and is no other's.
-        name = f"api-{secrets.token_hex(16)}"
-        started = clients.states().start_execution(
-            stateMachineArn=settings.machine_arn,
-            name=name,
-            input=json.dumps({"modelPackageArn": arn}),
-        )
+    arn = arn_of_version(settings, version)
+    if not describe(clients.sagemaker(), arn, None).approval.is_given:
+        raise errors.model_not_approved("version")
+    # Random, and so a name that tells nothing and is no other's.
+    name = f"api-{secrets.token_hex(16)}"
+    started = clients.states().start_execution(
+        stateMachineArn=settings.machine_arn,
+        name=name,
+        input=json.dumps({"modelPackageArn": arn}),
+    )
     return {
         "deploymentId": name,
         "version": version,
@@ -63,11 +62,10 @@ def find(settings: Settings, deployment_id: str) -> dict[str, Any]:
         raise errors.deployment_not_found()
     arn = settings.machine_arn.replace(":stateMachine:", ":execution:")
     states = clients.states()
-    with patiently():
-        try:
-            found = states.describe_execution(executionArn=f"{arn}:{deployment_id}")
-        except states.exceptions.ExecutionDoesNotExist as error:
-            raise errors.deployment_not_found() from error
+    try:
+        found = states.describe_execution(executionArn=f"{arn}:{deployment_id}")
+    except states.exceptions.ExecutionDoesNotExist as error:
+        raise errors.deployment_not_found() from error
     version = _VERSION.search(str(_read(found.get("input")).get("modelPackageArn", "")))
     number = int(version[1]) if version else None
     status = _STATUSES.get(found["status"], DeploymentStatus.FAILED)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
-from femo_http.errors import service_busy
 from femo_jobs.jobs import timestamp
-from femo_jobs.submission import BUSY
 from femo_models import Decision, Package, arn_of, decide, describe, listed, serving_version
 from femo_models_api import clients, errors
 from femo_models_api.contract import ModelLane
@@ -21,35 +18,15 @@ GAIN = "gain_over_serving_"  # as the training machine names what a package gain
 _ENDS = ("_low", "_high")
 
 
-@contextmanager
-def patiently() -> Iterator[None]:
-    """Answer 503 where AWS throttles or does not answer, as the same request may be sent again.
-
-    Raises
-    ------
-    ApiError
-        503 then.
-    """
-    try:
-        yield
-    except BotoCoreError as error:
-        raise service_busy() from error
-    except ClientError as error:
-        if error.response["Error"]["Code"] in BUSY:
-            raise service_busy() from error
-        raise
-
-
 def newest(settings: Settings, limit: int) -> list[dict[str, Any]]:
     """Return the newest models, newest first, and those that serve however old they are."""
-    with patiently():
-        lanes = _lanes(settings)
-        packages = listed(
-            clients.sagemaker(),
-            settings.package_group,
-            limit=limit,
-            serving=lanes[ModelLane.ASYNCHRONOUS],
-        )
+    lanes = _lanes(settings)
+    packages = listed(
+        clients.sagemaker(),
+        settings.package_group,
+        limit=limit,
+        serving=lanes[ModelLane.ASYNCHRONOUS],
+    )
     return [_view(package, settings, lanes) for package in packages]
 
 
@@ -63,11 +40,10 @@ def decided(
     ApiError
         404 if there is no such version, 503 if AWS takes no more requests at the moment.
     """
-    with patiently():
-        arn = arn_of_version(settings, version)
-        decide(clients.sagemaker(), arn, decision, user_id=user_id, comment=comment)
-        lanes = _lanes(settings)
-        return _view(describe(clients.sagemaker(), arn, None), settings, lanes)
+    arn = arn_of_version(settings, version)
+    decide(clients.sagemaker(), arn, decision, user_id=user_id, comment=comment)
+    lanes = _lanes(settings)
+    return _view(describe(clients.sagemaker(), arn, None), settings, lanes)
 
 
 def arn_of_version(settings: Settings, version: int) -> str:

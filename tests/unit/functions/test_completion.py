@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from femo_completion.handler import UnrecordedMessagesError, handler
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
+from femo_jobs.jobs import Job, JobRequest, JobStatus, ResultSummary, new_job
 from femo_jobs.submission import custom_attributes
 from femo_jobs.table import JobTable
 
@@ -343,6 +343,58 @@ def test_a_result_that_names_no_package_gets_none(
     deliver(event("completion_succeeded"))
     job = the(table)
     assert (job.status, job.model_package) == (JobStatus.COMPLETED, None)
+
+
+def in_short(recording: Any, **result: Any) -> dict[str, Any]:
+    return {"recording": recording, **result}
+
+
+def test_a_listing_tells_what_was_judged_and_what_was_counted_in_it(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    queued_job()
+    result = in_short(
+        {"duration_seconds": 28800.0, "judged_seconds": 25200.5},
+        movement_count=212,
+        summary={"kicks_per_analysed_hour": 30.3},
+    )
+    put(SAMPLE_OUTPUT, result_of(JOB, result=result))
+    deliver(event("completion_succeeded"))
+    assert the(table).summary == ResultSummary(28800.0, 25200.5, 212, 30.3)
+
+
+def test_what_could_not_be_judged_is_no_zero_in_a_listing(
+    table: JobTable, queued_job: Callable[..., Job]
+) -> None:
+    queued_job()
+    result = in_short(
+        {"duration_seconds": 600.0, "judged_seconds": 0.0},
+        movement_count=None,
+        summary={"kicks_per_analysed_hour": None},
+    )
+    put(SAMPLE_OUTPUT, result_of(JOB, result=result))
+    deliver(event("completion_succeeded"))
+    assert the(table).summary == ResultSummary(600.0, 0.0, None, None)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {},
+        in_short(None),
+        in_short({"duration_seconds": 600.0}),
+        in_short({"duration_seconds": 0, "judged_seconds": 0}),
+        in_short({"duration_seconds": "600", "judged_seconds": True}),
+    ],
+)
+def test_a_result_that_does_not_tell_its_judged_time_is_not_told_in_short(
+    table: JobTable, queued_job: Callable[..., Job], result: dict[str, Any]
+) -> None:
+    queued_job()
+    put(SAMPLE_OUTPUT, result_of(JOB, result=result))
+    deliver(event("completion_succeeded"))
+    job = the(table)
+    assert (job.status, job.summary) == (JobStatus.COMPLETED, None)
 
 
 def test_strange_figures_in_a_result_are_left_out(

@@ -106,7 +106,7 @@ def test_who_signs_in_or_out_comes_back_to_the_console() -> None:
 
 def test_the_console_knows_where_to_sign_in_and_no_secret() -> None:
     value = template()["Resources"]["ConsoleConfiguration"]["Properties"]["Value"]["Fn::Sub"]
-    document = json.loads(value)
+    document = json.loads(value.replace("${MaxRecordingMegabytes}", "1024"))
     assert set(document) == {
         "authority",
         "authorizationEndpoint",
@@ -115,6 +115,7 @@ def test_the_console_knows_where_to_sign_in_and_no_secret() -> None:
         "clientId",
         "scopes",
         "apiUrl",
+        "maxRecordingMegabytes",
         "storageOrigins",
     }
     client = template()["Resources"]["PersonClient"]["Properties"]

@@ -92,6 +92,16 @@ class JobError:
 
 
 @dataclass(frozen=True)
+class ResultSummary:
+    """What a listing tells of a result, judged time first."""
+
+    duration_seconds: float
+    judged_seconds: float
+    movement_count: int | None  # None where nothing could be judged
+    movements_per_judged_hour: float | None  # None where too little was judged for a rate
+
+
+@dataclass(frozen=True)
 class Job:
     """One row of the table."""
 
@@ -119,6 +129,7 @@ class Job:
     output_type: str | None = None
     model_package: str | None = None  # GROUP/VERSION of the package that answered
     result_bytes: int | None = None
+    summary: ResultSummary | None = None  # None: by a version that kept none
     error: JobError | None = None
 
     @property
@@ -243,6 +254,7 @@ class Job:
             output_type=row.optional_text("outputType"),
             model_package=row.optional_text("modelPackage"),
             result_bytes=row.optional_whole("resultBytes"),
+            summary=_summary(row),
             error=(
                 JobError(code, row.text("errorMessage"), row.optional_text("errorField"))
                 if code is not None
@@ -261,6 +273,19 @@ def _status(row: Row) -> JobStatus:
 def _lane(row: Row) -> Lane | None:
     name = row.optional_text("lane")
     return Lane(name) if name in set(Lane) else None
+
+
+def _summary(row: Row) -> ResultSummary | None:
+    duration = row.optional_number("durationSeconds")
+    judged = row.optional_number("judgedSeconds")
+    if duration is None or judged is None:
+        return None
+    return ResultSummary(
+        duration,
+        judged,
+        row.optional_whole("movementCount"),
+        row.optional_number("movementsPerJudgedHour"),
+    )
 
 
 @dataclass(frozen=True)
@@ -284,6 +309,7 @@ class Outcome:
     output_type: str | None = None
     model_package: str | None = None  # GROUP/VERSION of the package that answered
     result_bytes: int | None = None
+    summary: ResultSummary | None = None
     error: JobError | None = None
 
 
@@ -344,13 +370,17 @@ def deadline_from(start: int, settings: Configuration) -> int:
 
 def outcome_values(source: Job | Outcome) -> dict[str, Any]:
     """Return the attributes of a row that tell how its job ended; None where one does not apply."""
-    error = source.error
+    error, summary = source.error, source.summary
     return {
         "completedAt": source.completed_at,
         "processingSeconds": source.processing_seconds,
         "outputType": source.output_type,
         "modelPackage": source.model_package,
         "resultBytes": source.result_bytes,
+        "durationSeconds": summary.duration_seconds if summary else None,
+        "judgedSeconds": summary.judged_seconds if summary else None,
+        "movementCount": summary.movement_count if summary else None,
+        "movementsPerJudgedHour": summary.movements_per_judged_hour if summary else None,
         "errorCode": error.code if error else None,
         "errorMessage": error.message if error else None,
         "errorField": error.field if error else None,

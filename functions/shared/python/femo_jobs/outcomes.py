@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from femo_jobs import clients
 from femo_jobs.errors import ForeignResultError, LocationError
-from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, timestamp
+from femo_jobs.jobs import Job, JobError, JobStatus, Outcome, ResultSummary, timestamp
 from femo_jobs.locations import Location
 from femo_result.errors.jobs import JobCode
 
@@ -92,6 +92,7 @@ def completed(
         output_type=output_type if output_type in _OUTPUT_TYPES else None,
         model_package=_model_package(document["result"]),
         result_bytes=size,
+        summary=_summary(document["result"]),
     )
 
 
@@ -181,6 +182,20 @@ def _model_package(result: dict[str, Any]) -> str | None:
     model = result.get("model")
     package = model.get("package") if isinstance(model, dict) else None
     return package if isinstance(package, str) and _PACKAGE.fullmatch(package) else None
+
+
+def _summary(result: dict[str, Any]) -> ResultSummary | None:
+    """Return what a listing tells of a result; None where it does not say what was judged."""
+    recording, counted = result.get("recording"), result.get("summary")
+    if not isinstance(recording, dict):
+        return None
+    duration = _duration(recording.get("duration_seconds"))
+    judged = _duration(recording.get("judged_seconds"))
+    if not duration or judged is None:
+        return None
+    count = _duration(result.get("movement_count"))
+    rate = counted.get("kicks_per_analysed_hour") if isinstance(counted, dict) else None
+    return ResultSummary(duration, judged, None if count is None else int(count), _duration(rate))
 
 
 def _container_error(body: bytes | None) -> JobError | None:

@@ -1,0 +1,40 @@
+/** What went wrong, in the service's own sentence, and by what an operator finds it. */
+import { useConsole } from "./context";
+import { isPassing, isSignedOut, type Problem } from "./problem";
+
+interface ProblemNoteProps {
+  problem: Problem;
+  /** Ask again; absent where that would not help. */
+  onRetry?: (() => void) | undefined;
+}
+
+export function ProblemNote({ problem, onRetry }: ProblemNoteProps) {
+  const { signInAgain } = useConsole();
+  const signedOut = isSignedOut(problem);
+  const mayPass = isPassing(problem) || problem.code === "page_failed";
+  return (
+    <div class={mayPass ? "note note-passing" : "note note-problem"} role="alert">
+      <p>{signedOut ? "Your session has ended. Sign in again to go on here." : problem.message}</p>
+      <ProblemFacts problem={problem} />
+      {signedOut && (
+        <button type="button" class="button button-first" onClick={signInAgain}>
+          Sign in again
+        </button>
+      )}
+      {mayPass && onRetry && (
+        <button type="button" class="button" onClick={onRetry}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+function ProblemFacts({ problem }: { problem: Problem }) {
+  const facts = [
+    problem.code !== "no_answer" && problem.code !== "page_failed" && `Code: ${problem.code}`,
+    problem.field && `Field: ${problem.field}`,
+    problem.requestId && `Request: ${problem.requestId}`,
+  ].filter(Boolean);
+  return facts.length > 0 ? <p class="note-facts">{facts.join(" · ")}</p> : null;
+}

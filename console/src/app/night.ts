@@ -1,0 +1,34 @@
+/** The view of a night, fetched when the first one is looked at. */
+import { useEffect, useState } from "preact/hooks";
+import type { NightResponse } from "../night/response";
+import type { Api, Job } from "./api";
+import { Problem } from "./problem";
+
+type Views = typeof import("./nightViews");
+let loaded: Promise<Views> | null = null;
+
+export function loadNight(): Promise<Views> {
+  loaded ??= import("./nightViews").catch((error) => {
+    loaded = null; // the next look tries again
+    throw error;
+  });
+  return loaded;
+}
+
+export function useNight(): Views | null {
+  const [views, setViews] = useState<Views | null>(null);
+  useEffect(() => {
+    loadNight().then(setViews, () => setViews(null));
+  }, []);
+  return views;
+}
+
+/** A completed job's whole response, with its subject; a Problem where there is none. */
+export async function responseOf(api: Api, job: Job): Promise<NightResponse> {
+  const { subjectId = null } = job;
+  if (job.result) return { ...job, subjectId } as unknown as NightResponse;
+  if (job.error) throw new Problem(job.error.message, -1, job.error.code);
+  if (!job.resultUrl) throw new Problem("The job has no result.", -1, "no_result");
+  const response = (await api.result(job.resultUrl)) as NightResponse;
+  return { ...response, subjectId };
+}

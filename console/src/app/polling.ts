@@ -1,0 +1,98 @@
+/** Asks again and again, politely: slower after failures, as the service asks, not while hidden. */
+import { useEffect, useRef, useState } from "preact/hooks";
+import { isPassing, type Problem, problemOf } from "./problem";
+
+const LONGEST_PAUSE_SECONDS = 120;
+
+export interface Pace {
+  /** Between two answers that bring nothing special (s). */
+  seconds: number;
+}
+
+/** The pause before the next question (s); null: ask no more. */
+export function pauseAfter(pace: Pace | null, failures: number, problem: Problem | null) {
+  if (problem && !isPassing(problem)) return null;
+  if (!pace) return problem ? Math.min(2 ** failures, LONGEST_PAUSE_SECONDS) : null;
+  const own = Math.min(pace.seconds * 2 ** failures, LONGEST_PAUSE_SECONDS);
+  return Math.max(own, problem?.retryAfter ?? 0);
+}
+
+export interface Polled<T> {
+  value: T | null;
+  problem: Problem | null;
+  /** Ask now. */
+  again: () => void;
+}
+
+/**
+ * Ask at once, and again after the pause that the answer deserves.
+ *
+ * `key` names the question: another one drops what was known. `paceOf` tells how soon an answer
+ * may be another one; null where it never is.
+ */
+export function usePolled<T>(
+  key: string,
+  ask: () => Promise<T>,
+  paceOf: (value: T | null) => Pace | null,
+): Polled<T> {
+  const [known, setKnown] = useState<{ key: string; value: T } | null>(null);
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const now = useRef<() => void>(() => {});
+  const latest = useRef({ ask, paceOf });
+  latest.current = { ask, paceOf };
+
+  useEffect(() => {
+    let isOver = false;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let failures = 0;
+    let dueAt: number | null = 0;
+    let isAsking = false;
+
+    const plan = (value: T | null, failure: Problem | null) => {
+      failures = failure ? failures + 1 : 0;
+      const pause = pauseAfter(latest.current.paceOf(value), failures, failure);
+      dueAt = pause === null ? null : Date.now() + 1000 * pause;
+      wake();
+    };
+    const run = async () => {
+      clearTimeout(timer);
+      if (isAsking) return;
+      isAsking = true;
+      let value: T | null = null;
+      let failure: Problem | null = null;
+      try {
+        value = await latest.current.ask();
+      } catch (error) {
+        failure = problemOf(error);
+      }
+      isAsking = false;
+      if (isOver) return;
+      if (value !== null) setKnown({ key, value });
+      setProblem(failure);
+      plan(value, failure);
+    };
+    /** Ask if it is time and somebody looks; else wait until then. */
+    function wake() {
+      clearTimeout(timer);
+      if (isOver || dueAt === null || document.hidden) return;
+      timer = setTimeout(run, Math.max(0, dueAt - Date.now()));
+    }
+    const online = () => {
+      if (dueAt !== null) dueAt = 0;
+      wake();
+    };
+    now.current = run;
+    setProblem(null);
+    run();
+    document.addEventListener("visibilitychange", wake);
+    addEventListener("online", online);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+      document.removeEventListener("visibilitychange", wake);
+      removeEventListener("online", online);
+    };
+  }, [key]);
+
+  return { value: known?.key === key ? known.value : null, problem, again: () => now.current() };
+}

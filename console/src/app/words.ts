@@ -1,0 +1,71 @@
+/** Words of the console: lengths, sizes, moments, recordings. What is not known is a dash or a word. */
+
+export const NOT_KNOWN = "–";
+
+export const RESEARCH_USE =
+  "For research use. It reports numbers, never a verdict. If you are worried about your baby’s " +
+  "movements, contact your maternity unit now.";
+
+const MOMENT = new Intl.DateTimeFormat(undefined, {
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+});
+
+export function moment(text: string | null | undefined): string {
+  const time = Date.parse(text ?? "");
+  return Number.isNaN(time) ? NOT_KNOWN : MOMENT.format(time);
+}
+
+/** "7 h 52 min", "12 min", "42 s". */
+export function lasting(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return NOT_KNOWN;
+  if (Math.round(seconds) < 60) return `${Math.round(seconds)} s`;
+  const minutes = Math.round(seconds / 60);
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  if (hours === 0) return `${rest} min`;
+  return rest === 0 ? `${hours} h` : `${hours} h ${rest} min`;
+}
+
+/** From how soon to how late, in minutes where that is enough. */
+export function between(from: number, to: number): string {
+  if (to < 90) return from === to ? `about ${to} s` : `${from} to ${to} s`;
+  const [low, high] = [Math.max(1, Math.floor(from / 60)), Math.ceil(to / 60)];
+  return low === high ? `about ${high} min` : `${low} to ${high} min`;
+}
+
+const UNITS = ["B", "KB", "MB", "GB"] as const;
+
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+}
+
+export function percent(share: number | null | undefined): string {
+  if (share === null || share === undefined || Number.isNaN(share)) return NOT_KNOWN;
+  const value = 100 * share;
+  if (value > 0 && value < 1) return "<1 %";
+  if (value > 99 && value < 100) return ">99 %";
+  return `${Math.round(value)} %`;
+}
+
+export const rate = (value: number | null | undefined) =>
+  value === null || value === undefined ? NOT_KNOWN : value.toFixed(1);
+
+export const count = (value: number | null | undefined) =>
+  value === null || value === undefined ? NOT_KNOWN : value.toLocaleString("en");
+
+/** An upload is known by its content; any other recording by the end of its key. */
+export function recordingName(uri: string): string {
+  const key = uri.replace(/^s3:\/\/[^/]+\//, "");
+  const upload = /^uploads\/([A-Za-z0-9_-]{6})[A-Za-z0-9_-]*\.(\d+)\/[^/]+$/.exec(key);
+  if (upload) return `upload ${upload[1]}… (${size(Number(upload[2]))})`;
+  return key.split("/").slice(-2).join("/");
+}
