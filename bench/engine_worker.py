@@ -36,7 +36,7 @@ SAMPLE_RATE = 1024
 
 
 def unit_seconds(minutes: float) -> float:
-    """Return U for a recording of that length: ten channels through `sosfiltfilt`, in processor seconds.
+    """Return U for a recording of that length, in processor seconds: ten channels, `sosfiltfilt`.
 
     Measured on 20 minutes and scaled, so that the unit itself needs little memory.
     """
