@@ -96,17 +96,29 @@ test-browser: build/console/.built ## Run the built pages in a browser (Debian's
 	@npm run --prefix console --silent test:browser
 
 check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/node_modules/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
-	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	@$(MAKE) --jobs 2 --output-sync=target $(CHECKS)
+
+# The longest first, as two are at work at once
+CHECKS := check-types check-secrets check-template check-code check-console check-machines check-scripts
+.PHONY: $(CHECKS)
+check-types:
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+check-secrets:
+	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
+check-template:
 	$(BIN)/cfn-lint template.yaml
 	.tools/sam/bin/sam validate --lint --region us-east-1
+check-code:
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+check-machines:
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
+check-console:
 	npm run --prefix console --silent check
+check-scripts:
 	$(BIN)/hadolint inference_container/Dockerfile
 	$(BIN)/shellcheck scripts/install-environment .ci/browser .ci/image .ci/run run_pipeline.sh
-	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against a plain filter of the same channels
 	@$(BIN)/python -m bench.engine --check

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Workers share the cores: threads of each beside them would only wait for one another
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # Optional, as the environment of tests/sdk is without workers
