@@ -10,15 +10,16 @@ REPOSITORY ?= femo-inference
 PYTHON_IMAGE ?=
 STACK ?=
 ARGS ?=
+CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -type f -print)
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
+.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
 
-setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed ## Install everything into this folder, from the lock files
+setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed build/console/.built ## Install everything into this folder, from the lock files
 
 .venv/.installed: requirements/dev.txt pyproject.toml emulator/pyproject.toml
 	@scripts/install-environment $(PYTHON) .venv requirements/dev.txt "the project and its developer tools"
@@ -42,6 +43,15 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 	@npm ci --prefix .tools/node --no-audit --no-fund --loglevel=error
 	@touch $@
 
+console/node_modules/.installed: console/package.json console/package-lock.json
+	@echo "Installing what the console is built with into console/node_modules"
+	@npm ci --prefix console --no-audit --no-fund --loglevel=error
+	@touch $@
+build/console/.built: console/node_modules/.installed $(CONSOLE_SOURCES)
+	@echo "Building the console"
+	@npm run --prefix console --silent build >/dev/null
+	@mkdir -p $(@D) && touch $@
+
 demo: setup ## Run the main job from end to end on this machine: train, deploy, submit a recording, print its movements
 	@$(BIN)/python -m scripts.demo
 
@@ -53,6 +63,7 @@ down: ## Stop the local stack
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_stack stop; fi
 
 test: setup ## Run every test
+	@npm test --prefix console --silent
 	@$(BIN)/python -m pytest --numprocesses 2
 
 test-unit: .venv/.installed ## Run the tests that need no stack
@@ -74,7 +85,10 @@ remove: .venv/.installed ## Remove a stack from AWS, but its data (STACK=femo-de
 test-image: .venv/.installed ## Build the image without a Docker engine, and run it (root, buildah, mmdebstrap)
 	@$(BIN)/python -m pytest tests/image --timeout 1200
 
-check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
+test-console: build/console/.built ## Run the console's own tests
+	@npm test --prefix console --silent
+
+check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/node_modules/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -82,6 +96,7 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed ## Format, 
 	$(BIN)/cfn-lint template.yaml
 	.tools/sam/bin/sam validate --lint --region us-east-1
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
+	npm run --prefix console --silent check
 	$(BIN)/hadolint inference_container/Dockerfile
 	$(BIN)/shellcheck scripts/install-environment .ci/image .ci/run run_pipeline.sh
 	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
@@ -121,4 +136,4 @@ lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
 	done
 
 clean: down ## Remove what the targets above made
-	rm -rf .venv .tools .aws-sam .local build demo-output
+	rm -rf .venv .tools .aws-sam .local build demo-output console/node_modules

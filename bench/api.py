@@ -25,7 +25,7 @@ import httpx
 from tqdm import tqdm
 
 from bench.engine import FEMO, ROOT, WORK
-from femo_client.api import Credentials, JobsApi
+from femo_client import Credentials, FemoClient
 from local_stack.layout import Project, StackFolder
 from local_stack.supervisor import read_description
 from local_stack.verification import load_template
@@ -148,7 +148,7 @@ def latencies(outputs: dict[str, str], rounds: int) -> dict[str, list[float]]:
     credentials = Credentials(outputs["TokenUrl"], pool["ClientId"], pool["ClientSecret"])
     recording = min((WORK / "api-cohort").glob("*.dat"))
     found: dict[str, list[float]] = {"GET /health": [], "POST /jobs": [], "GET /jobs/{jobId}": []}
-    with JobsApi(outputs["ApiUrl"], credentials) as api, httpx.Client(timeout=60) as http:
+    with FemoClient(outputs["ApiUrl"], credentials) as api, httpx.Client(timeout=60) as http:
         key = api.upload(recording)
         headers = {"Authorization": f"Bearer {api.token()}"}
         url = outputs["ApiUrl"]

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench.engine import ROOT
 from bench.jobs_stack import KeptStack, patiently
-from femo_client.api import ApiError, JobsApi
+from femo_client import ApiError, FemoClient
 
 sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
 
@@ -35,7 +35,7 @@ class Jobs:
         The uploaded recording's.
     """
 
-    def __init__(self, stack: KeptStack, api: JobsApi, key: str) -> None:
+    def __init__(self, stack: KeptStack, api: FemoClient, key: str) -> None:
         self._stack = stack
         self._api = api
         self._key = key
@@ -47,7 +47,7 @@ class Jobs:
         for _ in range(count):
             job_id = f"drill-{uuid.uuid4()}"
             try:
-                self._api.submit({"jobId": job_id, "s3Key": self._key})
+                self._api.submit(self._key, job_id=job_id)
             except ApiError as error:
                 if error.status != 503:
                     raise

@@ -31,7 +31,7 @@ from bench.jobs_saboteur import Saboteur
 from bench.jobs_service import message, put_model_into_service, running
 from bench.jobs_stack import POLL_SECONDS, KeptStack, job_of, patiently
 from bench.jobs_verdict import Expectation, Finding, judge
-from femo_client.api import ApiError
+from femo_client import ApiError
 
 sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
 
@@ -256,12 +256,10 @@ class Run:
 
     def _listed(self) -> Iterator[Finding]:
         """Read every page of the API's list, and every result that it names."""
-        s3, token, pages = self._stack.client("s3"), None, 0
+        s3 = self._stack.client("s3")
         with self._stack.api() as api, tqdm(desc="Checking", unit="job") as bar:
-            while token is not None or pages == 0:
-                page = api.jobs(limit=100, next_token=token)
-                pages += 1
-                for job in page["jobs"]:
+            for page in api.pages(page_size=100):
+                for job in page.as_json()["jobs"]:
                     bar.update()
                     result = None
                     if location := job.get("resultLocation"):
@@ -275,7 +273,6 @@ class Run:
                         self.latencies.append(_seconds(job))
                     code = job.get("error", {}).get("code")
                     yield Finding(job["jobId"], job["status"], result, code)
-                token = page.get("nextToken")
 
     def _one_by_one(self, expected: list[Expectation]) -> Iterator[str]:
         """Read jobs, those with most faults first, as a caller would."""
@@ -285,7 +282,7 @@ class Run:
         with self._stack.api() as api:
             for one in tqdm(sample, desc="Reading", unit="job"):
                 try:
-                    job = api.status(one.job_id)
+                    job = api.job(one.job_id).as_json()
                 except ApiError as error:
                     yield f"{one.job_id}: GET was answered {error.status}"
                     continue

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from bench.jobs_files import Recordings
 from bench.jobs_plan import JobFault, PlannedJob
 from bench.jobs_stack import KeptStack
-from femo_client.api import ApiError, JobsApi
+from femo_client import ApiError, FemoClient
 
 __all__ = ["Caller", "Progress"]
 
@@ -59,7 +59,7 @@ class Caller:
         self._stack = stack
         self._recordings = recordings
         self._progress = progress
-        self._api: JobsApi | None = None
+        self._api: FemoClient | None = None
 
     def submit(self, job: PlannedJob) -> None:
         """Submit a job with its faults."""
@@ -91,7 +91,7 @@ class Caller:
         while not self._progress.stopping.is_set():
             tries += 1
             try:
-                answer = self._connected().submit(body)
+                answered = _submitted(self._connected(), body)
             except (ApiError, BotoCoreError, ClientError) as error:
                 status = error.status if isinstance(error, ApiError) else 0
                 if status not in PASSING or time.monotonic() > deadline:
@@ -100,8 +100,8 @@ class Caller:
                 self._api = None
                 self._progress.stopping.wait(1)
                 continue
-            if answer["jobId"] != body["jobId"]:
-                self._progress.odd(f"{body['jobId']}: POST was answered with {answer['jobId']}")
+            if answered != body["jobId"]:
+                self._progress.odd(f"{body['jobId']}: POST was answered with {answered}")
             return tries
         return tries
 
@@ -109,7 +109,7 @@ class Caller:
         other = {**body, "removeHiccups": not body["removeHiccups"]}
         while not self._progress.stopping.is_set():
             try:
-                self._connected().submit(other)
+                _submitted(self._connected(), other)
             except (ApiError, BotoCoreError, ClientError) as error:
                 if isinstance(error, ApiError) and error.code == "job_id_conflict":
                     return
@@ -134,7 +134,19 @@ class Caller:
         except (httpx.TransportError, ApiError, BotoCoreError, ClientError):
             return
 
-    def _connected(self) -> JobsApi:
+    def _connected(self) -> FemoClient:
         if self._api is None:
             self._api = self._stack.api()
         return self._api
+
+
+def _submitted(api: FemoClient, body: dict[str, Any]) -> str:
+    """Submit what POST /jobs takes, and return the id that is answered."""
+    job = api.submit(
+        body["s3Key"],
+        job_id=body["jobId"],
+        remove_hiccups=body["removeHiccups"],
+        include_full_intervals=body["includeFullIntervals"],
+        extract_events=body["extractEvents"],
+    )
+    return job.job_id

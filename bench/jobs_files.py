@@ -14,7 +14,7 @@ from typing import Any
 from bench.engine import FEMO
 from bench.jobs_plan import PlannedJob
 from bench.jobs_verdict import Expectation
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 __all__ = ["Recordings", "digest"]
 
@@ -57,7 +57,7 @@ class Recordings:
             bad[name] = (path, code)
         return cls(good, bad)
 
-    def upload(self, api: JobsApi) -> None:
+    def upload(self, api: FemoClient) -> None:
         """Upload every file."""
         paths = self.good | {name: path for name, (path, _) in self.bad.items()}
         self.keys = {name: api.upload(path) for name, path in paths.items()}

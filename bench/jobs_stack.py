@@ -22,7 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import retry, retry_if_exception_type, retry_if_result, stop_after_delay, wait_fixed
 
 from bench.engine import ROOT
-from femo_client.api import Credentials, JobsApi
+from femo_client import Credentials, FemoClient
 from local_stack.layout import StackFolder
 from local_stack.processes import members
 from local_stack.supervisor import read_description, supervisor_pid
@@ -121,13 +121,13 @@ class KeptStack:
             )
         return self._clients[service]
 
-    def api(self) -> JobsApi:
+    def api(self) -> FemoClient:
         """Return a new client of the jobs API."""
         pool = self.client("cognito-idp").describe_user_pool_client(
             UserPoolId=self.outputs["UserPoolId"], ClientId=self.outputs["MachineClientId"]
         )["UserPoolClient"]
         credentials = Credentials(self.outputs["TokenUrl"], pool["ClientId"], pool["ClientSecret"])
-        return JobsApi(self.outputs["ApiUrl"], credentials)
+        return FemoClient(self.outputs["ApiUrl"], credentials)
 
     def control(self, route: str, request: Mapping[str, Any]) -> dict[str, Any]:
         """Ask the local AWS for what no AWS has: failures, time that passes at once, quotas."""

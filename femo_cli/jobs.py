@@ -32,18 +32,17 @@ def jobs(
     created_to: str | None,
     limit: int,
     next_token: str | None,
-    **stack: str,
+    **stack: str | None,
 ) -> None:
     """List jobs, newest first. Filters can be combined."""
-    with signed_in(**stack) as api:
-        print_json(
-            api.jobs(
-                status=wanted,
-                subject_id=subject,
-                s3_key=recording,
-                created_from=created_from,
-                created_to=created_to,
-                limit=limit,
-                next_token=next_token,
-            )
+    with signed_in(**stack) as client:
+        pages = client.pages(
+            page_size=limit,
+            next_token=next_token,
+            status=wanted,
+            subject=subject,
+            recording=recording,
+            from_=created_from,
+            to=created_to,
         )
+        print_json(next(pages).as_json())

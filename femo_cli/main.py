@@ -54,6 +54,8 @@ def main() -> None:
         _fail(" ".join(error.format_message().split()), 2)
     except FemoError as error:
         _fail(str(error), 2)
+    except ModuleNotFoundError as error:
+        _tell_missing(error)
     except BrokenPipeError:
         # The reader of our output has gone (as `head` does): nothing more to say to it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -61,12 +63,28 @@ def main() -> None:
     except (OSError, MemoryError) as error:
         _fail(str(error) or type(error).__name__, 1)
     except Exception as error:
-        # Whatever else happens is a fault of ours; FEMO_DEBUG shows where.
-        if os.environ.get("FEMO_DEBUG"):
-            raise
-        _fail(
-            f"a fault of ours: {type(error).__name__}: {error} (set FEMO_DEBUG=1 for the place)", 1
-        )
+        _tell_fault(error)
+
+
+def _tell_missing(error: ModuleNotFoundError) -> None:
+    """Say which extra a command needs, where it is one that was not installed."""
+    from femo_cli.extras import missing_extra
+
+    extra = missing_extra(error.name or "")
+    if extra is None:
+        _tell_fault(error)
+    _fail(
+        f"this command needs {error.name}, which is not installed: "
+        f"pip install 'femo-cloud[{extra}]'",
+        1,
+    )
+
+
+def _tell_fault(error: Exception) -> None:
+    """Whatever else happens is a fault of ours; FEMO_DEBUG shows where."""
+    if os.environ.get("FEMO_DEBUG"):
+        raise error
+    _fail(f"a fault of ours: {type(error).__name__}: {error} (set FEMO_DEBUG=1 for the place)", 1)
 
 
 def _fail(message: str, status: int) -> None:

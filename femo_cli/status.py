@@ -13,7 +13,7 @@ __all__ = ["status"]
 @click.command()
 @click.argument("job_id", callback=checked_job_id)
 @stack_options
-def status(job_id: str, **stack: str) -> None:
+def status(job_id: str, **stack: str | None) -> None:
     """Print a job with its status and, once it is completed, its result."""
-    with signed_in(**stack) as api:
-        print_json(api.status(job_id))
+    with signed_in(**stack) as client:
+        print_json(client.job(job_id).as_json())

@@ -7,6 +7,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from femo_cli.output import print_json
 from femo_cli.stack import checked_job_id, signed_in, stack_options
 
 if TYPE_CHECKING:
-    from femo_client.api import JobsApi
+    from femo_client import FemoClient
 
 __all__ = ["submit"]
 
@@ -44,34 +45,37 @@ def submit(
     metadata: bool,
     include_full_intervals: bool,
     wait: bool,
-    **stack: str,
+    **stack: str | None,
 ) -> None:
     """Submit RECORDING, a file to upload or the s3:// URI of one that is there already."""
+    from femo_client.calls import LONGEST_HELD_SECONDS
+
     uploads = not recording.startswith("s3://")
     path = Path(recording)
     if uploads and not path.is_file():
         click.echo(f"femo: error: {recording} is neither a file nor an s3:// URI", err=True)
         sys.exit(2)
     job_id = job_id or f"femo-{uuid.uuid4()}"
-    with signed_in(**stack) as api:
-        key = _upload(api, path) if uploads else recording
+    with signed_in(**stack) as client:
+        key = _upload(client, path) if uploads else recording
         # Told before it is sent: whoever gets no answer can ask for it, or send it again.
         click.echo(f"Submitting as {job_id}", err=True)
-        request = {
-            "jobId": job_id,
-            "s3Key": key,
-            "removeHiccups": remove_hiccups,
-            "includeFullIntervals": include_full_intervals,
-            "extractEvents": not metadata,
-            **({} if subject is None else {"subjectId": subject}),
-        }
+        send = partial(
+            client.submit,
+            key,
+            job_id=job_id,
+            subject=subject,
+            remove_hiccups=remove_hiccups,
+            include_full_intervals=include_full_intervals,
+            extract_events=not metadata,
+        )
         if wait:
             with _clock("Waiting for the analysis"):
-                job = api.submit_and_wait(request)
+                job = client.wait(send(wait_seconds=LONGEST_HELD_SECONDS))
         else:
-            job = api.submit(request)
-        print_json(job)
-        if "error" in job:
+            job = send()
+        print_json(job.as_json())
+        if job.error is not None:
             sys.exit(1)
 
 
@@ -96,9 +100,9 @@ def _clock(description: str) -> Iterator[None]:
             ticking.join()
 
 
-def _upload(api: JobsApi, path: Path) -> str:
+def _upload(client: FemoClient, path: Path) -> str:
     from tqdm import tqdm
 
     size = path.stat().st_size
     with tqdm(desc="Uploading", total=size, unit="B", unit_scale=True) as bar:
-        return api.upload(path, on_bytes=bar.update)
+        return client.upload(path, on_bytes=bar.update)

@@ -10,42 +10,31 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, wait_exponential_jitter
 
+from femo_client.errors import ApiError, BadAnswerError, SignInError, class_of_status
+
+__all__ = [
+    "LONGEST_PAUSE_SECONDS",
+    "error_of",
+    "is_passing",
+    "json_body",
+    "pause_before",
+    "request_id_of",
+    "retry_after_of",
+    "seconds_waited",
+]
+
 _FIRST_RETRY_SECONDS = 0.2
 # A service that asks for more than that has no short trouble: the caller is told.
 LONGEST_PAUSE_SECONDS = 20.0
 _PASSING_STATUSES = frozenset({429, 502, 503, 504})
 _PASSING_S3_CODES = frozenset({"InternalError", "RequestTimeout", "ConditionalRequestConflict"})
-
-
-class ApiError(Exception):
-    """The API refused a request or could not serve it.
-
-    Attributes
-    ----------
-    status : int
-        HTTP status; 0 where no answer came.
-    code : str
-        The error body's code.
-    field : str or None
-        The field at fault, where the service names one.
-    retry_after : float or None
-        Time after which the service wants to be asked again (s), where it says so.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        message: str,
-        *,
-        field: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.field = field
-        self.retry_after = retry_after
+# The request has not been taken up: sending it again cannot do twice what it asks for.
+_UNTOUCHED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_UNTOUCHED_STATUS = 429
+# What we asked for is wrong in itself, and would be again.
+_OWN_FAULTS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+# API Gateway's REST and HTTP APIs, and S3
+_REQUEST_ID_HEADERS = ("x-amzn-RequestId", "apigw-requestid", "x-amz-request-id")
 
 
 def json_body(answer: httpx.Response) -> dict[str, Any]:
@@ -53,7 +42,7 @@ def json_body(answer: httpx.Response) -> dict[str, Any]:
 
     Raises
     ------
-    ApiError
+    BadAnswerError
         It is none.
     """
     try:
@@ -62,7 +51,9 @@ def json_body(answer: httpx.Response) -> dict[str, Any]:
         body = None
     if not isinstance(body, dict):
         asked = f"{answer.request.method} {answer.request.url.path}"
-        raise ApiError(0, "bad_answer", f"{asked} did not answer with a JSON object")
+        raise BadAnswerError(
+            f"{asked} did not answer with a JSON object", request_id=request_id_of(answer)
+        )
     return body
 
 
@@ -72,15 +63,24 @@ def seconds_waited(answer: httpx.Response) -> float:
     return float(found[1]) if found else 0.0
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether the same request may fare better soon."""
+def is_passing(error: BaseException, *, repeatable: bool = True) -> bool:
+    """Whether the same request may fare better soon.
+
+    Parameters
+    ----------
+    error
+        What became of it.
+    repeatable
+        Whether it does no more if it arrives twice; else only what has not been taken up is sent
+        again.
+    """
     if isinstance(error, httpx.TransportError):
-        return True
-    return (
-        isinstance(error, ApiError)
-        and (error.status in _PASSING_STATUSES or error.code in _PASSING_S3_CODES)
-        and (error.retry_after or 0.0) <= LONGEST_PAUSE_SECONDS
-    )
+        return isinstance(error, _UNTOUCHED) or (repeatable and not isinstance(error, _OWN_FAULTS))
+    if not isinstance(error, ApiError) or (error.retry_after or 0.0) > LONGEST_PAUSE_SECONDS:
+        return False
+    if not repeatable:
+        return error.status == _UNTOUCHED_STATUS
+    return error.status in _PASSING_STATUSES or error.code in _PASSING_S3_CODES
 
 
 def pause_before(state: RetryCallState) -> float:
@@ -93,30 +93,33 @@ def pause_before(state: RetryCallState) -> float:
     return max(own, asked or 0.0)
 
 
-def error_of(method: str, response: httpx.Response) -> ApiError:
-    """Return what an answer to ``method`` says: our own error body, an OAuth error, or S3's."""
-    status, retry_after = response.status_code, retry_after_of(response)
+def error_of(response: httpx.Response) -> ApiError:
+    """Return what an answer says: our own error body, an OAuth error, or S3's."""
+    status, facts = response.status_code, _facts_of(response)
+    kind = class_of_status(status)
     try:
         error = response.json()["error"]
         if isinstance(error, str):
-            return ApiError(status, error, f"{response.url.host} refused the sign-in: {error}")
-        return ApiError(
-            status,
-            str(error["code"]),
-            str(error["message"]),
-            field=error.get("field"),
-            retry_after=retry_after,
-        )
+            refused = f"{response.url.host} refused the sign-in: {error}"
+            return (SignInError if status < 500 else kind)(status, error, refused, **facts)
+        code, message = str(error["code"]), str(error["message"])
+        return kind(status, code, message, field=error.get("field"), **facts)
     except (ValueError, KeyError, TypeError, AttributeError):
         found = re.search(r"<Code>(\w{1,64})</Code>", response.text)
         code = found[1] if found else "http_error"
-        return ApiError(
-            status,
-            code,
-            f"{method} {response.url.path} answered {status}"
-            + (": the file has changed while it was uploaded" if code == "BadDigest" else ""),
-            retry_after=retry_after,
-        )
+        changed = ": the file has changed while it was uploaded" if code == "BadDigest" else ""
+        asked = f"{response.request.method} {response.url.path}"
+        return kind(status, code, f"{asked} answered {status}{changed}", **facts)
+
+
+def _facts_of(response: httpx.Response) -> dict[str, Any]:
+    return {"request_id": request_id_of(response), "retry_after": retry_after_of(response)}
+
+
+def request_id_of(response: httpx.Response) -> str | None:
+    """Return the service's own id of a request."""
+    found = (response.headers.get(name) for name in _REQUEST_ID_HEADERS)
+    return next((name for name in found if name), None)
 
 
 def retry_after_of(response: httpx.Response) -> float | None:

@@ -24,7 +24,7 @@ import boto3
 import click
 from tqdm import tqdm
 
-from femo_client.api import ApiError, Credentials, JobsApi
+from femo_client import ApiError, Credentials, FemoClient
 from femo_client.summary import summary_lines
 from local_stack.errors import StackError
 from local_stack.layout import Project, StackFolder
@@ -241,16 +241,17 @@ def run() -> None:
         package = train_and_register(aws, manifest)
         follow_deployment(aws, outputs["DeploymentStateMachineArn"], package)
         model = fetch_model(aws, package)
-        with JobsApi(outputs["ApiUrl"], credentials(aws, outputs)) as api:
+        with FemoClient(outputs["ApiUrl"], credentials(aws, outputs)) as api:
             size = recording.stat().st_size
             with tqdm(desc="Uploading", total=size, unit="B", unit_scale=True) as bar:
                 key = api.upload(recording, on_bytes=bar.update)
-            job = api.submit({"jobId": f"demo-{uuid.uuid4()}", "s3Key": key, "removeHiccups": True})
-            say(f"POST /jobs: {job['status']}, {job['jobId']}")
+            queued = api.submit(key, job_id=f"demo-{uuid.uuid4()}", remove_hiccups=True)
+            say(f"POST /jobs: {queued.status}, {queued.job_id}")
             with tqdm(desc="GET /jobs/{jobId}", bar_format="{desc} {elapsed} {postfix}") as clock:
-                job = api.wait(
-                    job["jobId"], on_poll=lambda state: clock.set_postfix_str(state["status"])
+                ended = api.wait(
+                    queued, on_poll=lambda state: clock.set_postfix_str(str(state.status))
                 )
+            job = ended.as_json()
     picture = OUTPUT / "movements.png"
     femo(
         "analyze",

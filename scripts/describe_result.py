@@ -39,7 +39,7 @@ why; it is never 0. There is no verdict.
 Times are ISO 8601 in UTC, or seconds from the start of the recording. Later versions of the service
 may add fields and codes, and take none away: pass over what you do not know. In Python,
 `femo_result.read_response` (which needs pydantic alone) does that and gives typed objects; so does
-`femo_client.api.JobsApi.result`.
+`femo_client.FemoClient.result`.
 
 The numbers can be counted again from the lists: `movement_count` is the length of `movements`, the
 number of `inferred_kick` events and `summary.kicks`; the rate is that number by

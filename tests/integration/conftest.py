@@ -18,7 +18,7 @@ import boto3
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from femo_client.api import Credentials, JobsApi
+from femo_client import Credentials, FemoClient
 
 ROOT = Path(__file__).resolve().parents[2]
 FEMO = Path(sys.executable).with_name("femo")
@@ -220,8 +220,8 @@ def package(deployed: Stack) -> str:
 
 
 @pytest.fixture
-def api(stack: Stack) -> Iterator[JobsApi]:
-    with JobsApi(stack.outputs["ApiUrl"], stack.credentials()) as client:
+def api(stack: Stack) -> Iterator[FemoClient]:
+    with FemoClient(stack.outputs["ApiUrl"], stack.credentials()) as client:
         yield client
 
 
@@ -243,5 +243,5 @@ def no_aws_of_the_developer() -> None:
 def impatience() -> Iterator[None]:
     """Ask for a job's status more often than a caller would."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("femo_client.api._LAST_POLL_SECONDS", 0.25)
+        patched.setattr("femo_client.calls._LAST_POLL_SECONDS", 0.25)
         yield

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
-from femo_client.api import ApiError, JobsApi
+from femo_client import ApiError, FemoClient
 
 from .conftest import Stack
 from .executions import begin
@@ -20,17 +21,17 @@ pytestmark = pytest.mark.integration
 
 
 def test_without_a_model_a_job_is_put_off_and_not_kept(
-    stack: Stack, api: JobsApi, job_id: str, recording: Path
+    stack: Stack, api: FemoClient, job_id: str, recording: Path
 ) -> None:
     assert not stack.client("sagemaker").list_endpoints()["Endpoints"]
     key = api.upload(recording)
 
     with pytest.raises(ApiError) as refused:
-        api.submit({"jobId": job_id, "s3Key": key})
+        api.submit(key, job_id=job_id)
 
     assert (refused.value.status, refused.value.code) == (503, "model_not_deployed")
     with pytest.raises(ApiError) as missing:
-        api.status(job_id)
+        api.job(job_id)
     assert missing.value.status == 404
 
 
@@ -48,9 +49,9 @@ def test_a_deployment_of_nothing_usable_is_refused_with_a_reason(
 
 
 def test_the_openapi_document_names_every_route_that_is_deployed(
-    stack: Stack, api: JobsApi
+    stack: Stack, api: FemoClient
 ) -> None:
-    document = api._call("GET", "/openapi.json")
+    document = httpx.get(f"{stack.outputs['ApiUrl']}/openapi.json", auth=api.auth).json()
     gateway = stack.client("apigateway")
     (rest_api,) = gateway.get_rest_apis()["items"]
     deployed = {
@@ -61,10 +62,10 @@ def test_the_openapi_document_names_every_route_that_is_deployed(
     assert deployed - {"/openapi.json"} == set(document["paths"])
 
 
-def test_without_a_model_the_service_says_so(api: JobsApi) -> None:
+def test_without_a_model_the_service_says_so(api: FemoClient) -> None:
     told = api.service()
-    assert (told["endpoint"], told["modelPackage"]) == ({"status": "NotDeployed"}, None)
-    assert told["lanes"]["asynchronous"]["state"] == "off"
+    assert (told.endpoint.status, told.model_package) == ("NotDeployed", None)
+    assert told.lanes.asynchronous.state == "off"
 
 
 def test_a_first_model_that_fails_is_withdrawn_and_each_permission_for_it_is_needed(

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 from .conftest import Stack
 from .grants import Grant, takes_away, without
@@ -89,10 +89,10 @@ def with_fast_lane(deployed: Stack) -> Iterator[Stack]:
     assert [one["EndpointStatus"] for one in there] in ([], ["Deleting"])
 
 
-def answered(api: JobsApi, key: str) -> dict[str, Any]:
+def answered(api: FemoClient, key: str) -> dict[str, Any]:
     job_id = f"test-{uuid.uuid4()}"
-    api.submit({"jobId": job_id, "s3Key": key})
-    job = api.wait(job_id)
+    api.submit(key, job_id=job_id)
+    job = api.wait(job_id).as_json()
     assert job["status"] == "Completed", job
     return job
 
@@ -125,7 +125,7 @@ def one_place(stack: Stack) -> Iterator[None]:
 
 
 def test_a_job_is_answered_without_a_queue_and_a_throttled_one_goes_on_by_it(
-    with_fast_lane: Stack, api: JobsApi, key: str
+    with_fast_lane: Stack, api: FemoClient, key: str
 ) -> None:
     fast = answered(api, key)
     assert fast["lane"] == "serverless"
@@ -164,7 +164,7 @@ SENT_ON = {
 )
 def test_a_job_is_not_answered_at_once_and_never_lost_without(
     with_fast_lane: Stack,
-    api: JobsApi,
+    api: FemoClient,
     jobs: dict[str, dict[str, Any]],
     job_id: str,
     grant: Grant,
@@ -195,13 +195,13 @@ def test_a_job_is_not_answered_at_once_and_never_lost_without(
     if found["status"]["S"] == "Queued" and "outputLocation" not in found:
         make_open(stack, found, job_id)
         invoke(stack, "SweeperFunctionName", {})
-    assert api.wait(job_id)["status"] == ("Failed" if is_bad else "Completed")
+    assert api.wait(job_id).status == ("Failed" if is_bad else "Completed")
 
 
 @takes_away("ApiFunctionRole HandToFastLane *", "ApiFunctionRole LookForFastLane *")
 def test_a_job_takes_the_queue_without(
     with_fast_lane: Stack,
-    api: JobsApi,
+    api: FemoClient,
     key: str,
     grant: Grant,
 ) -> None:
@@ -212,13 +212,13 @@ def test_a_job_takes_the_queue_without(
 @takes_away("ApiFunctionRole LookAtFastLane *")
 def test_whether_the_fast_lane_serves_is_not_told_without(
     with_fast_lane: Stack,
-    api: JobsApi,
+    api: FemoClient,
     grant: Grant,
 ) -> None:
     with without(with_fast_lane, grant):
-        denied = api.service()["lanes"]
-    assert (denied["serverless"]["state"], denied["asynchronous"]["state"]) == (None, "ready")
-    assert api.service()["lanes"]["serverless"]["state"] == "ready"
+        denied = api.service().lanes
+    assert (denied.serverless.state, denied.asynchronous.state) == (None, "ready")
+    assert api.service().lanes.serverless.state == "ready"
 
 
 @takes_away(

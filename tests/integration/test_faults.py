@@ -14,7 +14,7 @@ import psutil
 import pytest
 from tenacity import retry, retry_if_result, stop_after_delay, wait_fixed
 
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 from .conftest import Stack
 
@@ -24,7 +24,7 @@ DUE = {"openKey": {"S": "default#open#0"}, "statusKey": {"S": "default#Queued#0"
 
 
 @pytest.fixture
-def key(deployed: Stack, api: JobsApi, recording: Path) -> str:
+def key(deployed: Stack, api: FemoClient, recording: Path) -> str:
     return api.upload(recording)
 
 
@@ -48,10 +48,10 @@ def message(job_id: str, status: str, output: str) -> str:
 
 
 def test_a_job_whose_message_was_lost_is_settled_by_the_sweeper(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
-    finished = api.wait(job_id)
+    api.submit(key, job_id=job_id)
+    finished = api.wait(job_id).as_json()
     item = row(stack, job_id)
     for name in ("completedAt", "processingSeconds", "outputType", "resultBytes"):
         item.pop(name, None)
@@ -64,15 +64,15 @@ def test_a_job_whose_message_was_lost_is_settled_by_the_sweeper(
 
     stack.client("lambda").invoke(FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}")
 
-    settled = api.status(job_id)
+    settled = api.job(job_id).as_json()
     assert settled["status"] == "Completed"
     assert settled["result"] == finished["result"]
 
 
 def test_a_job_that_was_never_queued_is_queued_by_the_sweeper(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
+    api.submit(key, job_id=job_id)
     api.wait(job_id)
     item = row(stack, job_id)
     left_behind = f"{job_id}-left"
@@ -91,13 +91,13 @@ def test_a_job_that_was_never_queued_is_queued_by_the_sweeper(
 
     stack.client("lambda").invoke(FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}")
 
-    assert api.wait(left_behind)["status"] == "Completed"
+    assert api.wait(left_behind).status == "Completed"
 
 
 def test_messages_that_come_twice_or_too_late_change_nothing(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
+    api.submit(key, job_id=job_id)
     api.wait(job_id)
     before = row(stack, job_id)
     function = stack.client("lambda")
@@ -130,46 +130,46 @@ def test_a_message_that_nobody_can_read_is_kept_in_a_dead_letter_queue(stack: St
 
 
 def test_a_job_survives_the_death_of_its_model_server(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
     servers = model_servers(stack)
     assert servers, "an endpoint in service has a model server"
     for process in servers:
         process.send_signal(signal.SIGKILL)
-    api.submit({"jobId": job_id, "s3Key": key})
-    assert api.wait(job_id, timeout_seconds=120)["status"] == "Completed"
-    api.submit({"jobId": f"{job_id}-next", "s3Key": key})
-    assert api.wait(f"{job_id}-next", timeout_seconds=120)["status"] == "Completed"
+    api.submit(key, job_id=job_id)
+    assert api.wait(job_id, timeout_seconds=120).status == "Completed"
+    api.submit(key, job_id=f"{job_id}-next")
+    assert api.wait(f"{job_id}-next", timeout_seconds=120).status == "Completed"
 
 
 def test_no_job_is_lost_when_every_worker_is_killed_while_forty_wait(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
-    assert api.wait(job_id, timeout_seconds=120)["status"] == "Completed"  # workers are there
+    api.submit(key, job_id=job_id)
+    assert api.wait(job_id, timeout_seconds=120).status == "Completed"  # workers are there
     servers = model_servers(stack)
     for process in servers:
         process.send_signal(signal.SIGSTOP)
     ids = [f"{job_id}-{number}" for number in range(40)]
     for name in ids:
-        api.submit({"jobId": name, "s3Key": key})
+        api.submit(key, job_id=name)
     workers = [worker for server in servers for worker in server.children()]
     assert workers
     for worker in workers:
         worker.kill()
     for process in servers:
         process.send_signal(signal.SIGCONT)
-    jobs = [api.wait(name, timeout_seconds=300) for name in ids]
+    jobs = [api.wait(name, timeout_seconds=300).as_json() for name in ids]
     assert [job["status"] for job in jobs] == ["Completed"] * 40, Counter(
         job.get("error", {}).get("code") for job in jobs
     )
 
 
 def test_the_recording_that_was_submitted_is_analysed_though_it_was_replaced_since(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
-    original = api.wait(job_id)
+    api.submit(key, job_id=job_id)
+    original = api.wait(job_id).as_json()
     servers = model_servers(stack)
     s3, bucket = stack.client("s3"), stack.outputs["RecordingsBucketName"]
     source, key = key, f"replaced/{job_id}.dat"  # the other tests need theirs as it is
@@ -177,11 +177,11 @@ def test_the_recording_that_was_submitted_is_analysed_though_it_was_replaced_sin
     submitted = s3.head_object(Bucket=bucket, Key=key)
     for process in servers:
         process.send_signal(signal.SIGSTOP)
-    api.submit({"jobId": f"{job_id}-again", "s3Key": key})
+    api.submit(key, job_id=f"{job_id}-again")
     s3.put_object(Bucket=bucket, Key=key, Body=b"what a signed URL let through an hour later")
     for process in servers:
         process.send_signal(signal.SIGCONT)
-    job = api.wait(f"{job_id}-again")
+    job = api.wait(f"{job_id}-again").as_json()
     assert (job["status"], job["result"]) == ("Completed", original["result"])
     response = httpx.get(job["resultUrl"]).json()
     assert response["source"] == {
@@ -192,15 +192,15 @@ def test_the_recording_that_was_submitted_is_analysed_though_it_was_replaced_sin
 
 
 def test_a_forged_message_neither_completes_a_job_with_anothers_result_nor_ends_it(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
     other = f"{job_id}-other"
-    api.submit({"jobId": other, "s3Key": key, "extractEvents": False})
+    api.submit(key, job_id=other, extract_events=False)
     api.wait(other)
     servers = model_servers(stack)
     for process in servers:
         process.send_signal(signal.SIGSTOP)
-    api.submit({"jobId": job_id, "s3Key": key})
+    api.submit(key, job_id=job_id)
     forged = json.loads(message(job_id, "Completed", row(stack, other)["outputLocation"]["S"]))
     current = row(stack, job_id)["submissionId"]["S"]
     function, answers = stack.client("lambda"), []
@@ -216,14 +216,14 @@ def test_a_forged_message_neither_completes_a_job_with_anothers_result_nor_ends_
     assert answers == [False, False, True]
     for process in servers:
         process.send_signal(signal.SIGCONT)
-    assert api.wait(job_id)["output_type"] == "events"
+    assert api.wait(job_id).output_type == "events"
 
 
 def test_a_row_that_cannot_be_read_stops_no_other_job(
-    stack: Stack, api: JobsApi, key: str, job_id: str
+    stack: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
-    finished = api.wait(job_id)
+    api.submit(key, job_id=job_id)
+    finished = api.wait(job_id).as_json()
     due = DUE | {"nextCheckAt": {"N": str(int(time.time()) - 1)}}
     named = {"jobKey": {"S": f"default#{job_id}-odd"}, "jobId": {"S": f"{job_id}-odd"}}
     odd = row(stack, job_id) | due | named | {"status": {"S": "Paused"}}
@@ -235,7 +235,7 @@ def test_a_row_that_cannot_be_read_stops_no_other_job(
         FunctionName=stack.outputs["SweeperFunctionName"], Payload=b"{}"
     )
     assert "FunctionError" not in answer
-    assert api.status(job_id)["result"] == finished["result"]
+    assert api.job(job_id).as_json()["result"] == finished["result"]
     assert row(stack, f"{job_id}-odd")["openKey"] == {"S": "default#unreadable"}
     table.delete_item(TableName=name, Key={"jobKey": {"S": f"default#{job_id}-odd"}})
 

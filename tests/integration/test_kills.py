@@ -24,7 +24,7 @@ import psutil
 import pytest
 from botocore.exceptions import ClientError
 
-from femo_client.api import ApiError, JobsApi
+from femo_client import ApiError, FemoClient
 from local_stack.layout import StackFolder
 from local_stack.processes import members
 from local_stack.supervisor import supervisor_pid
@@ -132,8 +132,8 @@ def in_service(stack: Stack) -> bool:
     return bool(deployments) and deployments[0]["status"] == "SUCCEEDED"
 
 
-def jobs_api(stack: Stack) -> JobsApi:
-    return JobsApi(stack.outputs["ApiUrl"], stack.credentials())
+def jobs_api(stack: Stack) -> FemoClient:
+    return FemoClient(stack.outputs["ApiUrl"], stack.credentials())
 
 
 def begin(stack: Stack, manifest: str, *, extract: bool = False) -> str:
@@ -163,16 +163,9 @@ def row(stack: Stack, job_id: str) -> dict[str, Any]:
     return item
 
 
-def listed(api: JobsApi) -> list[str]:
+def listed(api: FemoClient) -> list[str]:
     """Return the id of every job that the API lists as completed, on all pages."""
-    found: list[str] = []
-    token: str | None = None
-    while True:
-        page = api.jobs(status="Completed", limit=100, next_token=token)
-        found += [job["jobId"] for job in page["jobs"]]
-        token = page.get("nextToken")
-        if token is None:
-            return found
+    return [job.job_id for job in api.jobs(status="Completed", page_size=100)]
 
 
 @dataclass(frozen=True)
@@ -198,7 +191,7 @@ def aftermath(stack: Stack, manifest: str, key: str) -> Aftermath:
         send(server, signal.SIGSTOP)
         accepted = [f"kill-{uuid.uuid4()}" for _ in range(ACCEPTED)]
         for job_id in accepted:
-            api.submit({"jobId": job_id, "s3Key": key})
+            api.submit(key, job_id=job_id)
 
         runs = {
             stage: begin(stack, manifest, extract=stage == "ExtractFeatures")
@@ -208,7 +201,7 @@ def aftermath(stack: Stack, manifest: str, key: str) -> Aftermath:
         frozen = freeze(stack, runs)
         runs["RegisterModel"] = hold_registration(stack, manifest)
         unanswered = f"kill-{uuid.uuid4()}"
-        post: Future[Any] = pool.submit(api.submit, {"jobId": unanswered, "s3Key": key})
+        post: Future[Any] = pool.submit(api.submit, key, job_id=unanswered)
         wait_for(lambda: row(stack, unanswered))
 
         queue = invocations(stack)
@@ -283,9 +276,9 @@ def test_jobs_in_every_stage_are_completed_once_after_sagemaker_was_killed(
 ) -> None:
     with jobs_api(stack) as api:
         # A caller that got no answer asks again
-        api.submit({"jobId": aftermath.unanswered, "s3Key": key})
+        api.submit(key, job_id=aftermath.unanswered)
         ids = [*aftermath.waiting, *aftermath.running, aftermath.unanswered]
-        jobs = [api.wait(job_id, timeout_seconds=60) for job_id in ids]
+        jobs = [api.wait(job_id, timeout_seconds=60).as_json() for job_id in ids]
         counted = [job_id for job_id in listed(api) if job_id in ids]
     assert [job["status"] for job in jobs] == ["Completed"] * len(ids)
     assert all(job["result"] == jobs[0]["result"] for job in jobs)
@@ -304,7 +297,7 @@ def test_a_job_whose_result_was_written_and_not_told_is_told_after_a_kill(
     stack.start()
 
     with jobs_api(stack) as api:
-        assert api.wait(job_id, timeout_seconds=60)["status"] == "Completed"
+        assert api.wait(job_id, timeout_seconds=60).status == "Completed"
         assert listed(api).count(job_id) == 1
     wait_for(lambda: not invocations(stack))
 
@@ -317,7 +310,7 @@ def hold_between_result_and_message(stack: Stack, key: str) -> str:
         job_id = f"kill-{uuid.uuid4()}"
         send(server, signal.SIGSTOP)
         with jobs_api(stack) as api:
-            api.submit({"jobId": job_id, "s3Key": key})
+            api.submit(key, job_id=job_id)
         bucket, _, name = row(stack, job_id)["outputLocation"]["S"][len("s3://") :].partition("/")
         send(server, signal.SIGCONT)
         wait_for(lambda: written(s3, bucket, name), every=0.001)
@@ -346,12 +339,12 @@ def test_jobs_outlive_the_death_of_their_model_server(stack: Stack, key: str) ->
         wait_for(lambda: in_service(stack))
         send(server, signal.SIGSTOP)
         for job_id in ids:
-            api.submit({"jobId": job_id, "s3Key": key})
+            api.submit(key, job_id=job_id)
         wait_for(lambda: set(invocations(stack).values()) == {"waiting", "running"})
 
         send(server, signal.SIGKILL)
 
-        assert {api.wait(job_id, timeout_seconds=60)["status"] for job_id in ids} == {"Completed"}
+        assert {api.wait(job_id, timeout_seconds=60).status for job_id in ids} == {"Completed"}
         assert sorted(job_id for job_id in listed(api) if job_id in ids) == sorted(ids)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 from .conftest import Stack
 from .executions import NO_GATE, begin, entered, redrive
@@ -324,8 +324,8 @@ def test_an_approved_model_is_deployed_once_and_each_permission_for_it_is_needed
     assert (output["outcome"], output["modelPackageArn"]) == ("DEPLOYED", package)
     told = json.loads(read_smoke_result(deployed, output["smokeResultLocation"]))
     assert told["result"]["model"]["package"] == f"femo-dev/{version}"
-    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
-        told = api.service()
+    with FemoClient(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+        told = api.service().as_json()
     assert told["endpoint"] == {"status": "InService"}
     assert told["modelPackage"] == f"femo-dev/{version}"
 

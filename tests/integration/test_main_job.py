@@ -6,6 +6,7 @@ import json
 import random
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from click.testing import CliRunner
 
 from femo_cli.submit import submit
-from femo_client.api import HASHED_BYTES, ApiError, JobsApi
+from femo_client import FemoClient, NoAnswerError, uploads
+from femo_client.steps import Flow
+from femo_client.uploads import HASHED_BYTES
 
 from .conftest import Stack, run_cli
 
@@ -23,7 +26,7 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def recording_key(deployed: Stack, recording: Path) -> str:
-    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+    with FemoClient(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
         return api.upload(recording)
 
 
@@ -34,18 +37,18 @@ def analysed_on_disk(recording: Path, model: Path, *options: str) -> dict[str, A
 
 
 def test_a_submitted_recording_completes_with_the_events_that_the_command_line_finds(
-    api: JobsApi, recording_key: str, job_id: str, recording: Path, model: Path
+    api: FemoClient, recording_key: str, job_id: str, recording: Path, model: Path
 ) -> None:
-    submitted = api.submit({"jobId": job_id, "s3Key": recording_key})
-    assert submitted["status"] == "Queued"
+    submitted = api.submit(recording_key, job_id=job_id)
+    assert submitted.status == "Queued"
 
-    job = api.wait(job_id)
+    job = api.wait(job_id).as_json()
 
     assert job["status"] == "Completed", job
     assert job["output_type"] == "events"
     assert job["result"]["events"], "a ten-minute recording with kicks has events"
     assert unregistered(job["result"]) == analysed_on_disk(recording, model)["result"]
-    in_service = api.service()
+    in_service = api.service().as_json()
     assert in_service["endpoint"] == {"status": "InService"}
     assert in_service["modelPackage"] == job["result"]["model"]["package"]
     assert in_service["modelPackage"] == job.get("modelPackage")
@@ -59,10 +62,10 @@ def unregistered(result: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_whole_response_can_be_fetched_by_its_url_without_a_token(
-    api: JobsApi, recording_key: str, job_id: str
+    api: FemoClient, recording_key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": recording_key})
-    job = api.wait(job_id)
+    api.submit(recording_key, job_id=job_id)
+    job = api.wait(job_id).as_json()
     response = httpx.get(job["resultUrl"]).json()
     assert response["jobId"] == job_id
     assert response["status"] == "Completed"
@@ -70,18 +73,16 @@ def test_the_whole_response_can_be_fetched_by_its_url_without_a_token(
 
 
 def test_metadata_without_hiccups_and_with_intervals_is_answered_when_asked_for(
-    api: JobsApi, recording_key: str, job_id: str, recording: Path, model: Path
+    api: FemoClient, recording_key: str, job_id: str, recording: Path, model: Path
 ) -> None:
     api.submit(
-        {
-            "jobId": job_id,
-            "s3Key": recording_key,
-            "extractEvents": False,
-            "removeHiccups": True,
-            "includeFullIntervals": True,
-        }
+        recording_key,
+        job_id=job_id,
+        extract_events=False,
+        remove_hiccups=True,
+        include_full_intervals=True,
     )
-    job = api.wait(job_id)
+    job = api.wait(job_id).as_json()
     assert job["output_type"] == "metadata"
     options = ("--metadata", "--remove-hiccups", "--include-full-intervals")
     on_disk = analysed_on_disk(recording, model, *options)["result"]
@@ -147,25 +148,27 @@ def test_a_file_submitted_again_under_its_id_is_the_same_job_whatever_it_is_call
 
 
 def test_an_interrupted_upload_in_parts_goes_on_and_is_there_once(
-    deployed: Stack, api: JobsApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    deployed: Stack, api: FemoClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "large.dat"
     path.write_bytes(random.Random(7).randbytes(2 * HASHED_BYTES + 1000))
-    send = JobsApi._send_pieces
+    send = uploads._sent
     sent: list[int] = []
 
-    def break_off(self: JobsApi, path: Path, pieces: list[dict[str, Any]], arrived: Any) -> None:
-        sent.append(len(pieces))
-        send(self, path, pieces[:1], arrived)
-        raise ApiError(0, "no_answer", "the network is gone")
+    def break_off(path: Path, piece: dict[str, Any]) -> Flow[int]:
+        sent.append(piece["offsetBytes"])
+        if piece["offsetBytes"]:
+            raise NoAnswerError("the network is gone")
+        return (yield from send(path, piece))
 
     with monkeypatch.context() as patched:
-        patched.setattr(JobsApi, "_send_pieces", break_off)
-        with pytest.raises(ApiError):
+        patched.setattr(uploads, "_PARALLEL_PARTS", 1)
+        patched.setattr(uploads, "_sent", break_off)
+        with pytest.raises(NoAnswerError):
             api.upload(path)
     arrived: list[int] = []
     key = api.upload(path, on_bytes=arrived.append)
-    assert sent == [3]
+    assert sent == [0, HASHED_BYTES]
     assert arrived == [HASHED_BYTES, HASHED_BYTES, 1000]
     s3, bucket = deployed.client("s3"), deployed.outputs["RecordingsBucketName"]
     stored = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
@@ -175,41 +178,34 @@ def test_an_interrupted_upload_in_parts_goes_on_and_is_there_once(
 
 
 def test_a_job_whose_result_is_gone_is_told_with_a_reason(
-    deployed: Stack, api: JobsApi, recording_key: str, job_id: str
+    deployed: Stack, api: FemoClient, recording_key: str, job_id: str
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": recording_key})
-    location = api.wait(job_id)["resultLocation"]
+    api.submit(recording_key, job_id=job_id)
+    location = str(api.wait(job_id).result_location)
     bucket, _, name = location.removeprefix("s3://").partition("/")
     deployed.client("s3").delete_object(Bucket=bucket, Key=name)
-    job = api.status(job_id)
+    job = api.job(job_id).as_json()
     assert (job["status"], job["result"]) == ("Completed", None)
     assert job["error"]["code"] == "result_unavailable"
     assert "resultUrl" not in job
 
 
 def test_twenty_jobs_at_once_all_complete_and_are_listed_newest_first(
-    api: JobsApi, recording_key: str, job_id: str
+    api: FemoClient, recording_key: str, job_id: str
 ) -> None:
     ids = [f"{job_id}-{number}" for number in range(20)]
     with ThreadPoolExecutor(max_workers=5) as pool:
-        list(pool.map(lambda name: api.submit({"jobId": name, "s3Key": recording_key}), ids))
-    assert {api.wait(name)["status"] for name in ids} == {"Completed"}
+        list(pool.map(lambda name: api.submit(recording_key, job_id=name), ids))
+    assert {api.wait(name).status for name in ids} == {"Completed"}
 
-    listed: list[dict[str, Any]] = []
-    token = None
-    while len(listed) < len(ids):
-        page = api.jobs(status="Completed", limit=7, next_token=token)
-        listed += page["jobs"]
-        token = page.get("nextToken")
-        if token is None:
-            break
-    created = [job["createdAt"] for job in listed]
+    listed = list(islice(api.jobs(status="Completed", page_size=7), len(ids) + 1))
+    created = [job.created_at for job in listed]
     assert created == sorted(created, reverse=True)
-    assert set(ids) <= {job["jobId"] for job in listed}
+    assert set(ids) <= {job.job_id for job in listed}
 
 
 def test_a_v2_recording_completes_too(
-    deployed: Stack, api: JobsApi, job_id: str, tmp_path: Path
+    deployed: Stack, api: FemoClient, job_id: str, tmp_path: Path
 ) -> None:
     made = run_cli(
         "synthesize",
@@ -227,11 +223,11 @@ def test_a_v2_recording_completes_too(
     )
     assert made.returncode == 0, made.stderr
     recording = next(path for path in tmp_path.iterdir() if path.suffix in {".dat", ".bin"})
-    api.submit({"jobId": job_id, "s3Key": api.upload(recording)})
-    assert api.wait(job_id)["status"] == "Completed"
+    api.submit(api.upload(recording), job_id=job_id)
+    assert api.wait(job_id).status == "Completed"
 
 
 def post(stack: Stack, path: str, **request: Any) -> httpx.Response:
-    with JobsApi(stack.outputs["ApiUrl"], stack.credentials()) as api:
+    with FemoClient(stack.outputs["ApiUrl"], stack.credentials()) as api:
         headers = {"Authorization": f"Bearer {api.token()}", **request.pop("headers", {})}
     return httpx.post(stack.outputs["ApiUrl"] + path, headers=headers, timeout=60, **request)

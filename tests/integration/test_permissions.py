@@ -17,7 +17,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from femo_client.api import ApiError, JobsApi
+from femo_client import ApiError, FemoClient
 
 from .conftest import Stack
 from .grants import Grant, find, takes_away, without
@@ -30,7 +30,7 @@ MULTIPART_BYTES = 70 * 1024**2  # more than is uploaded at once
 
 @pytest.fixture(scope="module")
 def key(deployed: Stack, recording: Path) -> str:
-    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+    with FemoClient(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
         return api.upload(recording)
 
 
@@ -47,11 +47,11 @@ def bad_key(deployed: Stack) -> str:
 def jobs(deployed: Stack, key: str, bad_key: str) -> dict[str, dict[str, Any]]:
     """The rows of a completed and of a failed job."""
     rows = {}
-    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+    with FemoClient(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
         for name, recording_key in (("completed", key), ("failed", bad_key)):
             job_id = f"permissions-{name}-{uuid.uuid4()}"
-            api.submit({"jobId": job_id, "s3Key": recording_key})
-            assert api.wait(job_id)["status"].lower() == name
+            api.submit(recording_key, job_id=job_id)
+            assert str(api.wait(job_id).status).lower() == name
             rows[name] = row(deployed, job_id)
     return rows
 
@@ -69,7 +69,7 @@ def row(stack: Stack, job_id: str) -> dict[str, Any]:
 
 def call(stack: Stack, method: str, path: str, **options: Any) -> httpx.Response:
     """Call the API, whatever it answers."""
-    with JobsApi(stack.outputs["ApiUrl"], stack.credentials()) as api:
+    with FemoClient(stack.outputs["ApiUrl"], stack.credentials()) as api:
         headers = {"Authorization": f"Bearer {api.token()}"}
     return httpx.request(
         method, stack.outputs["ApiUrl"] + path, headers=headers, timeout=60, **options
@@ -94,39 +94,39 @@ def invoke(stack: Stack, output: str, event: Any) -> tuple[dict[str, Any] | None
     "ApiFunctionRole QueueInference *",
 )
 def test_a_job_is_not_accepted_without(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, job_id: str, grant: Grant
 ) -> None:
     with without(deployed, grant):
         with pytest.raises(ApiError) as refused:
-            api.submit({"jobId": job_id, "s3Key": key})
+            api.submit(key, job_id=job_id)
         assert refused.value.status == 500
         assert not row(deployed, job_id)
-    api.submit({"jobId": job_id, "s3Key": key})
-    assert api.wait(job_id)["status"] == "Completed"
+    api.submit(key, job_id=job_id)
+    assert api.wait(job_id).status == "Completed"
 
 
 @takes_away("ApiFunctionRole KeepJobs dynamodb:UpdateItem *")
 def test_a_queued_job_cannot_be_noted_as_such_without(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, job_id: str, grant: Grant
 ) -> None:
     with without(deployed, grant), pytest.raises(ApiError) as refused:
-        api.submit({"jobId": job_id, "s3Key": key})
+        api.submit(key, job_id=job_id)
     assert refused.value.status == 500
     # It is queued all the same, and its message brings the outcome
-    assert api.wait(job_id)["status"] == "Completed"
-    assert api.submit({"jobId": job_id, "s3Key": key})["status"] == "Completed"
+    assert api.wait(job_id).status == "Completed"
+    assert api.submit(key, job_id=job_id).status == "Completed"
 
 
 @takes_away("ApiFunctionRole KeepJobs dynamodb:DeleteItem *")
 def test_the_row_of_a_refused_job_stays_without(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, job_id: str, grant: Grant
 ) -> None:
     queueing = find("ApiFunctionRole QueueInference *")
     with without(deployed, grant, queueing), pytest.raises(ApiError):
-        api.submit({"jobId": job_id, "s3Key": key})
+        api.submit(key, job_id=job_id)
     assert row(deployed, job_id)["status"] == {"S": "Queued"}
-    api.submit({"jobId": job_id, "s3Key": key})
-    assert api.wait(job_id)["status"] == "Completed"
+    api.submit(key, job_id=job_id)
+    assert api.wait(job_id).status == "Completed"
 
 
 # What is asked for so that an index is read
@@ -187,10 +187,10 @@ def test_results_cannot_be_read_without(
 
 @takes_away("ApiFunctionRole FindResults s3:ListBucket *")
 def test_a_result_that_is_gone_is_not_known_as_such_without(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, job_id: str, grant: Grant
 ) -> None:
-    api.submit({"jobId": job_id, "s3Key": key})
-    bucket, _, name = api.wait(job_id)["resultLocation"].removeprefix("s3://").partition("/")
+    api.submit(key, job_id=job_id)
+    bucket, _, name = str(api.wait(job_id).result_location).removeprefix("s3://").partition("/")
     deployed.client("s3").delete_object(Bucket=bucket, Key=name)
     with without(deployed, grant):
         denied = call(deployed, "GET", f"/jobs/{job_id}").json()
@@ -257,7 +257,7 @@ def test_a_message_is_not_recorded_without(
 )
 def test_a_job_that_failed_for_now_waits_for_the_sweeper_without(
     deployed: Stack,
-    api: JobsApi,
+    api: FemoClient,
     jobs: dict[str, dict[str, Any]],
     job_id: str,
     grant: Grant,
@@ -275,7 +275,7 @@ def test_a_job_that_failed_for_now_waits_for_the_sweeper_without(
     assert "outputLocation" not in found
     make_open(deployed, found, job_id)
     invoke(deployed, "SweeperFunctionName", {})
-    assert api.wait(job_id)["status"] == "Completed"
+    assert api.wait(job_id).status == "Completed"
 
 
 def keep_open(stack: Stack, job: dict[str, Any], job_id: str, *, attempts: int) -> dict[str, Any]:
@@ -318,7 +318,7 @@ def test_a_message_that_nobody_can_read_is_lost_without(deployed: Stack, grant: 
     "SweeperFunctionRole QueueInference *",
 )
 def test_an_overdue_job_stays_overdue_without(
-    deployed: Stack, api: JobsApi, jobs: dict[str, dict[str, Any]], job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, jobs: dict[str, dict[str, Any]], job_id: str, grant: Grant
 ) -> None:
     # A failed job has no result: S3 has to say that it is not there, and then shows the failure
     failed = grant.resource in ("RequestsBucket", "RequestsBucket/failures/*")
@@ -332,7 +332,7 @@ def test_an_overdue_job_stays_overdue_without(
     assert (report["failed"], found["status"]) == (1, {"S": "Queued"})
     make_open(deployed, job, job_id, queued=was_queued)
     invoke(deployed, "SweeperFunctionName", {})
-    assert api.wait(job_id)["status"] == ("Failed" if failed else "Completed")
+    assert api.wait(job_id).status == ("Failed" if failed else "Completed")
 
 
 def make_open(
@@ -492,11 +492,11 @@ def infer(deployed: Stack) -> Callable[..., str]:
 
 @takes_away("HostingRole ReadVersions* s3:GetObjectVersion RecordingsBucket/[*]")
 def test_a_submitted_version_is_not_analysed_without(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, job_id: str, grant: Grant
 ) -> None:
     with without(deployed, grant):
-        api.submit({"jobId": job_id, "s3Key": key})
-        job = api.wait(job_id)
+        api.submit(key, job_id=job_id)
+        job = api.wait(job_id).as_json()
     assert (job["status"], job["error"]["code"]) == ("Failed", "recording_forbidden")
 
 
@@ -549,25 +549,27 @@ def test_a_request_is_not_read_without(
 
 @takes_away("HostingRole WriteResults s3:PutObject *results*")
 def test_a_job_whose_result_cannot_be_kept_fails_without(
-    deployed: Stack, api: JobsApi, key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, job_id: str, grant: Grant
 ) -> None:
     with without(deployed, grant):
-        api.submit({"jobId": job_id, "s3Key": key})
-        job = api.wait(job_id)
+        api.submit(key, job_id=job_id)
+        job = api.wait(job_id).as_json()
     assert (job["status"], job["error"]["code"]) == ("Failed", "processing_failed")
 
 
 @takes_away("HostingRole WriteResults s3:PutObject *failures*")
 def test_the_reason_of_a_failure_is_lost_without(
-    deployed: Stack, api: JobsApi, bad_key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, bad_key: str, job_id: str, grant: Grant
 ) -> None:
     with without(deployed, grant):
-        api.submit({"jobId": job_id, "s3Key": bad_key})
-        job = api.wait(job_id)
+        api.submit(bad_key, job_id=job_id)
+        job = api.wait(job_id).as_json()
     assert (job["status"], job["error"]["code"]) == ("Failed", "processing_failed")
     again = f"{job_id}-again"
-    api.submit({"jobId": again, "s3Key": bad_key})
-    assert api.wait(again)["error"]["code"] == "not_a_recording"
+    api.submit(bad_key, job_id=again)
+    error = api.wait(again).error
+    assert error is not None
+    assert error.code == "not_a_recording"
 
 
 @takes_away(
@@ -597,19 +599,19 @@ def test_what_is_missing_is_not_told_as_missing_without(
     "HostingRole EncryptOutcomes kms:Decrypt *",
 )
 def test_an_outcome_is_not_told_and_left_to_the_sweeper_without(
-    deployed: Stack, api: JobsApi, key: str, bad_key: str, job_id: str, grant: Grant
+    deployed: Stack, api: FemoClient, key: str, bad_key: str, job_id: str, grant: Grant
 ) -> None:
     fails = grant.resource == "ErrorTopic"
     log = Tail(deployed, "sagemaker")
     with without(deployed, grant):
-        api.submit({"jobId": job_id, "s3Key": bad_key if fails else key})
+        api.submit(bad_key if fails else key, job_id=job_id)
         found = row(deployed, job_id)
         log.wait_for(f"Notification of {found['submissionId']['S']}", grant.action)
     found = row(deployed, job_id)
     assert found["status"] == {"S": "Queued"}
     make_open(deployed, found, job_id, queued=True)
     invoke(deployed, "SweeperFunctionName", {})
-    assert api.status(job_id)["status"] == ("Failed" if fails else "Completed")
+    assert api.job(job_id).status == ("Failed" if fails else "Completed")
 
 
 @takes_away(

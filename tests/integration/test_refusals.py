@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 from .conftest import Stack
 
@@ -22,7 +22,7 @@ Call = Callable[..., httpx.Response]
 
 
 @pytest.fixture
-def call(stack: Stack, api: JobsApi) -> Call:
+def call(stack: Stack, api: FemoClient) -> Call:
     def send(method: str, path: str, **request: Any) -> httpx.Response:
         headers = {"Authorization": f"Bearer {api.token()}", **request.pop("headers", {})}
         return httpx.request(
@@ -55,7 +55,7 @@ def test_no_route_but_health_answers_without_a_valid_token(
     assert httpx.get(stack.outputs["ApiUrl"] + "/health").status_code == 200
 
 
-def test_a_tampered_token_is_refused(stack: Stack, api: JobsApi) -> None:
+def test_a_tampered_token_is_refused(stack: Stack, api: FemoClient) -> None:
     head, payload, signature = api.token().split(".")
     forged = f"{head}.{payload}.{signature[:-6]}AAAAAA"
     response = httpx.get(
@@ -66,8 +66,8 @@ def test_a_tampered_token_is_refused(stack: Stack, api: JobsApi) -> None:
 
 def test_a_token_that_may_only_read_cannot_submit_or_upload(stack: Stack) -> None:
     reader = stack.credentials(scopes=("jobs/read",))
-    with JobsApi(stack.outputs["ApiUrl"], reader) as api:
-        assert "jobs" in api.jobs()
+    with FemoClient(stack.outputs["ApiUrl"], reader) as api:
+        next(api.pages())
         for path in ("/jobs", "/uploads"):
             response = httpx.post(
                 stack.outputs["ApiUrl"] + path,
@@ -121,7 +121,7 @@ def test_a_body_of_ten_megabytes_is_refused_at_once(call: Call) -> None:
     [("PUT", "/jobs"), ("DELETE", "/jobs/x"), ("OPTIONS", "/jobs"), ("GET", "/nowhere")],
 )
 def test_an_unknown_method_or_route_is_refused_without_showing_the_token(
-    stack: Stack, api: JobsApi, call: Call, method: str, path: str
+    stack: Stack, api: FemoClient, call: Call, method: str, path: str
 ) -> None:
     response = call(method, path)
     assert response.status_code in {403, 404}  # 403 where API Gateway takes the token for its own
@@ -190,12 +190,12 @@ def test_an_upload_under_a_name_with_path_tricks_is_refused(call: Call, name: st
     ids=["one byte", "text", "binary"],
 )
 def test_a_file_that_is_no_recording_fails_its_job_with_a_reason(
-    deployed: Stack, api: JobsApi, job_id: str, tmp_path: Path, content: bytes, expected: str
+    deployed: Stack, api: FemoClient, job_id: str, tmp_path: Path, content: bytes, expected: str
 ) -> None:
     path = tmp_path / "broken.dat"
     path.write_bytes(content)
-    api.submit({"jobId": job_id, "s3Key": api.upload(path)})
-    job = api.wait(job_id)
+    api.submit(api.upload(path), job_id=job_id)
+    job = api.wait(job_id).as_json()
     assert (job["status"], job["error"]["code"]) == ("Failed", expected)
     assert "Traceback" not in job["error"]["message"]
     assert "000000000000" not in str(job["error"])

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 from .conftest import Stack
 from .executions import control
@@ -28,7 +28,7 @@ VARIANT = "AllTraffic"
 
 
 @pytest.fixture
-def key(fleet: Stack, api: JobsApi, recording: Path) -> str:
+def key(fleet: Stack, api: FemoClient, recording: Path) -> str:
     return api.upload(recording)
 
 
@@ -82,43 +82,43 @@ def pass_minutes(stack: Stack, minutes: int, *, measured: bool = False) -> None:
 
 
 def test_a_backlog_brings_instances_and_an_idle_hour_takes_them_until_the_next_job(
-    fleet: Stack, api: JobsApi, key: str, job_id: str
+    fleet: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
     for server in model_servers(fleet):
         server.send_signal(signal.SIGSTOP)
     jobs = [f"{job_id}-{number}" for number in range(6)]
     for name in jobs:
-        api.submit({"jobId": name, "s3Key": key})
+        api.submit(key, job_id=name)
     pass_minutes(fleet, 5)
     assert instances(fleet) == (2, 2)  # six jobs, at most five for each
     for server in model_servers(fleet):
         server.send_signal(signal.SIGCONT)
-    assert {api.wait(name)["status"] for name in jobs} == {"Completed"}
+    assert {api.wait(name).status for name in jobs} == {"Completed"}
 
     pass_minutes(fleet, 20, measured=True)
     assert instances(fleet) == (0, 0)
 
-    api.submit({"jobId": job_id, "s3Key": key})
+    api.submit(key, job_id=job_id)
     pass_minutes(fleet, 2)
     assert instances(fleet) == (1, 1)
-    assert api.wait(job_id)["status"] == "Completed"
+    assert api.wait(job_id).status == "Completed"
 
 
 def test_no_instance_goes_while_a_job_is_in_flight(
-    fleet: Stack, api: JobsApi, key: str, job_id: str
+    fleet: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
     for server in model_servers(fleet):
         server.send_signal(signal.SIGSTOP)
-    api.submit({"jobId": job_id, "s3Key": key})
+    api.submit(key, job_id=job_id)
     pass_minutes(fleet, 20, measured=True)
     assert instances(fleet) == (1, 1)
     for server in model_servers(fleet):
         server.send_signal(signal.SIGCONT)
-    assert api.wait(job_id)["status"] == "Completed"
+    assert api.wait(job_id).status == "Completed"
 
 
 def test_a_fleet_at_its_quota_serves_on_and_says_why_it_does_not_grow(
-    fleet: Stack, api: JobsApi, key: str, job_id: str
+    fleet: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
     config = fleet.client("sagemaker").describe_endpoint_config(
         EndpointConfigName=endpoint(fleet)["EndpointConfigName"]
@@ -129,7 +129,7 @@ def test_a_fleet_at_its_quota_serves_on_and_says_why_it_does_not_grow(
         server.send_signal(signal.SIGSTOP)
     jobs = [f"{job_id}-{number}" for number in range(6)]
     for name in jobs:
-        api.submit({"jobId": name, "s3Key": key})
+        api.submit(key, job_id=name)
     pass_minutes(fleet, 4)
     assert instances(fleet) == (1, 1)
     activity = fleet.client("application-autoscaling").describe_scaling_activities(
@@ -139,16 +139,16 @@ def test_a_fleet_at_its_quota_serves_on_and_says_why_it_does_not_grow(
     assert "ResourceLimitExceeded" in activity["StatusMessage"]
     for server in model_servers(fleet):
         server.send_signal(signal.SIGCONT)
-    assert {api.wait(name)["status"] for name in jobs} == {"Completed"}
+    assert {api.wait(name).status for name in jobs} == {"Completed"}
 
 
 def test_a_job_whose_instance_goes_is_queued_again(
-    fleet: Stack, api: JobsApi, key: str, job_id: str
+    fleet: Stack, api: FemoClient, key: str, job_id: str
 ) -> None:
     servers = model_servers(fleet)
     for server in servers:
         server.send_signal(signal.SIGSTOP)
-    api.submit({"jobId": job_id, "s3Key": key})
+    api.submit(key, job_id=job_id)
     wait_for(lambda: is_asked(fleet, servers))
     fleet.client("sagemaker").update_endpoint_weights_and_capacities(
         EndpointName=fleet.outputs["EndpointName"],
@@ -166,7 +166,7 @@ def test_a_job_whose_instance_goes_is_queued_again(
     make_older(fleet, row(fleet, job_id), 0)  # its delay is over
     sweep(fleet)
     pass_minutes(fleet, 3)
-    assert api.wait(job_id)["status"] == "Completed"
+    assert api.wait(job_id).status == "Completed"
 
 
 def is_asked(stack: Stack, servers: list[psutil.Process]) -> bool:

@@ -16,9 +16,9 @@ import tqdm
 from click.testing import CliRunner, Result
 
 from femo_cli.main import femo
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
-from .test_api import CREDENTIALS, SINGLE, URL, Service, answering
+from .service import CREDENTIALS, SINGLE, URL, Service, answering
 
 STACK = {
     "FEMO_API_URL": URL,
@@ -34,8 +34,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command of `femo` against a service."""
 
     def invoke(service: Service, command: str, *arguments: str) -> Result:
-        reached = functools.partial(JobsApi, transport=httpx.MockTransport(service))
-        monkeypatch.setattr("femo_client.api.JobsApi", reached)
+        reached = functools.partial(FemoClient, transport=httpx.MockTransport(service))
+        monkeypatch.setattr("femo_client.client.FemoClient", reached)
         return CliRunner().invoke(femo, [command, *arguments], env=STACK)
 
     return invoke
@@ -83,7 +83,7 @@ def test_a_file_is_submitted_under_the_key_of_its_content(run: Run, recording: s
 
 def test_the_id_is_told_before_an_answer_can_be_lost(run: Run, recording: str) -> None:
     service = taking()
-    service._answers["POST /dev/jobs"] = answering(
+    service.answers["POST /dev/jobs"] = answering(
         500, {"error": {"code": "internal_error", "message": "x"}}
     )
     done = run(service, "submit", recording)
@@ -155,7 +155,7 @@ def test_a_short_recording_is_answered_by_the_request_that_submits_it(
     run: Run, recording: str
 ) -> None:
     service = taking()
-    service._answers["POST /dev/jobs"] = answering(200, {"jobId": "x", "status": "Completed"})
+    service.answers["POST /dev/jobs"] = answering(200, {"jobId": "x", "status": "Completed"})
     done = run(service, "submit", recording, "--job-id", "x")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["status"] == "Completed"
@@ -189,7 +189,7 @@ def test_time_goes_on_to_be_shown_while_the_service_holds_its_answer_back(
     monkeypatch.setattr(tqdm, "tqdm", Clock)
     monkeypatch.setattr(importlib.import_module("femo_cli.submit"), "_TICK_SECONDS", 0.01)
     service = taking()
-    service._answers["POST /dev/jobs"] = held_back
+    service.answers["POST /dev/jobs"] = held_back
     done = run(service, "submit", recording, "--job-id", "x")
     assert done.exit_code == 0, done.output
 
@@ -197,10 +197,33 @@ def test_time_goes_on_to_be_shown_while_the_service_holds_its_answer_back(
 def test_a_full_service_says_when_to_come_again(run: Run, recording: str) -> None:
     service = taking()
     refusal = {"error": {"code": "backlog_full", "message": "So many jobs wait."}}
-    service._answers["POST /dev/jobs"] = lambda _request: httpx.Response(
+    service.answers["POST /dev/jobs"] = lambda _request: httpx.Response(
         503, json=refusal, headers={"Retry-After": "600"}
     )
     done = run(service, "submit", recording, "--job-id", "x")
     assert done.exit_code == 1
     assert "So many jobs wait. (backlog_full, again in 600 s)" in done.stderr
     assert len(service.asked("/dev/jobs")) == 1
+
+
+def test_a_token_serves_in_place_of_a_machine_client(run: Run) -> None:
+    service = taking()
+    done = run(service, "status", "x", "--token", "mine")
+    assert done.exit_code == 0, done.output
+    (asked,) = service.requests
+    assert asked.headers["Authorization"] == "Bearer mine"
+
+
+def test_all_that_is_missing_to_reach_a_service_is_named_at_once() -> None:
+    nothing = dict.fromkeys([*STACK, "FEMO_TOKEN"])
+    done = CliRunner().invoke(femo, ["status", "x"], env=nothing)
+    assert done.exit_code == 2
+    assert all(name in done.stderr for name in (*STACK, "FEMO_TOKEN"))
+
+
+def test_a_refusal_names_the_request_for_whoever_reads_the_services_logs(run: Run) -> None:
+    body = {"error": {"code": "internal_error", "message": "Ours."}}
+    service = Service({"GET /dev/jobs/x": answering(500, body, x_amzn_RequestId="r-1")})
+    done = run(service, "status", "x")
+    assert done.exit_code == 1
+    assert "femo: error: Ours. (internal_error, request r-1)" in done.stderr

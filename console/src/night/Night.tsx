@@ -1,0 +1,4 @@
+/** One recording on one page. */
+export function Night({ response }: { response: { jobId?: string } }) {
+  return <main>{response.jobId}</main>;
+}
