@@ -24,6 +24,9 @@ def as_response(response: Response) -> EventsResponse | MetadataResponse:
     """
     if isinstance(response, EventsResponse | MetadataResponse):
         return response
+    source = response.get("source")
+    if isinstance(source, Mapping):  # a job leaves out what is not known of its recording
+        response = {**response, "source": {"versionId": None, "etag": None, **source}}
     return read_response(dict(response))
 
 

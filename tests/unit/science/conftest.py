@@ -95,3 +95,18 @@ def ticks(rows: list[Any], *, trim_ticks: int) -> Intervals:
     """Turn seconds from the start of a recording into ticks of the trimmed axis."""
     seconds = np.array([row[:2] for row in rows], dtype=float).reshape(-1, 2)
     return (seconds * 1024).astype(np.int64) - trim_ticks
+
+
+@pytest.fixture(scope="session")
+def desk(cohort: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the recording and the model that the examples name."""
+    folder = tmp_path_factory.mktemp("desk")
+    shutil.copy(cohort.parent / "recording-001.dat", folder / "night.dat")
+    shutil.copytree(model_folder, folder / "model")
+    return folder
+
+
+@pytest.fixture
+def at_desk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(desk)
+    return desk

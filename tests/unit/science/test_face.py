@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import doctest
 import re
-import shutil
 import subprocess
 import sys
 from datetime import timedelta
@@ -32,21 +31,6 @@ WITH_EXAMPLES = (
     "plot",
     "read_recording",
 )
-
-
-@pytest.fixture(scope="session")
-def desk(cohort: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the recording and the model that the examples name."""
-    folder = tmp_path_factory.mktemp("desk")
-    shutil.copy(cohort.parent / "recording-001.dat", folder / "night.dat")
-    shutil.copytree(model_folder, folder / "model")
-    return folder
-
-
-@pytest.fixture
-def at_desk(desk: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(desk)
-    return desk
 
 
 def run(examples: list[doctest.Example], source: str) -> None:

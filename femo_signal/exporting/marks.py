@@ -1,0 +1,72 @@
+"""What an analysis says of a recording, as marks with a start, a length and a label.
+
+The labels are few and fixed, so that programs can pick by them. Those that begin with ``BAD_`` are
+what MNE leaves out of averages and spectra by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from femo_result import EventsResponse, MetadataResponse
+from femo_result.exports import rows_of
+from femo_result.words import RESEARCH_USE
+from femo_signal.recording import Gap
+
+__all__ = ["Mark", "local_start", "marks_of"]
+
+_BY_KIND = {
+    "movement": "movement",
+    "hiccup_bout": "hiccup_bout",
+    "regular_pulses": "regular_pulses",
+    "press": "press",
+    "maternal_body_movement": "maternal_body_movement",
+}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One mark."""
+
+    start_seconds: float  # from the start of the recording
+    seconds: float | None  # None: it is of the whole recording
+    label: str
+    by_mother: bool = False
+
+
+def marks_of(response: EventsResponse | MetadataResponse, gaps: Sequence[Gap]) -> list[Mark]:
+    """Return the marks of a recording, in order of time; the first say how much was judged.
+
+    Parameters
+    ----------
+    response : EventsResponse or MetadataResponse
+    gaps : sequence of Gap
+        Of the recording itself.
+    """
+    marks = [
+        Mark(0.0, None, response.result.recording.judged_explanation),
+        Mark(0.0, None, RESEARCH_USE),
+    ]
+    found = [
+        Mark(gap.start_seconds, gap.end_seconds - gap.start_seconds, "BAD_gap") for gap in gaps
+    ]
+    for row in rows_of(response):
+        kind = row["kind"]
+        label = _BY_KIND.get(kind)
+        if kind == "unjudged":
+            label = f"BAD_unjudged_{row['reason']}"
+        elif kind == "sensor_off":
+            label = f"sensor_off {row['sensors']}"
+        if label is not None:
+            start, end = row["start_seconds"], row["end_seconds"]
+            found.append(Mark(start, end - start, label, by_mother=kind == "press"))
+    return marks + sorted(found, key=lambda mark: mark.start_seconds)
+
+
+def local_start(start: datetime, zone: tzinfo) -> tuple[datetime, str]:
+    """Return a start as the clock of a zone showed it, and how far that is from UTC."""
+    local = start.astimezone(zone)
+    offset = local.isoformat()[-6:] if local.utcoffset() else ""
+    return local.replace(tzinfo=None), f"UTC{offset}"
