@@ -123,7 +123,11 @@ class Bench:
         body = answer.json()
         if body.get("status") == "Queued":
             self.resume()
-        job = body if body.get("status") == "Completed" else self.ended(job_id)
+        was_taken = answer.status_code in (200, 202)
+        if not was_taken:
+            self.faults.append(f"{state}, wait={patience}: {answer.text[:200]}")
+        has_ended = body.get("status") != "Queued"
+        job = self.ended(job_id) if was_taken and not has_ended else body
         seen = Seen(
             state,
             patience,

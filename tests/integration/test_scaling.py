@@ -196,9 +196,9 @@ def test_an_instance_is_there_before_the_job_comes_and_none_is_without(
     fleet: Stack, api: JobsApi, warmer: JobsApi, key: str, job_id: str, grant: Grant
 ) -> None:
     scale(fleet, 0)
-    with pytest.raises(ApiError) as forbidden:
+    with pytest.raises(ApiError) as without_scope:
         api.warm_up()
-    assert forbidden.value.status == 403
+    assert without_scope.value.status == 401
     with without(fleet, grant), pytest.raises(ApiError) as denied:
         warmer.warm_up()
     assert denied.value.status == 500
