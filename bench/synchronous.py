@@ -223,7 +223,8 @@ def crowd(bench: Bench) -> str:
     bench.hold()
     jobs = [f"bench-{uuid.uuid4()}" for _ in range(CROWD)]
     with ThreadPoolExecutor(CROWD) as pool:
-        answers = list(pool.map(partial(bench.post, 5), jobs))
+        # Longer than the start of a function for each: the first still wait as the last comes
+        answers = list(pool.map(partial(bench.post, 20), jobs))
     bench.resume()
     waited = [one for one in answers if "Preference-Applied" in one.headers]
     if any(one.status_code != 202 for one in answers):
