@@ -259,6 +259,14 @@ def send(processes: Iterable[psutil.Process], number: signal.Signals) -> None:
             process.send_signal(number)
 
 
+def is_running(process: psutil.Process) -> bool:
+    """Say whether a process still does something; one that its parent has not seen end does not."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
 def patiently(work: Callable[[], Result], seconds: float = 180.0) -> Result:
     """Call something until the stack answers, as one part of it may just be starting again."""
     return retry(

@@ -26,7 +26,7 @@ from tenacity import RetryError
 from bench.engine import ROOT, WORK, recording, trained_model
 from bench.jobs_files import LONG_MINUTES, Recordings
 from bench.jobs_service import put_model_into_service, running
-from bench.jobs_stack import KeptStack, send, wait_for
+from bench.jobs_stack import KeptStack, is_running, send, wait_for
 
 sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
 
@@ -36,7 +36,7 @@ FIRST_RESULT_SECONDS = 30.0  # from nothing, of an hour of recording
 PATIENCES = (0, 1, 5, 20)  # s; 0 for a caller that does not ask to wait
 PLACES = 3  # MaxWaitingRequests
 CROWD = PLACES + 3
-ANSWER_SECONDS = 8.0  # what an answer may take beyond the patience, with a function that starts
+ANSWER_SECONDS = 15.0  # what an answer may take beyond the patience, with a function that starts
 LONGEST_SECONDS = 29.0  # API Gateway's own
 IDLE_SECONDS = 400.0  # after which local SageMaker has stopped a serverless container
 HANGS_UP_SECONDS = 1.0
@@ -123,7 +123,11 @@ class Bench:
         body = answer.json()
         if body.get("status") == "Queued":
             self.resume()
-        job = body if body.get("status") == "Completed" else self.ended(job_id)
+        was_taken = answer.status_code in (200, 202)
+        if not was_taken:
+            self.faults.append(f"{state}, wait={patience}: {answer.text[:200]}")
+        has_ended = body.get("status") != "Queued"
+        job = self.ended(job_id) if was_taken and not has_ended else body
         seen = Seen(
             state,
             patience,
@@ -148,7 +152,10 @@ class Bench:
         stack.control("advance", {"seconds": IDLE_SECONDS})
         servers = (outputs["EndpointName"], outputs["FastLaneEndpointName"])
         wait_for(lambda: not any(map(stack.containers, servers)), END_SECONDS)
-        send(stack.functions(), signal.SIGKILL)
+        killed = stack.functions()
+        send(killed, signal.SIGKILL)
+        # A request that meets a function as it dies would be answered 502
+        wait_for(lambda: not any(map(is_running, killed)), END_SECONDS)
 
     def hold(self) -> None:
         """Have the fast lane's container stand still."""
@@ -216,7 +223,8 @@ def crowd(bench: Bench) -> str:
     bench.hold()
     jobs = [f"bench-{uuid.uuid4()}" for _ in range(CROWD)]
     with ThreadPoolExecutor(CROWD) as pool:
-        answers = list(pool.map(partial(bench.post, 5), jobs))
+        # Longer than the start of a function for each: the first still wait as the last comes
+        answers = list(pool.map(partial(bench.post, 20), jobs))
     bench.resume()
     waited = [one for one in answers if "Preference-Applied" in one.headers]
     if any(one.status_code != 202 for one in answers):

@@ -24,7 +24,7 @@ def test_an_end_in_time_and_a_wait_that_was_too_short_are_as_promised() -> None:
         replace(DONE, http_status=202),
         replace(WAITED, http_status=200),
         replace(WAITED, http_status=504, job_status=""),
-        replace(WAITED, seconds=20.0),
+        replace(WAITED, seconds=25.0),
         replace(WAITED, patience=20, applied="wait=20", seconds=29.5),
         replace(DONE, applied="wait=20"),
     ],
