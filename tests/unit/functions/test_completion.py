@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 from femo_completion.handler import UnrecordedMessagesError, handler
 from femo_jobs import clients
 from femo_jobs.configuration import configuration
-from femo_jobs.jobs import Job, JobRequest, JobStatus, new_job
+from femo_jobs.jobs import Job, JobRequest, JobStatus, ResultSummary, new_job
 from femo_jobs.submission import custom_attributes
 from femo_jobs.table import JobTable
 
