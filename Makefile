@@ -19,7 +19,7 @@ NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
 
-setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed build/console/.built ## Install everything into this folder, from the lock files
+setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed build/console/.built build/docs/.built ## Install everything into this folder, from the lock files
 
 .venv/.installed: requirements/dev.txt pyproject.toml emulator/pyproject.toml
 	@scripts/install-environment $(PYTHON) .venv requirements/dev.txt "the project and its developer tools"
@@ -38,9 +38,9 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 	@scripts/install-environment $(PYTHON) .tools/sdk $< "the SageMaker SDK, as notebooks use it"
 	@touch $@
 .tools/node/.installed: package.json package-lock.json
-	@echo "Installing asl-validator into .tools/node"
+	@echo "Installing asl-validator and swagger-ui into .tools/node"
 	@mkdir -p .tools/node && cp package.json package-lock.json .tools/node/
-	@npm ci --prefix .tools/node --no-audit --no-fund --loglevel=error
+	@npm ci --prefix .tools/node --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 console/node_modules/.installed: console/package.json console/package-lock.json
@@ -50,6 +50,9 @@ console/node_modules/.installed: console/package.json console/package-lock.json
 build/console/.built: console/node_modules/.installed docs/result.schema.json $(CONSOLE_SOURCES)
 	@echo "Building the console"
 	@npm run --prefix console --silent build >/dev/null
+	@mkdir -p $(@D) && touch $@
+build/docs/.built: .tools/node/.installed .venv/.installed scripts/build_api_page.py $(wildcard scripts/api_page/*)
+	@$(BIN)/python -m scripts.build_api_page
 	@mkdir -p $(@D) && touch $@
 
 demo: setup ## Run the main job from end to end on this machine: train, deploy, submit a recording, print its movements

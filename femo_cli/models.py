@@ -23,13 +23,13 @@ def models(
 
     Needs AWS credentials that may read the stack and its model packages.
     """
-    from femo_pipeline.models import list_packages, model_lines
+    from femo_pipeline.models import as_document, list_packages, model_lines
 
     with pipeline_errors():
         stack = chosen_stack(local=local, stage=stage, name=name, state_file=state_file)
         packages = list_packages(stack, limit=limit)
     if as_json:
-        print_json([package.as_json() for package in packages])
+        print_json([as_document(package) for package in packages])
         return
     if not packages:
         click.echo("No model has been registered: ./run_pipeline.sh -m MANIFEST trains one.")

@@ -39,10 +39,24 @@ def make_local(deployment: Deployment, outputs: dict[str, str]) -> None:
     outputs
         The stack's, with the hosts of AWS.
     """
+    _configure_functions(deployment)
     if not {CONSOLE_URL, CONSOLE_PARAMETER} <= outputs.keys():
         return
     _configure_console(deployment, outputs[CONSOLE_PARAMETER])
     _admit_console(deployment, outputs)
+
+
+def _configure_functions(deployment: Deployment) -> None:
+    """Have functions name the gateway where the template has them name a host of AWS."""
+    functions = deployment.client("lambda")
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            variables = function.get("Environment", {}).get("Variables", {})
+            local = local_outputs(variables, deployment.gateway)
+            if local != variables:
+                functions.update_function_configuration(
+                    FunctionName=function["FunctionName"], Environment={"Variables": local}
+                )
 
 
 def _configure_console(deployment: Deployment, parameter: str) -> None:

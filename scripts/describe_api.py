@@ -28,15 +28,23 @@ SCOPES = {
     "jobs/read": "Read jobs and their results",
     "jobs/write": "Upload recordings and submit jobs",
     "service/write": "Have an instance started before a job comes",
+    "models/read": "See the models and their deployments",
+    "models/write": "Approve models and put them into service (group modelApprovers)",
 }
-PEOPLE_ONLY = {"service/write"}  # a machine's client is not given these
+# A machine's client is not given these.
+PEOPLE_ONLY = {"service/write", "models/read", "models/write"}
 
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of the whole API."""
     from femo_api.app import app
+    from femo_models_api.app import app as models_app
 
     described: dict[str, Any] = {**app.openapi(), "servers": [{"url": SERVER}]}
+    models = models_app.openapi()
+    described["paths"] |= models["paths"]
+    # What both have, such as the errors, is the same.
+    described["components"]["schemas"] |= models["components"]["schemas"]
     described["info"]["license"] = {"name": "MIT", "identifier": "MIT"}
     components = described["components"]
     components["securitySchemes"] = {"oauth2": _sign_in()}
@@ -142,7 +150,7 @@ def text() -> str:
 
 def main() -> None:
     """Write the document to its places."""
-    sys.path[:0] = [str(ROOT / "functions" / name) for name in ("shared/python", "api")]
+    sys.path[:0] = [str(ROOT / "functions" / name) for name in ("shared/python", "api", "models")]
     for path in STORED:
         path.write_text(text())
 

@@ -48,6 +48,12 @@ class ApiCode(StrEnum):
     BAD_REQUEST = "bad_request", 400, "The request cannot be served."
     NO_SUCH_ROUTE = "no_such_route", 404, "There is no such route or method."
     METHOD_NOT_ALLOWED = "method_not_allowed", 405, "This route does not have that method."
+    NOT_ACCEPTABLE = (
+        "not_acceptable",
+        406,
+        "A result is given as application/json, text/csv or application/fhir+json: "
+        "name one of them in Accept.",
+    )
     REQUEST_TOO_LARGE = (
         "request_too_large",
         413,
@@ -90,6 +96,24 @@ class ApiCode(StrEnum):
         "A job of this id with another request, or of another content of its recording, exists. "
         "Choose a new jobId.",
     )
+    JOB_NOT_COMPLETED = (
+        "job_not_completed",
+        409,
+        "The job has no result: it has not ended yet, or it failed or expired. "
+        "GET /jobs/{jobId} tells which.",
+    )
+    RESULT_TOO_LARGE = (
+        "result_too_large",
+        406,
+        "The result is too large to be given in this form. Ask for application/json, and turn it "
+        "into what is needed with femo export.",
+    )
+    RESULT_OF_ANOTHER_VERSION = (
+        "result_of_another_version",
+        406,
+        "The result is of a version of the service that cannot be given in this form. "
+        "Ask for application/json.",
+    )
     RESULT_UNAVAILABLE = (
         "result_unavailable",
         410,
@@ -113,6 +137,19 @@ class ApiCode(StrEnum):
         409,
         "Not all bytes have arrived. Send the missing parts, then complete the upload again.",
     )
+    # the models
+    MODEL_NOT_FOUND = "model_not_found", 404, "There is no such version of the model."
+    NOT_AN_APPROVER = (
+        "not_an_approver",
+        403,
+        "Only a person of the group modelApprovers may do this.",
+    )
+    MODEL_NOT_APPROVED = (
+        "model_not_approved",
+        409,
+        "This version of the model is not approved. Approve it first.",
+    )
+    DEPLOYMENT_NOT_FOUND = "deployment_not_found", 404, "There is no deployment of this id."
     # the service
     MODEL_NOT_DEPLOYED = (
         "model_not_deployed",

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 
 from femo_client.api import ApiError, JobsApi
 
-from .conftest import Stack
+from .conftest import ROOT, Stack
 from .grants import Grant, find, takes_away, without
 from .waiting import Tail, wait_for
 
@@ -417,7 +417,7 @@ def test_open_jobs_are_not_found_without(deployed: Stack, grant: Grant) -> None:
 @takes_away(
     *(
         f"{function}FunctionRole WriteLogs {action} *"
-        for function in ("Api", "Completion", "FastLane", "Sweeper", "InFlight")
+        for function in ("Api", "Completion", "FastLane", "Sweeper", "InFlight", "Models")
         for action in ("logs:CreateLogStream", "logs:PutLogEvents")
     )
 )
@@ -435,6 +435,11 @@ def test_a_function_leaves_no_log_without(
     def work() -> None:
         if grant.role == "ApiFunctionRole":
             assert call(deployed, "GET", "/jobs?limit=1").status_code == 200
+        elif grant.role == "ModelsFunctionRole":
+            listing = json.loads((ROOT / "events" / "models_list_models.json").read_text())
+            answer, _ = invoke(deployed, "ModelsFunctionName", listing)
+            assert answer is not None
+            assert answer["statusCode"] == 200
         else:
             assert not invoke(deployed, f"{grant.role.removesuffix('Role')}Name", event)[1]
 

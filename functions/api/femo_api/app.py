@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from contextlib import suppress
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Header, Query, Request
+from fastapi import Depends, FastAPI, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from femo_api import (
     contract,
     documentation,
     errors,
+    forms,
     paging,
     recordings,
     refusals,
@@ -27,6 +25,8 @@ from femo_api import (
 )
 from femo_api.errors import Code
 from femo_api.settings import api_settings
+from femo_http.documentation import BODY, needs, operation_id, responses
+from femo_http.refusals import refuse_what_would_be_overlooked
 from femo_jobs import listing
 from femo_jobs.configuration import configuration
 from femo_jobs.jobs import JobStatus
@@ -45,48 +45,21 @@ Prefer = Annotated[
 ]
 
 
-async def _refuse_what_would_be_overlooked(request: Request) -> None:
-    """Refuse query parameters and body fields that would otherwise be dropped without a word.
-
-    Raises
-    ------
-    ApiError
-        422 if a parameter is not one of the route's, or a parameter or field is repeated.
-    """
-    known = [field.alias for field in request.scope["route"].dependant.query_params]
-    for name, times in Counter(name for name, _ in request.query_params.multi_items()).items():
-        if name not in known:
-            raise errors.unknown_parameter(refusals.shown(name), known)
-        if times > 1:
-            raise errors.repeated_parameter(name)
-    if request.scope["route"].body_field is not None:
-        # What is no JSON is refused by its content type, after this.
-        with suppress(ValueError, RecursionError):
-            json.loads(await request.body() or b"null", object_pairs_hook=_each_once)
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for name, times in Counter(name for name, _ in pairs).items():
-        if times > 1:
-            raise errors.repeated_field(refusals.shown(name))
-    return dict(pairs)
-
-
 app = FastAPI(
     title="FeMo Cloud",
     openapi_url=None,
     version="1.0.0",
     description=documentation.INTRODUCTION,
     openapi_tags=documentation.TAGS,
-    generate_unique_id_function=documentation.operation_id,
+    generate_unique_id_function=operation_id,
     docs_url=None,
     redoc_url=None,
     redirect_slashes=False,
-    dependencies=[Depends(_refuse_what_would_be_overlooked)],
+    dependencies=[Depends(refuse_what_would_be_overlooked)],
 )
 
 
-@app.get("/health", responses=documentation.responses(token=False), tags=["service"])
+@app.get("/health", responses=responses(token=False), tags=["service"])
 async def get_health() -> contract.Health:
     """Say that the API answers. Needs no token."""
     return contract.Health()
@@ -95,7 +68,7 @@ async def get_health() -> contract.Health:
 @app.get(
     "/openapi.json",
     response_model=dict[str, Any],
-    responses=documentation.responses(token=False),
+    responses=responses(token=False),
     tags=["service"],
 )
 async def get_description(request: Request) -> JSONResponse:
@@ -106,8 +79,8 @@ async def get_description(request: Request) -> JSONResponse:
 @app.get(
     "/service",
     response_model=service_contract.ServiceView,
-    responses=documentation.responses(Code.SERVICE_BUSY),
-    openapi_extra=documentation.needs("jobs/read"),
+    responses=responses(Code.SERVICE_BUSY),
+    openapi_extra=needs("jobs/read"),
     tags=["service"],
 )
 async def get_service() -> JSONResponse:
@@ -122,8 +95,8 @@ async def get_service() -> JSONResponse:
     "/service/warm-up",
     status_code=HTTPStatus.ACCEPTED,
     response_model=service_contract.WarmUpView,
-    responses=documentation.responses(Code.MODEL_NOT_DEPLOYED, Code.SERVICE_BUSY),
-    openapi_extra=documentation.needs("service/write"),
+    responses=responses(Code.MODEL_NOT_DEPLOYED, Code.SERVICE_BUSY),
+    openapi_extra=needs("service/write"),
     tags=["service"],
 )
 async def warm_up_service() -> JSONResponse:
@@ -142,8 +115,8 @@ async def warm_up_service() -> JSONResponse:
     status_code=HTTPStatus.ACCEPTED,
     response_model=contract.JobView,
     responses=documentation.SUBMITTED
-    | documentation.responses(
-        *documentation.BODY,
+    | responses(
+        *BODY,
         Code.INVALID_S3_KEY,
         Code.EMPTY_RECORDING,
         Code.RECORDING_NOT_FOUND,
@@ -155,7 +128,7 @@ async def warm_up_service() -> JSONResponse:
         Code.SUBMISSION_UNCERTAIN,
         Code.UNREADABLE_JOB,
     ),
-    openapi_extra=documentation.needs("jobs/write"),
+    openapi_extra=needs("jobs/write"),
     tags=["jobs"],
 )
 async def submit_job(
@@ -192,14 +165,14 @@ async def submit_job(
 @app.get(
     "/jobs",
     response_model=contract.JobList,
-    responses=documentation.responses(
+    responses=responses(
         Code.INVALID_NEXT_TOKEN,
         Code.INVALID_FIELD,
         Code.INVALID_S3_KEY,
         Code.REPEATED_PARAMETER,
         Code.SERVICE_BUSY,
     ),
-    openapi_extra=documentation.needs("jobs/read"),
+    openapi_extra=needs("jobs/read"),
     tags=["jobs"],
 )
 async def list_jobs(
@@ -257,9 +230,8 @@ async def list_jobs(
 @app.get(
     "/jobs/{jobId}",
     response_model=contract.JobView,
-    responses=documentation.FOUND
-    | documentation.responses(Code.JOB_NOT_FOUND, Code.UNREADABLE_JOB),
-    openapi_extra=documentation.needs("jobs/read"),
+    responses=documentation.FOUND | responses(Code.JOB_NOT_FOUND, Code.UNREADABLE_JOB),
+    openapi_extra=needs("jobs/read"),
     tags=["jobs"],
 )
 async def get_job(
@@ -277,13 +249,52 @@ async def get_job(
     return JSONResponse(views.full(job, configuration()), headers=applied)
 
 
+@app.get(
+    "/jobs/{jobId}/result",
+    response_class=Response,
+    responses=documentation.RESULT
+    | responses(
+        Code.JOB_NOT_FOUND,
+        Code.UNREADABLE_JOB,
+        Code.NOT_ACCEPTABLE,
+        Code.JOB_NOT_COMPLETED,
+        Code.RESULT_TOO_LARGE,
+        Code.RESULT_OF_ANOTHER_VERSION,
+        Code.RESULT_UNAVAILABLE,
+        Code.RESULT_UNREACHABLE,
+        Code.SERVICE_BUSY,
+    ),
+    openapi_extra=needs("jobs/read"),
+    tags=["jobs"],
+)
+async def get_result(
+    jobId: str,  # noqa: N803 - the contract's own name
+    accept: Annotated[
+        list[str] | None,
+        Header(include_in_schema=False),  # OpenAPI tells it by the forms of the answer
+    ] = None,
+) -> Response:
+    """Return a completed job's result as JSON, as a table or as FHIR. Scope jobs/read.
+
+    Accept chooses: application/json (the whole response, and what is given where nothing is asked
+    for), text/csv (a summary, then all that happened) or application/fhir+json (a Bundle of R4).
+
+    JSON that is too large to be sent here is answered with 303 and its address in S3, which
+    needs no token: do not send it yours.
+    """
+    form = forms.wanted(accept or [])
+    job = job_table().get(jobId) if contract.is_job_id(jobId) else None
+    if job is None:
+        raise errors.job_not_found()
+    return forms.give(job, form, configuration())
+
+
 @app.post(
     "/uploads",
     status_code=HTTPStatus.CREATED,
     response_model=contract.UploadView,
-    responses=documentation.UPLOAD
-    | documentation.responses(*documentation.BODY, Code.RECORDING_TOO_LARGE),
-    openapi_extra=documentation.needs("jobs/write"),
+    responses=documentation.UPLOAD | responses(*BODY, Code.RECORDING_TOO_LARGE),
+    openapi_extra=needs("jobs/write"),
     tags=["uploads"],
 )
 async def create_upload(request: contract.UploadRequest) -> JSONResponse:
@@ -303,8 +314,8 @@ async def create_upload(request: contract.UploadRequest) -> JSONResponse:
 @app.post(
     "/uploads/{uploadId}/complete",
     response_model=contract.CompletedUpload,
-    responses=documentation.responses(Code.UPLOAD_NOT_FOUND, Code.UPLOAD_INCOMPLETE),
-    openapi_extra=documentation.needs("jobs/write"),
+    responses=responses(Code.UPLOAD_NOT_FOUND, Code.UPLOAD_INCOMPLETE),
+    openapi_extra=needs("jobs/write"),
     tags=["uploads"],
 )
 async def complete_upload(uploadId: str) -> JSONResponse:  # noqa: N803 - the contract's own name

@@ -10,8 +10,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from femo_http.bodies import Body
 from femo_jobs.jobs import JobStatus, Lane, timestamp
-from femo_result.errors import ApiCode, JobCode, Kind
+from femo_result.errors import JobCode, Kind
 
 JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SUBJECT_ID_PATTERN = JOB_ID_PATTERN
@@ -58,12 +59,6 @@ def _instant(text: str) -> str:
             "time_range", "must lie in the years 2000 to 2099; leave it out if the clock is not set"
         )
     return timestamp(moment)
-
-
-class Body(BaseModel):
-    """A request body: unknown fields are refused and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class JobSubmission(Body):
@@ -319,25 +314,6 @@ class Health(BaseModel):
     status: Literal["ok"] = "ok"
 
 
-class ErrorDetail(BaseModel):
-    """What went wrong."""
-
-    code: ApiCode = Field(description="Stable, for programs")
-    message: str = Field(description="For people")
-    field: str | None = Field(default=None, description="The field at fault, where it is one")
-
-
-class ErrorView(BaseModel):
-    """The body of every error."""
-
-    error: ErrorDetail
-
-
 def is_job_id(text: str) -> bool:
     """Tell whether a text could be a job's id."""
     return re.fullmatch(JOB_ID_PATTERN.removeprefix("^").removesuffix("$"), text) is not None
-
-
-def is_field_name(text: str) -> bool:
-    """Tell whether a text looks like a field's name."""
-    return re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text) is not None

@@ -1,25 +1,19 @@
-"""Entry point of the API function: one guard, then FastAPI through Mangum."""
+"""Entry point of the API function."""
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from typing import TYPE_CHECKING, Any
 
-from mangum import Mangum
-
-from femo_api import errors
 from femo_api.app import app
+from femo_http.entry import Entry
 from femo_jobs import clients
-from femo_jobs.observability import instrumented, logger
+from femo_jobs.observability import instrumented
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.utilities.typing import LambdaContext
 
-MAX_BODY_CHARACTERS = 64 * 1024  # the largest sensible request has about 2 KB
-
-_adapter = Mangum(app, lifespan="off")
+_entry = Entry(app)
 
 # Lambda gives a function that starts a full processor, and only a share of one afterwards.
 if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
@@ -29,28 +23,4 @@ if "AWS_LAMBDA_INITIALIZATION_TYPE" in os.environ:
 @instrumented
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Answer one request of API Gateway."""
-    if len(event.get("body") or "") > MAX_BODY_CHARACTERS:
-        return _answer(errors.request_too_large(MAX_BODY_CHARACTERS))
-    try:
-        return _adapter(_below_base_path(event), context)  # type: ignore[arg-type]
-    except Exception:
-        logger.exception("request failed", route=event.get("resource"))
-        return _answer(errors.internal_error())
-
-
-def _below_base_path(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event with the path of its route, without what a custom domain puts before it.
-
-    A base path mapping leaves its base path in ``path``; ``resource`` is the route that was found.
-    """
-    route = re.sub(r"\\\{[^{}]+\\\}", "[^/]+", re.escape(event.get("resource") or ""))
-    found = re.search(f"{route}/?$", event.get("path") or "") if route else None
-    return event if found is None else {**event, "path": found.group()}
-
-
-def _answer(error: errors.ApiError) -> dict[str, Any]:
-    return {
-        "statusCode": error.status.value,
-        "headers": {"Content-Type": "application/json"},
-        "body": json.dumps(error.body()),
-    }
+    return _entry.answer(event, context)

@@ -5,18 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from femo_api import errors
-from femo_jobs import clients, outcomes
+from femo_api import errors, results
 from femo_jobs.configuration import Configuration
-from femo_jobs.errors import LocationError
 from femo_jobs.jobs import Job, JobStatus, ResultSummary, UnreadableRow, timestamp
-from femo_jobs.locations import Location
 from femo_jobs.observability import count, logger
 
 INLINE_RESULT_BYTES = 1024 * 1024  # Lambda answers 6 MB at most
-RESULT_URL_SECONDS = 900
 
 
 def summary(job: Job) -> dict[str, Any]:
@@ -77,52 +71,15 @@ def full(job: Job, settings: Configuration) -> dict[str, Any]:
     if job.status is not JobStatus.COMPLETED:
         return view
     try:
-        location = _location(job, settings)
-        result = _result(location)
-    except ResultError as error:
+        location = results.location(job, settings)
+        found = results.document(location, INLINE_RESULT_BYTES)
+    except results.ResultError as error:
         count("ResultsNotRead")
         logger.error("result cannot be read", job_id=job.job_id, code=error.code)
         return view | {"result": None, **errors.error_body(error.code)}
-    if result is not None:
-        view["result"] = result
-    view["resultUrl"] = clients.s3().generate_presigned_url(
-        "get_object",
-        Params={"Bucket": location.bucket, "Key": location.key},
-        ExpiresIn=RESULT_URL_SECONDS,
-    )
-    expiry = datetime.now(UTC) + timedelta(seconds=RESULT_URL_SECONDS)
+    if found is not None:
+        view["result"] = found["result"]
+    view["resultUrl"] = results.address(location)
+    expiry = datetime.now(UTC) + timedelta(seconds=results.URL_SECONDS)
     view["resultUrlExpiresAt"] = timestamp(expiry)
     return view
-
-
-class ResultError(Exception):
-    """A completed job's result cannot be given."""
-
-    def __init__(self, code: errors.Code) -> None:
-        super().__init__(str(code))
-        self.code = code
-
-
-def _location(job: Job, settings: Configuration) -> Location:
-    try:
-        return outcomes.result_location(job.output_location or "", settings.requests_bucket)
-    except LocationError as error:
-        raise ResultError(errors.Code.RESULT_UNAVAILABLE) from error
-
-
-def _result(location: Location) -> dict[str, Any] | None:
-    """Return the result in the container's response, or None where it is too large to be sent."""
-    try:
-        found = outcomes.read_object(location, INLINE_RESULT_BYTES)
-    except (BotoCoreError, ClientError) as error:
-        raise ResultError(errors.Code.RESULT_UNREACHABLE) from error
-    if found is None:
-        raise ResultError(errors.Code.RESULT_UNAVAILABLE)
-    body, _ = found
-    if body is None:
-        return None
-    response = outcomes.response(body)
-    if response is None:
-        raise ResultError(errors.Code.RESULT_UNAVAILABLE)
-    result: dict[str, Any] = response["result"]
-    return result

@@ -24,6 +24,7 @@ ADDITIONAL = "partner-recordings"
 REQUESTS = "femo-requests"
 TABLE = "femo-jobs"
 ENDPOINT = "femo-dev"
+MACHINE = "arn:aws:states:eu-central-1:123456789012:stateMachine:Deployment"
 
 ENVIRONMENT = {
     "JOBS_TABLE_NAME": TABLE,
@@ -42,6 +43,8 @@ ENVIRONMENT = {
     "EXPECTED_JOB_SECONDS": "15",
     "FAST_LANE_ENDPOINT_NAME": "femo-dev-fast",
     "FAST_LANE_CONCURRENCY": "4",
+    "MODEL_PACKAGE_GROUP_NAME": ENDPOINT,
+    "DEPLOYMENT_STATE_MACHINE_ARN": MACHINE,
     "TOKEN_URL": "https://sign-in.example.com/oauth2/token",
     "POWERTOOLS_SERVICE_NAME": "test",
     "POWERTOOLS_METRICS_NAMESPACE": "femo-dev",
@@ -52,11 +55,20 @@ ENVIRONMENT = {
 }
 
 PACKAGES = {
-    "femo_jobs", "femo_api", "femo_completion", "femo_fast_lane", "femo_in_flight", "femo_sweeper"
+    "femo_jobs", "femo_api", "femo_completion", "femo_fast_lane", "femo_http", "femo_in_flight",
+    "femo_models_api", "femo_sweeper",
 }  # fmt: skip
 
 # As Lambda lays them out: each function's package, and the layer that they share.
-for _folder in ("shared/python", "api", "completion", "sweeper", "in_flight", "fast_lane"):
+for _folder in (
+    "shared/python",
+    "api",
+    "models",
+    "completion",
+    "sweeper",
+    "in_flight",
+    "fast_lane",
+):
     sys.path.insert(0, str(ROOT / "functions" / _folder))
 # Powertools reads its settings when it is imported.
 _POWERTOOLS = {name: value for name, value in ENVIRONMENT.items() if name.startswith("POWERTOOLS")}
@@ -261,6 +273,12 @@ def call() -> Callable[..., Answer]:
     """Call the API as API Gateway does."""
     from femo_api.handler import handler
 
+    return caller(handler)
+
+
+def caller(handler: Callable[..., dict[str, Any]]) -> Callable[..., Answer]:
+    """Return what calls a function behind the API as API Gateway does."""
+
     def send(
         method: str,
         path: str,
@@ -270,6 +288,7 @@ def call() -> Callable[..., Answer]:
         headers: dict[str, str] | None = None,
         resource: str | None = None,
         base_path: str | None = None,
+        claims: dict[str, str] | None = None,
     ) -> Answer:
         request = copy.deepcopy(event("api_submit_job"))
         several = {
@@ -292,6 +311,8 @@ def call() -> Callable[..., Answer]:
             "path": f"{'/dev' if base_path is None else base_path}{path}",
             "httpMethod": method,
         }
+        if claims is not None:
+            request["requestContext"]["authorizer"] = {"claims": claims}
         for name, value in (headers or {}).items():
             request["headers"][name] = value
             request["multiValueHeaders"][name] = [value]
@@ -304,8 +325,10 @@ def unpack(answer: dict[str, Any]) -> Answer:
     headers = {name.lower(): value for name, value in answer.get("headers", {}).items()}
     for name, values in (answer.get("multiValueHeaders") or {}).items():
         headers[name.lower()] = values[-1]
-    assert headers["content-type"].startswith("application/json")
-    return Answer(answer["statusCode"], headers, json.loads(answer["body"]))
+    assert not answer.get("isBase64Encoded")  # API Gateway would pass it on as it is
+    is_json = headers.get("content-type", "").startswith("application/json")
+    body = json.loads(answer["body"]) if is_json else answer["body"]
+    return Answer(answer["statusCode"], headers, body)
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ CONFIGURATION = {
     "tokenEndpoint": "https://femo.auth.eu-central-1.amazoncognito.com/oauth2/token",
     "endSessionEndpoint": "https://femo.auth.eu-central-1.amazoncognito.com/logout",
     "clientId": "client",
-    "scopes": "openid jobs/read jobs/write service/write",
+    "scopes": "openid jobs/read jobs/write service/write models/read models/write",
     "apiUrl": "..",
     "storageOrigins": ["https://recordings.s3.eu-central-1.amazonaws.com"],
 }

@@ -90,14 +90,11 @@ def operations(described: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, 
 
 def test_the_description_holds_every_route_of_the_template(call: Call) -> None:
     described = document(call)
-    ((_, function),) = [
-        (name, properties)
-        for name, properties in resources("AWS::Serverless::Function")
-        if name == "ApiFunction"
-    ]
+    functions = dict(resources("AWS::Serverless::Function"))
     deployed = {
         (entry["Properties"]["Path"], entry["Properties"]["Method"].lower()): entry["Properties"]
-        for entry in function["Events"].values()
+        for name in ("ApiFunction", "ModelsFunction")
+        for entry in functions[name]["Events"].values()
     }
     assert {(path, method) for path, method, _ in operations(described)} == set(deployed)
     for path, method, operation in operations(described):

@@ -169,12 +169,13 @@ def test_a_content_that_is_wrongly_described_is_refused(
 
 
 def test_the_largest_recording_can_be_described_within_a_request() -> None:
-    from femo_api import contract, handler
+    from femo_api import contract
+    from femo_http import entry
 
     largest = template()["Parameters"]["MaxRecordingMegabytes"]["MaxValue"] * MEGABYTE
     assert largest <= contract.MAX_PARTS * contract.PART_BYTES
     body = json.dumps({"sizeBytes": largest, "sha256": ["0" * 64] * contract.MAX_PARTS})
-    assert len(body) < handler.MAX_BODY_CHARACTERS
+    assert len(body) < entry.MAX_BODY_CHARACTERS
 
 
 def test_two_uploads_of_one_name_do_not_meet(call: Call) -> None:

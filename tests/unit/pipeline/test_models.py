@@ -156,8 +156,7 @@ def test_the_models_are_listed_with_figures_intervals_and_which_one_serves(
 
 def test_the_model_that_serves_is_listed_however_old_it_is(services: Services) -> None:
     services.serving("femo-dev-v2-0123456789abcdef-0-0")
-    services.listed(7)
-    services.listed(7, 2)
+    services.listed(7, 5, 2)
     services.described(7, **METADATA)
     services.described(2)
     told = json.loads(run(models, "--json", "--limit", "1").stdout)

@@ -30,10 +30,8 @@ class Local:
 
 
 @pytest.fixture
-def outputs(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+def outputs() -> Iterator[dict[str, str]]:
     """A stack's outputs, and what they name."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         boto3.client("ssm", region_name="us-east-1").put_parameter(
             Name="/console/femo-dev",
@@ -97,6 +95,7 @@ def test_people_may_come_back_to_the_local_console_and_lose_no_right(
     assert client["RefreshTokenValidity"] == 12
 
 
+@mock_aws
 def test_a_template_without_a_console_is_deployed_all_the_same() -> None:
     addresses.make_local(Local(), {"ApiUrl": "x"})  # type: ignore[arg-type]
 

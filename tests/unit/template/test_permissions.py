@@ -77,6 +77,16 @@ CALLS = {
         "sqs:SendMessage",
     },
     "ConsoleFunctionRole": LOGS | TRACES | {"ssm:GetParameter"},
+    "ModelsFunctionRole": LOGS
+    | TRACES
+    | {
+        "sagemaker:ListModelPackages",
+        "sagemaker:DescribeModelPackage",
+        "sagemaker:UpdateModelPackage",
+        "sagemaker:DescribeEndpoint",
+        "states:StartExecution",
+        "states:DescribeExecution",
+    },
     "SweeperFunctionRole": LOGS
     | TRACES
     | {
@@ -227,6 +237,7 @@ WITHOUT_RESOURCE = {
     # Application Auto Scaling looks for its alarms by a list
     "cloudwatch:DescribeAlarms",
     "sagemaker:ListEndpointConfigs",
+    "sagemaker:ListModelPackages",
     "sagemaker:ListModels",
     "application-autoscaling:DescribeScalingPolicies",
 }
@@ -280,7 +291,14 @@ def test_a_machine_that_submits_jobs_can_start_no_instance() -> None:
         for name, client in resources("AWS::Cognito::UserPoolClient")
     }
     assert scopes["MachineClient"] == {"jobs/read", "jobs/write"}
-    assert scopes["PersonClient"] == {"openid", "jobs/read", "jobs/write", "service/write"}
+    assert scopes["PersonClient"] == {
+        "openid",
+        "jobs/read",
+        "jobs/write",
+        "service/write",
+        "models/read",
+        "models/write",
+    }
     defined = {
         f"{server['Identifier']}/{scope['ScopeName']}"
         for _, server in resources("AWS::Cognito::UserPoolResourceServer")

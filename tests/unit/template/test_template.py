@@ -36,6 +36,7 @@ def test_of_the_api_only_health_is_open() -> None:
         ("POST", "/service/warm-up"): "service/write",
         ("GET", "/jobs"): "jobs/read",
         ("GET", "/jobs/{jobId}"): "jobs/read",
+        ("GET", "/jobs/{jobId}/result"): "jobs/read",
         ("POST", "/jobs"): "jobs/write",
         ("POST", "/uploads"): "jobs/write",
         ("POST", "/uploads/{uploadId}/complete"): "jobs/write",
@@ -43,6 +44,27 @@ def test_of_the_api_only_health_is_open() -> None:
     auth = template()["Resources"]["Api"]["Properties"]["Auth"]
     assert auth["DefaultAuthorizer"] == "Cognito"
     assert auth["Authorizers"]["Cognito"]["AuthorizationScopes"]
+
+
+def test_models_are_seen_and_changed_under_scopes_of_their_own_that_no_machine_has() -> None:
+    routes = {
+        (event["Properties"]["Method"], event["Properties"]["Path"]): event["Properties"]["Auth"]
+        for event in FUNCTIONS["ModelsFunction"]["Events"].values()
+    }
+    assert {route: auth["AuthorizationScopes"] for route, auth in routes.items()} == {
+        ("GET", "/models"): ["models/read"],
+        ("POST", "/models/{version}/approval"): ["models/write"],
+        ("POST", "/deployments"): ["models/write"],
+        ("GET", "/deployments/{deploymentId}"): ["models/read"],
+    }
+    clients = dict(resources("AWS::Cognito::UserPoolClient"))
+    assert not {"models/read", "models/write"} & set(clients["MachineClient"]["AllowedOAuthScopes"])
+
+
+def test_the_group_of_approvers_is_the_one_that_the_function_asks_for() -> None:
+    ((_, group),) = resources("AWS::Cognito::UserPoolGroup")
+    settings = (ROOT / "functions/models/femo_models_api/settings.py").read_text()
+    assert f'APPROVERS = "{group["GroupName"]}"' in settings
 
 
 def test_what_the_console_serves_is_open_and_can_only_be_read() -> None:
@@ -439,20 +461,31 @@ def test_a_function_imports_only_what_it_installs(name: str) -> None:
     folder = ROOT / FUNCTIONS[name]["CodeUri"]
     requirements = (folder / "requirements.txt").read_text()
     installed = {
-        package.lower().replace("-", "_")
+        package.lower().replace("-", "_").removeprefix("python_")
         for package in re.findall(r"^([A-Za-z0-9_.-]+)==", requirements, re.MULTILINE)
     }
     shared = ROOT / "functions/shared/python"
     own = {path.name for place in (folder, shared) for path in place.iterdir() if path.is_dir()}
-    for path in [*folder.rglob("*.py"), *shared.rglob("*.py")]:
+    linked = [path for path in folder.iterdir() if path.is_symlink()]
+    sources = [path for place in (folder, shared, *linked) for path in place.rglob("*.py")]
+    for path in sources:
         for module in _imported(ast.parse(path.read_text())):
             known = installed | own | set(sys.stdlib_module_names)
             assert module in known, f"{path.name} imports {module}"
 
 
-def test_the_layer_holds_the_catalogue_of_errors_itself_and_not_a_copy() -> None:
-    held = ROOT / "functions/shared/python/femo_result"
-    assert held.samefile(ROOT / "femo_result")
+@pytest.mark.parametrize(
+    ("link", "meant"),
+    [
+        ("functions/shared/python/femo_result", "femo_result"),
+        ("functions/models/femo_models", "femo_models"),
+        ("functions/models/femo_http", "functions/http/femo_http"),
+        ("functions/api/femo_http", "functions/http/femo_http"),
+    ],
+)
+def test_what_a_function_shares_is_the_thing_itself_and_not_a_copy(link: str, meant: str) -> None:
+    held = ROOT / link
+    assert held.samefile(ROOT / meant)
     assert not held.readlink().is_absolute()
 
 

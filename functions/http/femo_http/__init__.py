@@ -1,0 +1,1 @@
+"""What every function behind the API has in common: its errors, refusals and their description."""
