@@ -1,4 +1,4 @@
-"""The console on the stack: what it serves, who may call the buckets, the whole way in a browser."""
+"""The console on the stack: its files, who may call the buckets, the whole way in a browser."""
 
 from __future__ import annotations
 

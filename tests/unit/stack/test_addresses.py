@@ -13,6 +13,7 @@ from moto import mock_aws
 
 from local_stack import addresses
 from scripts.person import ensure_person
+from tests.unit.template.documents import template
 
 GATEWAY = "http://127.0.0.1:4566"
 DOMAIN = "https://femo-dev-1.auth.us-east-1.amazoncognito.com"
@@ -27,6 +28,13 @@ class Local:
 
     def client(self, service: str) -> Any:
         return boto3.client(service, region_name="us-east-1")
+
+
+def make_pool(cognito: Any) -> str:
+    """A user pool that asks of a password what the template's does."""
+    policies = template()["Resources"]["UserPool"]["Properties"]["Policies"]
+    pool: str = cognito.create_user_pool(PoolName="pool", Policies=policies)["UserPool"]["Id"]
+    return pool
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def outputs() -> Iterator[dict[str, str]]:
             ),
         )
         cognito = boto3.client("cognito-idp", region_name="us-east-1")
-        pool = cognito.create_user_pool(PoolName="pool")["UserPool"]["Id"]
+        pool = make_pool(cognito)
         client = cognito.create_user_pool_client(
             UserPoolId=pool,
             ClientName="people",
@@ -108,7 +116,7 @@ def test_the_person_of_a_folder_can_sign_in_to_each_pool_that_is_made_for_it(
     person = ensure_person(cognito, outputs["UserPoolId"], kept)
     assert len(person.password) >= 20
     assert kept.stat().st_mode & 0o077 == 0
-    other = cognito.create_user_pool(PoolName="another")["UserPool"]["Id"]
+    other = make_pool(cognito)
     for pool in (outputs["UserPoolId"], other):
         assert ensure_person(cognito, pool, kept) == person
         (user,) = cognito.list_users(UserPoolId=pool)["Users"]
