@@ -19,7 +19,12 @@ def signed_in(stack: Stack, *groups: str) -> str:
     """Return the access token, with every scope, of a new person of these groups."""
     pool, pool_id = stack.client("cognito-idp"), stack.outputs["UserPoolId"]
     email, password = f"{uuid.uuid4()}@example.org", f"{secrets.token_urlsafe(16)}Aa1"
-    pool.admin_create_user(UserPoolId=pool_id, Username=email, MessageAction="SUPPRESS")
+    pool.admin_create_user(
+        UserPoolId=pool_id,
+        Username=email,
+        TemporaryPassword=password,
+        MessageAction="SUPPRESS",
+    )
     pool.admin_set_user_password(
         UserPoolId=pool_id, Username=email, Password=password, Permanent=True
     )
