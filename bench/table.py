@@ -53,7 +53,7 @@ sys.path.insert(0, str(ROOT / "functions" / "shared" / "python"))
 
 from femo_jobs import clients, listing, open_jobs  # noqa: E402
 from femo_jobs.configuration import configuration  # noqa: E402
-from femo_jobs.jobs import Job, JobRequest, JobStatus, Outcome, new_job, timestamp  # noqa: E402
+from femo_jobs.jobs import Job, JobRequest, JobStatus, Outcome, ResultSummary, new_job, timestamp  # noqa: E402
 from femo_jobs.keys import (  # noqa: E402
     BY_RECORDING,
     BY_STATUS,
@@ -143,6 +143,7 @@ def settled(job: Job) -> Outcome:
         output_type="events",
         model_package="femo-prod/7",
         result_bytes=120_000,
+        summary=ResultSummary(28_800.25, 25_123.5, 212, 30.378),
     )
 
 
@@ -167,6 +168,7 @@ def filled(rows: int) -> JobTable:
                     completed_at=outcome.completed_at,
                     output_type=outcome.output_type,
                     model_package=outcome.model_package,
+                    summary=outcome.summary,
                 )
             else:
                 job = replace(job, next_check_at=now - 10)

@@ -272,6 +272,8 @@ def _cors_differences(name: str, wanted: Properties, found: list[Properties]) ->
     for rule in found:
         if "*" in rule["AllowedOrigins"]:
             yield f"any page may call the bucket {name}"
+        if not all(origin.startswith("http") for origin in rule["AllowedOrigins"]):
+            yield f"no page may call the bucket {name}: its origins are {rule['AllowedOrigins']}"
 
 
 def _policy_differences(
