@@ -63,11 +63,13 @@ def report(
 
 def check_page(path: Path, option: str, *, overwrite: bool) -> None:
     """Tell before any work whether a page could be written."""
+    from femo_cli.viewing import empty_page
     from femo_signal.writing import check_target
 
     if path.suffix.lower() not in (".html", ".htm"):
         raise click.BadParameter(f"{path.name} must end in .html", param_hint=option)
     check_target(path.parent, [path.name], overwrite=overwrite)
+    empty_page()
 
 
 def write_page(path: Path, shown: Shown) -> None:

@@ -36,7 +36,6 @@ export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
   const reasons = new Set(
     responses.flatMap(({ result }) => result.recording.unjudged.map(({ reason }) => reason)),
   );
-  const first = responses[0];
   return (
     <article class="night night-several">
       <Hatches />
@@ -58,7 +57,7 @@ export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
           link={responses[number] && linkOf?.(responses[number])}
         />
       ))}
-      {first && <Legend result={first.result} />}
+      <Legend results={responses.map(({ result }) => result)} />
       <ul class="night-legend" aria-label="Not judged">
         {[...reasons].map((reason) => (
           <li key={reason}>
@@ -96,8 +95,8 @@ function Line({ night, number: place, zone, link }: LineProps) {
       <header>
         <h2>{link ? <a href={link}>{title}</a> : title}</h2>
         <p>
-          {lasting(judged)} of {lasting(duration)} could be judged
-          {duration > 0 && ` (${percent(judged / duration)})`}
+          {judged > 0 ? lasting(judged) : "Nothing"} of {lasting(duration)} could be judged
+          {judged > 0 && ` (${percent(judged / duration)})`}
         </p>
       </header>
       <Strip {...{ result, strengths, from, to }} label={`${title}, on the shared scale`} />
