@@ -8,7 +8,7 @@ import type { PressMatch } from "../src/night/result.gen";
 /**
  * Eight hours as `femo analyze --remove-hiccups` gives them, of synthetic recordings: v1 over the
  * night in which London's clocks go forward, with sensors off and samples missing, and v2 over the
- * one in which they go back.
+ * one in which they go back (scripts/night_fixtures.py).
  */
 const read = (name: string): NightResponse => {
   const file = join(import.meta.dirname, "fixtures", `${name}.json.gz`);

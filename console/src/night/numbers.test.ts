@@ -70,7 +70,7 @@ describe.each(nights)("of $name", ({ response }) => {
     const matched = judged.filter((press) => press.matched);
     expect(figures["Presses by the mother"]).toContain(
       `${matched.length} of ${judged.length} that could be judged have a movement within 5 s: ` +
-        `${Math.round((100 * matched.length) / judged.length)} %`,
+        `${Math.round((100 * matched.length) / judged.length)}\u00a0%`,
     );
     expect(figures["Presses by the mother"]).toContain("by chance");
     expect(figures["Hiccup bouts"]).toMatch(new RegExp(`^${result.hiccup_bouts?.length} `));

@@ -124,8 +124,9 @@ def test_no_text_of_a_result_can_leave_its_place_in_the_page(run: Run, package: 
         ({"status": "Failed", "error": {}}, "is of a job that is Failed"),
         ({**night(), "result": None, "resultUrl": "https://x"}, "resultUrl"),
         ({**night(), "result": {"recording": {}}}, "analyse the recording again"),
+        ({**night(), "output_type": "poems"}, "no result of type poems"),
     ],
-    ids=["no JSON", "no result", "failed", "too large", "older"],
+    ids=["no JSON", "no result", "failed", "too large", "older", "other"],
 )
 def test_what_is_no_result_is_refused_with_what_to_give_instead(
     run: Run, package: Path, body: Any, words: str
@@ -134,6 +135,15 @@ def test_what_is_no_result_is_refused_with_what_to_give_instead(
     assert done.exit_code == 2
     assert words in " ".join(done.output.split())
     assert not (package / "night.html").exists()
+
+
+def test_a_job_as_the_api_gives_it_is_shown_though_it_leaves_out_what_is_not_known(
+    run: Run, package: Path
+) -> None:
+    job = {**night(), "jobId": "night-1", "source": {"s3Key": "s3://b/k.dat"}, "lane": "fast"}
+    assert run(job).exit_code == 0
+    data, _ = embedded(package / "night.html")
+    assert data["responses"] == [job]
 
 
 def test_fields_of_a_newer_service_do_not_keep_a_night_from_being_shown(run: Run) -> None:
