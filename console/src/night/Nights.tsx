@@ -18,11 +18,13 @@ export interface NightsProps {
   /** Of completed jobs, in the order in which they are to stand. */
   responses: readonly NightResponse[];
   zone?: string;
+  /** The woman's pseudonym, where the responses have none. */
+  subject?: string | null;
   /** Where a night's own page is. */
   linkOf?: (response: NightResponse) => string | undefined;
 }
 
-export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
+export function Nights({ responses, zone: asked, subject, linkOf }: NightsProps) {
   const [zone, setZone] = useZone(asked);
   const nights = useMemo(
     () =>
@@ -32,7 +34,9 @@ export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
       ),
     [responses, zone],
   );
-  const subjects = [...new Set(responses.map(({ subjectId }) => subjectId ?? "not given"))];
+  const subjects = [
+    ...new Set(responses.map(({ subjectId }) => subject ?? subjectId ?? "not given")),
+  ];
   const reasons = new Set(
     responses.flatMap(({ result }) => result.recording.unjudged.map(({ reason }) => reason)),
   );
