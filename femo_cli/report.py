@@ -63,11 +63,13 @@ def report(
 
 def check_page(path: Path, option: str, *, overwrite: bool) -> None:
     """Tell before any work whether a page could be written."""
+    from femo_cli.viewing import empty_page
     from femo_signal.writing import check_target
 
     if path.suffix.lower() not in (".html", ".htm"):
         raise click.BadParameter(f"{path.name} must end in .html", param_hint=option)
     check_target(path.parent, [path.name], overwrite=overwrite)
+    empty_page()
 
 
 def write_page(path: Path, shown: Shown) -> None:
@@ -82,16 +84,14 @@ def write_page(path: Path, shown: Shown) -> None:
 
 def _response(path: Path) -> dict[str, Any]:
     """Read a response and see that it is one that the page can show."""
-    from pydantic import ValidationError
-
-    from femo_result import read_response
+    from femo_result import read_result
 
     try:
         body = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or "it is no JSON"
         raise click.UsageError(f"{path} cannot be read: {why}") from error
-    if not isinstance(body, dict) or "status" not in body:
+    if not isinstance(body, dict) or not isinstance(body.get("status"), str):
         raise click.UsageError(
             f"{path} is no result: give what `femo analyze` printed, or `femo status --json` of a "
             "completed job"
@@ -103,12 +103,19 @@ def _response(path: Path) -> dict[str, Any]:
             f"{path} has no result in it; fetch the file that its resultUrl names, and give that"
         )
     try:
-        read_response(body)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
+        read_result(str(body.get("output_type")), body["result"])
+    except ValueError as error:
         raise click.UsageError(
-            f"{path} is no result that this version can show ({place}: {first['msg']}); if an "
-            "older service made it, analyse the recording again"
+            f"{path} is no result that this version can show ({_first_fault(error)}); if an older "
+            "service made it, analyse the recording again"
         ) from error
     return body
+
+
+def _first_fault(error: ValueError) -> str:
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

@@ -14,7 +14,7 @@ from typing import Any
 
 from femo_signal.errors import FemoError
 
-__all__ = ["Shown", "ViewerError", "night_page", "zone_named"]
+__all__ = ["Shown", "ViewerError", "empty_page", "night_page", "zone_named"]
 
 _PLACE = '<script type="application/json" id="embedded"></script>'
 
@@ -39,6 +39,17 @@ def night_page(shown: Shown) -> str:
     Raises
     ------
     ViewerError
+        As `empty_page`.
+    """
+    return empty_page().replace(_PLACE, _PLACE.replace("><", f">{_as_data(shown)}<"))
+
+
+def empty_page() -> str:
+    """Return the page that results are put into.
+
+    Raises
+    ------
+    ViewerError
         The viewer was not built, or is not the one of this version.
     """
     viewer = files("femo_cli") / "viewer" / "viewer.html"
@@ -52,7 +63,7 @@ def night_page(shown: Shown) -> str:
             "the view of a night is of another version; in a checkout, run: make setup",
             code="no_viewer",
         )
-    return page.replace(_PLACE, _PLACE.replace("><", f">{_as_data(shown)}<"))
+    return page
 
 
 def _as_data(shown: Shown) -> str:

@@ -10,7 +10,7 @@ import { ticksBetween } from "./ticks";
 import { minutes } from "./words";
 
 /** Recordings shorter than this get one row, scaled to their length. */
-const ONE_ROW_SECONDS = 3600;
+export const ONE_ROW_SECONDS = 3600;
 
 interface HoursProps {
   result: NightResult;

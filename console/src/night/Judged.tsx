@@ -10,8 +10,8 @@ export function Judged({ result }: { result: NightResult }) {
   return (
     <section class="night-first" aria-labelledby="night-judged">
       <h2 id="night-judged">
-        {lasting(judged)} of {lasting(duration)} could be judged
-        {duration > 0 && <small> {percent(judged / duration)}</small>}
+        {judged > 0 ? lasting(judged) : "Nothing"} of {lasting(duration)} could be judged
+        {judged > 0 && <small> {percent(judged / duration)}</small>}
       </h2>
       <Budget result={result} />
       <ul class="night-reasons" aria-label="Not judged">

@@ -6,7 +6,7 @@ import { listEvents } from "./events";
 import { identityOf, type Known, methodOf } from "./facts";
 import { figuresOf } from "./figures";
 import { Hatches } from "./Hatches";
-import { Hours } from "./Hours";
+import { Hours, ONE_ROW_SECONDS } from "./Hours";
 import { Judged } from "./Judged";
 import { strengths as strengthsOf } from "./levels";
 import { Minutes } from "./Minutes";
@@ -54,9 +54,9 @@ export function Night({ response, zone: asked, recording, subject }: NightProps)
       <Judged result={result} />
       <div class="night-body">
         <section class="night-chart" aria-labelledby="night-hours">
-          <h2 id="night-hours">Hour by hour</h2>
+          <h2 id="night-hours">{duration < ONE_ROW_SECONDS ? "Over time" : "Hour by hour"}</h2>
           <Hours {...{ result, strengths, zone }} selected={shown} onSelect={show} />
-          <Legend result={result} />
+          <Legend results={[result]} />
         </section>
         <Figures figures={figuresOf(result, zone)} />
         <Sensors {...{ result, zone }} />

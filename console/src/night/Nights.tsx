@@ -18,11 +18,13 @@ export interface NightsProps {
   /** Of completed jobs, in the order in which they are to stand. */
   responses: readonly NightResponse[];
   zone?: string;
+  /** The woman's pseudonym, where the responses have none. */
+  subject?: string | null;
   /** Where a night's own page is. */
   linkOf?: (response: NightResponse) => string | undefined;
 }
 
-export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
+export function Nights({ responses, zone: asked, subject, linkOf }: NightsProps) {
   const [zone, setZone] = useZone(asked);
   const nights = useMemo(
     () =>
@@ -32,11 +34,12 @@ export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
       ),
     [responses, zone],
   );
-  const subjects = [...new Set(responses.map(({ subjectId }) => subjectId ?? "not given"))];
+  const subjects = [
+    ...new Set(responses.map(({ subjectId }) => subject ?? subjectId ?? "not given")),
+  ];
   const reasons = new Set(
     responses.flatMap(({ result }) => result.recording.unjudged.map(({ reason }) => reason)),
   );
-  const first = responses[0];
   return (
     <article class="night night-several">
       <Hatches />
@@ -58,7 +61,7 @@ export function Nights({ responses, zone: asked, linkOf }: NightsProps) {
           link={responses[number] && linkOf?.(responses[number])}
         />
       ))}
-      {first && <Legend result={first.result} />}
+      <Legend results={responses.map(({ result }) => result)} />
       <ul class="night-legend" aria-label="Not judged">
         {[...reasons].map((reason) => (
           <li key={reason}>
@@ -96,8 +99,8 @@ function Line({ night, number: place, zone, link }: LineProps) {
       <header>
         <h2>{link ? <a href={link}>{title}</a> : title}</h2>
         <p>
-          {lasting(judged)} of {lasting(duration)} could be judged
-          {duration > 0 && ` (${percent(judged / duration)})`}
+          {judged > 0 ? lasting(judged) : "Nothing"} of {lasting(duration)} could be judged
+          {judged > 0 && ` (${percent(judged / duration)})`}
         </p>
       </header>
       <Strip {...{ result, strengths, from, to }} label={`${title}, on the shared scale`} />

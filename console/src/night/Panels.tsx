@@ -32,8 +32,13 @@ export function Figures({ figures }: { figures: readonly Figure[] }) {
   );
 }
 
-export function Legend({ result }: { result: NightResult }) {
-  const { overview } = result;
+interface LegendProps {
+  results: readonly NightResult[];
+}
+
+/** What the charts of these nights use. */
+export function Legend({ results }: LegendProps) {
+  const overview = results.find((result) => result.overview)?.overview ?? results[0]?.overview;
   return (
     <ul class="night-legend" aria-label="Legend">
       {SHADES.map(({ name, text }, number) => (
@@ -48,21 +53,25 @@ export function Legend({ result }: { result: NightResult }) {
       <li>
         {overview
           ? `height: strength over the sensors' own level, up to ${fullHeight(overview)} ${overview.level_unit}`
-          : "height: strength not known, as this result has no overview"}
+          : `height: strength not known, as ${overview === null ? "no sensor could be used" : "this result has no overview"}`}
       </li>
-      <li>
-        <svg width="20" height="12" aria-hidden="true" focusable="false">
-          <rect y="3" width="20" height="6" class="night-bout" />
-        </svg>
-        hiccup bout
-      </li>
-      <li>
-        <svg width="20" height="12" aria-hidden="true" focusable="false">
-          <line x1="0" x2="20" y1="6" y2="6" class="night-pulses" />
-        </svg>
-        regular pulses, of unknown origin
-      </li>
-      {result.presses.length > 0 && (
+      {results.some(({ hiccup_bouts: bouts }) => bouts?.length) && (
+        <li>
+          <svg width="20" height="12" aria-hidden="true" focusable="false">
+            <rect y="3" width="20" height="6" class="night-bout" />
+          </svg>
+          hiccup bout
+        </li>
+      )}
+      {results.some(({ regular_pulses: pulses }) => pulses?.length) && (
+        <li>
+          <svg width="20" height="12" aria-hidden="true" focusable="false">
+            <line x1="0" x2="20" y1="6" y2="6" class="night-pulses" />
+          </svg>
+          regular pulses, of unknown origin
+        </li>
+      )}
+      {results.some(({ presses }) => presses.length) && (
         <>
           <PressKey judged matched text="the mother pressed: movement within 5 s" />
           <PressKey judged matched={false} text="no movement within 5 s" />

@@ -41,9 +41,12 @@ const unknown = (name: string, value: string, ...notes: string[]): Figure => ({
   notes,
 });
 
+const notCounted = (name: string, { recording }: NightResult): Figure =>
+  unknown(name, "not counted", recording.judged_explanation);
+
 function movements(result: NightResult): Figure {
   const { movement_count: count, recording, expected_kicks: expected } = result;
-  if (count === null) return unknown("Movements", "not counted", recording.judged_explanation);
+  if (count === null) return notCounted("Movements", result);
   const judged = `in ${lasting(recording.judged_seconds)} of judged time`;
   const likely = expected
     ? `the true number is likely ${expected.low.toFixed(0)} to ${expected.high.toFixed(0)} ` +
@@ -69,6 +72,7 @@ function timeToTen(result: NightResult): Figure {
   const { analysed_seconds_to_tenth_kick: seconds } = result.summary;
   const name = "Time to ten movements";
   if (seconds !== null) return known(name, lasting(seconds), "of judged time from the start");
+  if (result.movement_count === null) return notCounted(name, result);
   const judged = lasting(result.recording.judged_seconds);
   return unknown(name, "not reached", `there were not ten in ${judged} of judged time`);
 }
@@ -94,6 +98,7 @@ function quiet(result: NightResult, zone: string): Figure {
 function onsets(result: NightResult): Figure {
   const { median, p25, p75 } = result.summary.onset_statistics;
   const name = "From one movement to the next";
+  if (result.movement_count === null) return notCounted(name, result);
   if (median === null) return unknown(name, "unknown", "there were no two movements");
   const notes = ["in the median, from start to start"];
   if (p25 !== null && p75 !== null) {

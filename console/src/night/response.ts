@@ -1,12 +1,17 @@
 /** A response as the view of a night takes it, and where the view's facts come from. */
-import type { EventsResponse, MetadataResponse } from "./result.gen";
+import type { EventsResult, MetadataResult } from "./result.gen";
 
-/** What a completed job and `femo analyze` have in common; a job carries its subject, too. */
-export type NightResponse = (EventsResponse | MetadataResponse) & {
+export type NightResult = EventsResult | MetadataResult;
+
+/** What a view needs of a completed job, or of what `femo analyze` printed. */
+export interface NightResponse {
+  result: NightResult;
+  completedTimeStamp: string;
+  jobId?: string | null;
+  /** The woman's pseudonym; of a job, where it has one. */
   subjectId?: string | null;
-};
-
-export type NightResult = NightResponse["result"];
+  source?: { s3Key: string; versionId?: string | null } | null;
+}
 
 /** A half-open stretch of time, in seconds from the start of the recording. */
 export interface Stretch {

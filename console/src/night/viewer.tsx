@@ -18,7 +18,7 @@ function Page({ embedded }: { embedded: Embedded }) {
   const zone = embedded.zone === null ? {} : { zone: embedded.zone };
   const [response] = responses;
   if (!response) return <p>This file holds no result: femo report writes one with it.</p>;
-  if (responses.length > 1) return <Nights responses={responses} {...zone} />;
+  if (responses.length > 1) return <Nights {...{ responses, subject }} {...zone} />;
   return <Night {...{ response, recording, subject }} {...zone} />;
 }
 

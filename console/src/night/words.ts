@@ -70,7 +70,7 @@ export function minutes(seconds: number): string {
 }
 
 export const percent = (share: number | null): string =>
-  share === null ? "unknown" : `${Math.round(100 * share)} %`;
+  share === null ? "unknown" : `${Math.round(100 * share)}\u00a0%`;
 
 /** "1 movement", "2 movements". */
 export const many = (count: number, one: string, several = `${one}s`): string =>

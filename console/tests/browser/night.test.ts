@@ -104,6 +104,17 @@ describe.skipIf(whyNot)("a night in a browser", () => {
     expect(await faults(browser, pageOf([unjudgedNight()]), {})).toEqual([]);
   });
 
+  test("several nights stand under each other, each with what was judged, and whose they are", async () => {
+    const several = pageOf([forwardNight(), backNight()], { subject: "S-017" });
+    const { page, complaints } = await open(browser, several);
+    await page.getByText("Subject: S-017").waitFor();
+    const lines = await page.getByRole("region").allInnerTexts();
+    expect(lines.map((line) => /[\d hmin]+ of 8 h 00 min could be judged/.exec(line)?.[0])).toEqual(
+      ["7 h 06 min of 8 h 00 min could be judged", "7 h 19 min of 8 h 00 min could be judged"],
+    );
+    expect(complaints).toEqual([]);
+  });
+
   test("a page of 360 px is read without moving it sideways", async () => {
     for (const night of [job, backNight(), unjudgedNight(), shortNight()]) {
       const { page } = await open(browser, pageOf([night]), { viewport: NARROW });

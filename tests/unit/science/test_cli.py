@@ -9,7 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from femo_cli.main import femo as command_line
 from femo_result import EventsResponse
 from femo_signal.errors import ManifestError, OutputError
 from femo_signal.learning.extraction import extract_manifest
@@ -332,6 +334,21 @@ def test_a_picture_of_unknown_kind_is_refused_before_anything_is_printed(cohort,
     assert "--plot" in complains(
         femo("analyze", recording, "--model", model_folder, "--plot", "picture.docx")
     )
+
+
+def test_an_analysis_writes_its_night_as_a_page_too(cohort, model_folder, tmp_path, monkeypatch):
+    (tmp_path / "viewer").mkdir()
+    place = '<script type="application/json" id="embedded"></script>'
+    (tmp_path / "viewer" / "viewer.html").write_text(place)
+    monkeypatch.setattr("femo_cli.viewing.files", lambda _package: tmp_path)
+    arguments = ["analyze", str(cohort.parent / "recording-001.dat"), "--model", str(model_folder),
+                 "--report", str(tmp_path / "night.html"), "--zone", "Europe/London"]  # fmt: skip
+    done = CliRunner().invoke(command_line, arguments)
+    assert done.exit_code == 0, done.output
+    page = (tmp_path / "night.html").read_text()
+    data = json.loads(page.removeprefix(place[:-9]).removesuffix("</script>"))
+    assert data["responses"] == [json.loads(done.stdout)]
+    assert (data["recording"], data["zone"]) == ("recording-001.dat", "Europe/London")
 
 
 def test_a_manifest_in_s3_is_refused_locally(tmp_path):

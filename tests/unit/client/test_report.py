@@ -1,0 +1,190 @@
+"""`femo report`: what goes into the page, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from femo_cli.main import femo
+from femo_result import read_response
+from femo_signal.errors import FemoError
+
+ROOT = Path(__file__).parents[3]
+FIXTURES = ROOT / "console" / "tests" / "fixtures"
+VIEWER = ROOT / "femo_cli" / "viewer" / "viewer.html"
+EMPTY = '<script type="application/json" id="embedded"></script>'
+Run = Callable[..., Result]
+
+
+def night(name: str = "forward_v1") -> dict[str, Any]:
+    response: dict[str, Any] = json.loads(
+        gzip.decompress((FIXTURES / f"{name}.json.gz").read_bytes())
+    )
+    return response
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the command find a page of our own, as the console need not have been built."""
+    (tmp_path / "viewer").mkdir()
+    page = f"<!doctype html><head>{EMPTY}</head><body><script>'its own'</script></body>"
+    (tmp_path / "viewer" / "viewer.html").write_text(page)
+    monkeypatch.setattr("femo_cli.viewing.files", lambda _package: tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def run(package: Path) -> Run:
+    """Report on bodies, each of them a file."""
+
+    def invoke(*bodies: Any, options: tuple[str, ...] = ()) -> Result:
+        paths = []
+        for number, body in enumerate(bodies):
+            path = package / f"{number}.json"
+            path.write_text(body if isinstance(body, str) else json.dumps(body))
+            paths.append(str(path))
+        output = ("--output", str(package / "night.html"))
+        return CliRunner().invoke(femo, ["report", *paths, *output, *options])
+
+    return invoke
+
+
+class _Elements(HTMLParser):
+    """Collects what a browser would take for scripts, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scripts: list[str] = []
+        self.names: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: Any) -> None:
+        self.names.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.lasttag == "script":
+            self.scripts.append(data)
+
+
+def embedded(page: Path) -> tuple[dict[str, Any], _Elements]:
+    elements = _Elements()
+    elements.feed(page.read_text())
+    data: dict[str, Any] = json.loads(elements.scripts[0])
+    return data, elements
+
+
+@pytest.mark.parametrize("name", ["forward_v1", "back_v2"])
+def test_the_nights_that_the_console_is_tested_with_are_responses_of_this_version(
+    name: str,
+) -> None:
+    response = read_response(night(name))
+    assert response.result.movement_count == len(response.result.movements or [])
+    assert response.result.overview is not None
+
+
+def test_a_page_holds_the_whole_result_and_how_to_tell_its_times(run: Run, package: Path) -> None:
+    done = run(night(), options=("--zone", "Europe/London", "--subject", "S-017"))
+    assert done.exit_code == 0, done.output
+    data, elements = embedded(package / "night.html")
+    assert data["responses"] == [night()]
+    assert (data["zone"], data["subject"]) == ("Europe/London", "S-017")
+    assert elements.scripts[1] == "'its own'"
+
+
+def test_several_results_are_one_page_in_their_order(run: Run, package: Path) -> None:
+    assert run(night("back_v2"), night()).exit_code == 0
+    data, _ = embedded(package / "night.html")
+    starts = [one["result"]["recording"]["format"] for one in data["responses"]]
+    assert starts == ["v2", "v1"]
+
+
+def test_no_text_of_a_result_can_leave_its_place_in_the_page(run: Run, package: Path) -> None:
+    nasty = "</script><!--<script>&amp;\u2028\u2029alert(1)"
+    job = {**night(), "jobId": nasty}
+    assert run(job, options=("--subject", nasty)).exit_code == 0
+    data, elements = embedded(package / "night.html")
+    assert data["responses"][0]["jobId"] == data["subject"] == nasty
+    assert elements.names.count("script") == 2
+    page = (package / "night.html").read_bytes()
+    assert page.isascii()
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("not JSON", "cannot be read: it is no JSON"),
+        ([], "is no result"),
+        ({"status": "Failed", "error": {}}, "is of a job that is Failed"),
+        ({**night(), "result": None, "resultUrl": "https://x"}, "resultUrl"),
+        ({**night(), "result": {"recording": {}}}, "analyse the recording again"),
+        ({**night(), "output_type": "poems"}, "no result of type poems"),
+    ],
+    ids=["no JSON", "no result", "failed", "too large", "older", "other"],
+)
+def test_what_is_no_result_is_refused_with_what_to_give_instead(
+    run: Run, package: Path, body: Any, words: str
+) -> None:
+    done = run(body)
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.split())
+    assert not (package / "night.html").exists()
+
+
+def test_a_job_as_the_api_gives_it_is_shown_though_it_leaves_out_what_is_not_known(
+    run: Run, package: Path
+) -> None:
+    job = {**night(), "jobId": "night-1", "source": {"s3Key": "s3://b/k.dat"}, "lane": "fast"}
+    assert run(job).exit_code == 0
+    data, _ = embedded(package / "night.html")
+    assert data["responses"] == [job]
+
+
+def test_fields_of_a_newer_service_do_not_keep_a_night_from_being_shown(run: Run) -> None:
+    body = night()
+    body["result"]["brandNew"] = {"some": 1}
+    assert run(body).exit_code == 0
+
+
+def test_a_page_that_is_there_is_replaced_only_if_asked(run: Run, package: Path) -> None:
+    (package / "night.html").write_text("mine")
+    done = run(night())
+    assert isinstance(done.exception, FemoError)
+    assert "exists already" in str(done.exception)
+    assert (package / "night.html").read_text() == "mine"
+    assert run(night(), options=("--overwrite",)).exit_code == 0
+    assert not list(package.glob(".partial-*"))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Lodnon", "../etc/passwd", ""])
+def test_a_zone_that_is_none_is_refused(run: Run, zone: str) -> None:
+    done = run(night(), options=("--zone", zone))
+    assert done.exit_code == 2
+    assert "is no time zone" in done.output
+
+
+def test_a_viewer_that_was_not_built_is_told_with_what_builds_it(run: Run, package: Path) -> None:
+    (package / "viewer" / "viewer.html").unlink()
+    done = run(night())
+    assert "make setup" in str(done.exception)
+    (package / "viewer" / "viewer.html").write_text("<html>of another version</html>")
+    assert "another version" in str(run(night()).exception)
+
+
+@pytest.mark.skipif(not VIEWER.is_file(), reason="the console was not built (make setup)")
+def test_the_built_viewer_takes_a_result_and_lets_nothing_else_run() -> None:
+    page = VIEWER.read_text()
+    assert page.count(EMPTY) == 1
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
+    assert policy
+    rules = dict(rule.split(" ", 1) for rule in policy.group(1).split("; "))
+    assert rules["default-src"] == "'none'"
+    for rule in ("script-src", "style-src"):
+        assert re.fullmatch(r"'sha256-[\w+/=]{44}'( 'sha256-[\w+/=]{44}')*", rules[rule])
+    assert not re.search(r"""<(script|link|img|iframe)[^>]*\b(src|href)=""", page)
