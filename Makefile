@@ -14,7 +14,7 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -ty
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
+.PHONY: help setup docs demo up down test test-unit test-console test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 	@touch $@
 .tools/sdk/.installed: requirements/sdk.txt
 	@scripts/install-environment $(PYTHON) .tools/sdk $< "the SageMaker SDK, as notebooks use it"
+	@touch $@
+.tools/docs/.installed: requirements/docs.txt
+	@scripts/install-environment $(PYTHON) .tools/docs $< "what the documentation is built with"
 	@touch $@
 .tools/node/.installed: package.json package-lock.json
 	@echo "Installing asl-validator into .tools/node"
@@ -88,7 +91,7 @@ test-image: .venv/.installed ## Build the image without a Docker engine, and run
 test-console: build/console/.built ## Run the console's own tests
 	@npm test --prefix console --silent
 
-check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/node_modules/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
+check: .venv/.installed .tools/node/.installed .tools/sam/.installed .tools/docs/.installed console/node_modules/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, documentation, secrets
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -97,9 +100,15 @@ check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/nod
 	.tools/sam/bin/sam validate --lint --region us-east-1
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
 	npm run --prefix console --silent check
+	NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --quiet
 	$(BIN)/hadolint inference_container/Dockerfile
 	$(BIN)/shellcheck scripts/install-environment .ci/image .ci/run run_pipeline.sh
 	$(BIN)/detect-secrets-hook --exclude-lines $(NOT_SECRET) $$(git ls-files | grep -vE '(requirements.*\.txt|package-lock\.json)$$')
+
+docs: .venv/.installed .tools/docs/.installed build/notebooks/first_night.ipynb ## Build the documentation as a site, into build/site
+	@NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --quiet
+build/notebooks/%.ipynb: docs/%.ipynb .venv/.installed
+	@$(BIN)/python -m scripts.run_notebook $< $@
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against the stored baseline
 	@$(BIN)/python -m bench.engine --check
@@ -130,7 +139,7 @@ format: .venv/.installed ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
-	for name in dev container ministack sam sdk; do \
+	for name in dev container ministack sam sdk docs; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
