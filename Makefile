@@ -15,7 +15,7 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -ty
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-browser test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous
+.PHONY: help setup demo up down test test-unit test-console test-browser test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous docs
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 	@touch $@
 .tools/sdk/.installed: requirements/sdk.txt
 	@scripts/install-environment $(PYTHON) .tools/sdk $< "the SageMaker SDK, as notebooks use it"
+	@touch $@
+.tools/docs/.installed: requirements/docs.txt
+	@scripts/install-environment $(PYTHON) .tools/docs $< "what the documentation is built with"
 	@touch $@
 .tools/node/.installed: package.json package-lock.json
 	@echo "Installing asl-validator and swagger-ui into .tools/node"
@@ -95,11 +98,11 @@ test-console: build/console/.built ## Run the console's own tests
 test-browser: build/console/.built ## Run the built pages in a browser (Debian's Chromium; CHROMIUM: another)
 	@npm run --prefix console --silent test:browser
 
-check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/node_modules/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, secrets
+check: .venv/.installed .tools/node/.installed .tools/sam/.installed console/node_modules/.installed .tools/docs/.installed ## Format, lint, types, imports, template, state machines, Dockerfile, scripts, documentation, secrets
 	@$(MAKE) --jobs 2 --output-sync=target $(CHECKS)
 
 # The longest first, as two are at work at once
-CHECKS := check-types check-secrets check-template check-code check-console check-machines check-scripts
+CHECKS := check-types check-secrets check-template check-code check-console check-docs check-machines check-scripts
 .PHONY: $(CHECKS)
 check-types:
 	$(BIN)/mypy
@@ -116,9 +119,16 @@ check-machines:
 	set -e; for machine in statemachines/*.asl.json; do .tools/node/node_modules/.bin/asl-validator --json-path $$machine; done
 check-console:
 	npm run --prefix console --silent check
+check-docs:
+	NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --quiet
 check-scripts:
 	$(BIN)/hadolint inference_container/Dockerfile
 	$(BIN)/shellcheck scripts/install-environment .ci/browser .ci/image .ci/run run_pipeline.sh
+
+docs: .venv/.installed .tools/docs/.installed build/notebooks/first_night.ipynb ## Build the documentation as a site, into build/site
+	@NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --quiet
+build/notebooks/%.ipynb: docs/%.ipynb .venv/.installed
+	@$(BIN)/python -m scripts.run_notebook $< $@
 
 bench: .venv/.installed ## Time and memory of the analysis by length, against a plain filter of the same channels
 	@$(BIN)/python -m bench.engine --check
@@ -155,7 +165,7 @@ format: .venv/.installed ## Rewrite the code in the project's format
 	$(BIN)/ruff check --fix .
 
 lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
-	for name in dev container ministack sam sdk; do \
+	for name in dev container ministack sam sdk docs; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url requirements/$$name.in --output-file requirements/$$name.txt; \
 	done

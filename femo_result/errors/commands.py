@@ -82,6 +82,11 @@ class CommandCode(StrEnum):
         "conversion_impossible",
         "The file cannot be turned into a recording; the message says why.",
     )
+    # exports with signals
+    OTHER_RECORDING = (
+        "other_recording",
+        "The recording is not the one that the result is of: give that one.",
+    )
     # the container as a job of a training execution
     INVALID_ENVIRONMENT = (
         "invalid_environment",
