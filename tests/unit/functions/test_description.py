@@ -373,9 +373,11 @@ def test_no_name_of_the_api_is_taken_by_a_part_of_the_result() -> None:
     }
 
 
-def test_the_readme_tells_of_every_status_that_is_described(described: dict[str, Any]) -> None:
-    readme = (Path(ROOT) / "README.md").read_text()
-    table = readme.split("| status | meaning |")[1].split("\n\n")[0]
+def test_the_page_for_backends_tells_of_every_status_that_is_described(
+    described: dict[str, Any],
+) -> None:
+    page = (Path(ROOT) / "docs" / "backends.md").read_text()
+    table = page.split("| status | meaning |")[1].split("\n\n")[0]
     told = set(re.findall(r"\b[1-5]\d\d\b", table))
     answered = {
         status for _, _, operation in operations(described) for status in operation["responses"]
