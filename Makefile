@@ -22,23 +22,26 @@ help: ## Show the targets
 
 setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools/container/.installed .tools/node/.installed build/console/.built build/docs/.built ## Install everything into this folder, from the lock files
 
-.venv/.installed: requirements/dev.txt pyproject.toml emulator/pyproject.toml
-	@scripts/install-environment $(PYTHON) .venv requirements/dev.txt "the project and its developer tools"
-	@$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable . --editable emulator
+.tools/uv/.installed: requirements/uv.txt
+	@scripts/install-environment $(PYTHON) .tools/uv $< "uv, which installs the rest"
 	@touch $@
-.tools/ministack/.installed: requirements/ministack.txt
+.venv/.installed: requirements/dev.txt pyproject.toml emulator/pyproject.toml .tools/uv/.installed
+	@scripts/install-environment $(PYTHON) .venv requirements/dev.txt "the project and its developer tools"
+	@.tools/uv/bin/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable emulator
+	@touch $@
+.tools/ministack/.installed: requirements/ministack.txt .tools/uv/.installed
 	@scripts/install-environment $(PYTHON) .tools/ministack $< "MiniStack, the laptop's AWS"
 	@touch $@
-.tools/sam/.installed: requirements/sam.txt
+.tools/sam/.installed: requirements/sam.txt .tools/uv/.installed
 	@scripts/install-environment $(PYTHON) .tools/sam $< "AWS SAM CLI"
 	@touch $@
-.tools/container/.installed: requirements/container.txt
+.tools/container/.installed: requirements/container.txt .tools/uv/.installed
 	@scripts/install-environment $(PYTHON) .tools/container $< "what the inference image installs"
 	@touch $@
-.tools/sdk/.installed: requirements/sdk.txt
+.tools/sdk/.installed: requirements/sdk.txt .tools/uv/.installed
 	@scripts/install-environment $(PYTHON) .tools/sdk $< "the SageMaker SDK, as notebooks use it"
 	@touch $@
-.tools/docs/.installed: requirements/docs.txt
+.tools/docs/.installed: requirements/docs.txt .tools/uv/.installed
 	@scripts/install-environment $(PYTHON) .tools/docs $< "what the documentation is built with"
 	@touch $@
 .tools/node/.installed: package.json package-lock.json
@@ -71,7 +74,7 @@ down: ## Stop the local stack
 
 test: setup ## Run every test
 	@npm test --prefix console --silent
-	@$(BIN)/python -m pytest --numprocesses 2
+	@$(BIN)/python -m pytest --numprocesses 3
 
 test-unit: .venv/.installed ## Run the tests that need no stack
 	@$(BIN)/python -m pytest --numprocesses 2 tests/unit emulator/tests
@@ -164,9 +167,9 @@ format: .venv/.installed ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: .venv/.installed ## Resolve the lock files anew from requirements/*.in
-	for name in dev container ministack sam sdk docs; do \
-	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+lock: .tools/uv/.installed ## Resolve the lock files anew from requirements/*.in
+	for name in dev container ministack sam sdk docs uv; do \
+	  .tools/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url requirements/$$name.in --output-file requirements/$$name.txt; \
 	done
 

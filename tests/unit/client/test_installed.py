@@ -16,7 +16,7 @@ import pytest
 from .local_service import LocalService, local_service
 
 ROOT = Path(__file__).resolve().parents[3]
-UV = Path(sys.executable).with_name("uv")
+UV = ROOT / ".tools" / "uv" / "bin" / "uv"
 SCIENCE = {"boto3", "femo_pipeline", "femo_signal", "lightgbm", "matplotlib", "numpy", "pandas",
            "scipy", "sklearn"}  # fmt: skip
 BASE = {
