@@ -13,8 +13,10 @@ import pytest
 from scripts.person import ensure_person
 
 from .conftest import ROOT, Stack
+from .grants import Grant, takes_away, without
 
 pytestmark = pytest.mark.integration
+CONSOLE_IS_TRIED = True  # its permission is taken away below
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 WAY_SECONDS = 240
@@ -42,6 +44,25 @@ def test_nobody_is_sent_back_with_a_code_to_where_the_stack_does_not_live(stack:
     for address, status in (("ConsoleUrl", 200), ("ApiUrl", 400)):
         query = asked | {"redirect_uri": stack.outputs[address]}
         assert httpx.get(told["authorizationEndpoint"], params=query).status_code == status
+
+
+@takes_away("ConsoleFunctionRole ReadConfiguration *")
+def test_the_console_does_not_know_its_stack_without(stack: Stack, grant: Grant) -> None:
+    functions, name = stack.client("lambda"), stack.outputs["ConsoleFunctionName"]
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    address = f"{stack.outputs['ConsoleUrl']}config.json"
+    try:
+        with without(stack, grant):
+            # Another environment is another process, which has not kept what the last one read
+            functions.update_function_configuration(
+                FunctionName=name, Environment={"Variables": before | {"TRIED": grant.action}}
+            )
+            assert httpx.get(address).status_code >= 500
+        assert httpx.get(address).json()["clientId"] == stack.outputs["PersonClientId"]
+    finally:
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": before}
+        )
 
 
 @pytest.mark.parametrize(

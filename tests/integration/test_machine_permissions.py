@@ -30,7 +30,9 @@ from .grants import (
     takes_away_together,
     without,
 )
+from .test_console import CONSOLE_IS_TRIED
 from .test_fast_lane import FAST_LANE_IS_TRIED
+from .test_models import MODELS_ARE_TRIED
 from .test_permissions import count_lines, group_is_there
 from .test_scaling import WARM_UP_IS_TRIED
 from .waiting import Tail, wait_for
@@ -326,9 +328,9 @@ def test_an_approved_model_is_deployed_once_and_each_permission_for_it_is_needed
     told = json.loads(read_smoke_result(deployed, output["smokeResultLocation"]))
     assert told["result"]["model"]["package"] == f"femo-dev/{version}"
     with FemoClient(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
-        told = api.service().as_json()
-    assert told["endpoint"] == {"status": "InService"}
-    assert told["modelPackage"] == f"femo-dev/{version}"
+        # Scaling, which the machine has let go on, may change the number of instances just then
+        wait_for(lambda: api.service().as_json()["endpoint"] == {"status": "InService"})
+        assert api.service().as_json()["modelPackage"] == f"femo-dev/{version}"
 
     known = {approval, *approvals("SUCCEEDED")}
     approve(deployed, package)  # once more, after it was not approved for a moment
@@ -517,7 +519,10 @@ def test_each_permission_is_taken_away_in_a_test_or_one_that_cannot_be_here() ->
         for pattern in NOT_ENFORCED
         if fnmatchcase(str(grant), pattern)
     }
+    # Imported for what they take away
+    assert CONSOLE_IS_TRIED
     assert FAST_LANE_IS_TRIED
+    assert MODELS_ARE_TRIED
     assert WARM_UP_IS_TRIED
     assert not cannot & TRIED
     assert sorted(map(str, set(all_grants()) - cannot - TRIED)) == []

@@ -169,7 +169,8 @@ def test_an_interrupted_upload_in_parts_goes_on_and_is_there_once(
     arrived: list[int] = []
     key = api.upload(path, on_bytes=arrived.append)
     assert sent == [0, HASHED_BYTES]
-    assert arrived == [HASHED_BYTES, HASHED_BYTES, 1000]
+    assert arrived[0] == HASHED_BYTES  # what was there already
+    assert sorted(arrived) == [1000, HASHED_BYTES, HASHED_BYTES]
     s3, bucket = deployed.client("s3"), deployed.outputs["RecordingsBucketName"]
     stored = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
     assert stored == path.read_bytes()

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from femo_client.api import JobsApi
+from femo_client import FemoClient
 
 from .conftest import Stack, run_cli
 from .grants import Grant, takes_away, without
@@ -18,6 +18,7 @@ from .people import APPROVERS, signed_in
 from .waiting import wait_for
 
 pytestmark = pytest.mark.integration
+MODELS_ARE_TRIED = True  # the permissions of their function are taken away below
 
 
 def femo(stack: Stack, *words: str) -> subprocess.CompletedProcess[str]:
@@ -141,7 +142,7 @@ def test_a_person_of_the_group_approves_and_deploys_over_the_api(
 def test_nobody_else_changes_a_model(deployed: Stack, package: str, ask: Ask) -> None:
     version = int(package.rsplit("/", 1)[-1])
     other = signed_in(deployed)
-    with JobsApi(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
+    with FemoClient(deployed.outputs["ApiUrl"], deployed.credentials()) as api:
         machine = api.token()
     decision = {"decision": "Rejected", "comment": "No."}
     for token, status in ((other, 403), (machine, 401)):

@@ -414,10 +414,24 @@ def test_open_jobs_are_not_found_without(deployed: Stack, grant: Grant) -> None:
     assert not invoke(deployed, function, {})[1]
 
 
+REQUESTS = {
+    "ConsoleFunctionRole": "console_page.json",
+    "ModelsFunctionRole": "models_list_models.json",
+}
+
+
 @takes_away(
     *(
         f"{function}FunctionRole WriteLogs {action} *"
-        for function in ("Api", "Completion", "FastLane", "Sweeper", "InFlight", "Models")
+        for function in (
+            "Api",
+            "Completion",
+            "FastLane",
+            "Sweeper",
+            "InFlight",
+            "Models",
+            "Console",
+        )
         for action in ("logs:CreateLogStream", "logs:PutLogEvents")
     )
 )
@@ -435,9 +449,9 @@ def test_a_function_leaves_no_log_without(
     def work() -> None:
         if grant.role == "ApiFunctionRole":
             assert call(deployed, "GET", "/jobs?limit=1").status_code == 200
-        elif grant.role == "ModelsFunctionRole":
-            listing = json.loads((ROOT / "events" / "models_list_models.json").read_text())
-            answer, _ = invoke(deployed, "ModelsFunctionName", listing)
+        elif grant.role in REQUESTS:
+            request = json.loads((ROOT / "events" / REQUESTS[grant.role]).read_text())
+            answer, _ = invoke(deployed, f"{grant.role.removesuffix('Role')}Name", request)
             assert answer is not None
             assert answer["statusCode"] == 200
         else:
