@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from femo_result.words import RESEARCH_USE
 from femo_signal.learning.evaluation import Evaluation
-from femo_signal.pictures import RESEARCH_NOTE, blank_figure
+from femo_signal.pictures import blank_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,7 +55,7 @@ def plot_evaluation(evaluation: Evaluation, path: str | Path) -> None:
         )
     )
     figure.suptitle(f"{headline}\n{evaluation.method}", fontsize=10)
-    figure.text(0.01, 0.012, RESEARCH_NOTE, fontsize=7.5, color="#333333")
+    figure.text(0.01, 0.012, RESEARCH_USE, fontsize=7.5, color="#333333")
     figure.tight_layout(rect=(0, 0.03, 1, 1))
     figure.savefig(path, dpi=110)
 
