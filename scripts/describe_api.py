@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from copy import deepcopy
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,9 @@ def document() -> dict[str, Any]:
     from femo_api.app import app
     from femo_models_api.app import app as models_app
 
-    described: dict[str, Any] = {**app.openapi(), "servers": [{"url": SERVER}]}
-    models = models_app.openapi()
+    # FastAPI gives the same object each time, and what is done below is to be done once.
+    described: dict[str, Any] = {**deepcopy(app.openapi()), "servers": [{"url": SERVER}]}
+    models = deepcopy(models_app.openapi())
     described["paths"] |= models["paths"]
     # What both have, such as the errors, is the same.
     described["components"]["schemas"] |= models["components"]["schemas"]

@@ -212,6 +212,10 @@ def test_the_stored_document_is_that_of_the_routes() -> None:
     )
 
 
+def test_the_document_is_the_same_however_often_it_is_written() -> None:
+    assert describe_api.text() == describe_api.text()
+
+
 def test_the_document_is_one_that_tools_can_read(described: dict[str, Any]) -> None:
     validate(described)
 
