@@ -36,6 +36,7 @@ setup: .venv/.installed .tools/ministack/.installed .tools/sam/.installed .tools
 	@scripts/install-environment $(PYTHON) .tools/sam $< "AWS SAM CLI"
 	@touch $@
 .tools/container/.installed: requirements/container.txt .tools/uv/.installed
+	@rm -rf $(@D)  # what the image installs, and nothing that it once did
 	@scripts/install-environment $(PYTHON) .tools/container $< "what the inference image installs"
 	@touch $@
 .tools/sdk/.installed: requirements/sdk.txt .tools/uv/.installed

@@ -16,7 +16,7 @@ from femo_cli.report import check_page, page_kind, write_page, zone_option
 if TYPE_CHECKING:
     from femo_signal.reporting.analysis import Analysis
 
-__all__ = ["analyze"]
+__all__ = ["analyze", "check_picture"]
 
 
 @click.command()
@@ -54,7 +54,7 @@ def analyze(
     from femo_signal.reporting.events import timestamp
 
     if plot is not None:
-        _check_picture(plot, overwrite=overwrite)
+        check_picture(plot, overwrite=overwrite)
     if page is not None:
         check_page(page, "--report", overwrite=overwrite)
     began = time.monotonic()
@@ -99,7 +99,8 @@ def _draw(path: Path, analysis: Analysis) -> None:
         plot_analysis(analysis, partial)
 
 
-def _check_picture(path: Path, *, overwrite: bool) -> None:
+def check_picture(path: Path, *, overwrite: bool) -> None:
+    """Tell before any work whether a picture could be written."""
     from femo_signal.writing import check_target
 
     known = (".png", ".pdf", ".svg")

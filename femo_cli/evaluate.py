@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate"]
 
-_EVALUATION_FILES = ("evaluation.json", "metrics.json", "per_recording.csv", "evaluation.png")
+_PICTURE = "evaluation.png"
 
 
 @click.command()
@@ -43,14 +43,15 @@ def evaluate(
     as_json: bool,
 ) -> None:
     """Evaluate a model on the labelled recordings of MANIFEST."""
-    from femo_signal.learning.evaluation_files import write_evaluation
+    from femo_signal.learning.evaluation_files import EVALUATION_FILES, write_evaluation
     from femo_signal.learning.model import MovementModel
     from femo_signal.learning.training import evaluate_model
+    from femo_signal.reporting.evaluation_picture import plot_evaluation
     from femo_signal.writing import check_target, whole_files
 
     model = MovementModel.load(model_folder)
     if output is not None:
-        check_target(output, _EVALUATION_FILES, overwrite=overwrite)
+        check_target(output, (*EVALUATION_FILES, _PICTURE), overwrite=overwrite)
     dataset = extract_dataset(
         manifest, settings=model.settings, cache=cache, force=force_extract, strict=strict
     )
@@ -61,6 +62,7 @@ def evaluate(
     if output is not None:
         with whole_files(output, last="evaluation.json") as partial:
             write_evaluation(evaluation, partial)
+            plot_evaluation(evaluation, partial / _PICTURE)
     if as_json:
         print_json(evaluation.to_dict())
         return

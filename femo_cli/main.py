@@ -16,8 +16,8 @@ import click
 __all__ = ["main"]
 
 _COMMANDS = (
-    "analyze", "compare", "convert", "deploy", "evaluate", "export", "inspect", "jobs", "models",
-    "remove", "report", "status", "submit", "synthesize", "train",
+    "analyze", "compare", "convert", "deploy", "evaluate", "evaluation", "export", "inspect",
+    "jobs", "models", "remove", "report", "status", "submit", "synthesize", "train",
 )  # fmt: skip
 
 

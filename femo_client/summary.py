@@ -7,12 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from femo_result import PressMatch, Result, Summary, read_common
-from femo_result.words import lasting, lasting_of
-
-RESEARCH_USE = (
-    "For research use. If you are worried about your baby's movements, "
-    "contact your maternity unit now."
-)
+from femo_result.words import RESEARCH_USE, lasting, lasting_of
 
 REASONS = {
     "body_movement": "maternal movement",

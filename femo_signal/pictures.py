@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from femo_result.words import RESEARCH_USE
-
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["RESEARCH_NOTE", "blank_figure"]
-
-RESEARCH_NOTE = RESEARCH_USE
+__all__ = ["blank_figure"]
 
 
 def blank_figure() -> Figure:

@@ -1,7 +1,7 @@
-"""Write the OpenAPI document: docs/openapi.json, and the copy that the API serves.
+"""Write the OpenAPI document, docs/openapi.json, which the API serves too.
 
-``python -m scripts.describe_api`` writes both anew; a test fails while they are older than the
-routes. Addresses in it are neutral; the API fills in its own.
+``python -m scripts.describe_api`` writes it anew; a test fails while it is older than the routes.
+Addresses in it are neutral; the API, whose package links to it, fills in its own.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import json
 import sys
+from copy import deepcopy
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,7 @@ from femo_result.errors import ApiCode, JobCode
 from scripts import describe_result
 
 ROOT = Path(__file__).resolve().parent.parent
-STORED = (
-    ROOT / "docs" / "openapi.json",
-    ROOT / "functions" / "api" / "femo_api" / "openapi.json",
-)
+STORED = ROOT / "docs" / "openapi.json"
 EXAMPLES = ROOT / "events" / "answers"
 SERVER = "https://api.example.com/prod"
 SIGN_IN = "https://sign-in.example.com/oauth2"
@@ -40,8 +38,9 @@ def document() -> dict[str, Any]:
     from femo_api.app import app
     from femo_models_api.app import app as models_app
 
-    described: dict[str, Any] = {**app.openapi(), "servers": [{"url": SERVER}]}
-    models = models_app.openapi()
+    # FastAPI gives the same object each time, and what is done below is to be done once.
+    described: dict[str, Any] = {**deepcopy(app.openapi()), "servers": [{"url": SERVER}]}
+    models = deepcopy(models_app.openapi())
     described["paths"] |= models["paths"]
     # What both have, such as the errors, is the same.
     described["components"]["schemas"] |= models["components"]["schemas"]
@@ -149,10 +148,9 @@ def text() -> str:
 
 
 def main() -> None:
-    """Write the document to its places."""
+    """Write the document to its place."""
     sys.path[:0] = [str(ROOT / "functions" / name) for name in ("shared/python", "api", "models")]
-    for path in STORED:
-        path.write_text(text())
+    STORED.write_text(text())
 
 
 if __name__ == "__main__":

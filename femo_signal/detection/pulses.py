@@ -257,12 +257,9 @@ def _largest_near(
     sizes: NDArray[np.float32], at: NDArray[np.int64], reach: int
 ) -> NDArray[np.float32]:
     """Return each sensor's largest size within reach of some places, shape (n, sensors)."""
-    last = sizes.shape[1] - 1
-    largest: NDArray[np.float32] = np.max(
-        [sizes[:, np.clip(at + shift, 0, last)].T for shift in range(-reach, reach + 1)],
-        axis=0,
-        initial=0,
-    )
+    largest = np.empty((len(at), len(sizes)), dtype=sizes.dtype)
+    for number, row in enumerate(sizes):  # one after the other: a night is long
+        largest[:, number] = running_maximum(row, reach)[at]
     return largest
 
 

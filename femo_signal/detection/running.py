@@ -25,6 +25,7 @@ def running_maximum(values: NDArray[Any], reach: int) -> NDArray[Any]:
     reach : int
         Samples; the window has ``2 * reach + 1``.
     """
+    reach = min(reach, max(len(values) - 1, 0))  # beyond both ends there is nothing higher
     size, covered = 2 * reach + 1, 1
     highest = np.zeros(len(values) + 2 * reach, dtype=values.dtype)
     highest[reach : reach + len(values)] = values

@@ -14,7 +14,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class Evaluation:
     gain_over_serving: Mapping[str, Any] | None = None
     """What is gained over the model in service; None where there is none."""
     gain_over_serving_status: str = "no_model_in_service"
-    schema_version: int = 1
+    schema_version: Literal[1] = 1
 
     def to_dict(self) -> dict[str, Any]:
         """Return the evaluation as plain lists and dicts."""

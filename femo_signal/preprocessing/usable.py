@@ -121,13 +121,20 @@ def axes_at_rail(ticks: list[int], step: int, *, least_ticks: int) -> list[OffRu
 
 def exclusive(runs: Iterable[OffRun], gaps: Intervals) -> list[OffRun]:
     """Bring off runs in order, and take from each what the ones before and the gaps hold."""
-    found: list[OffRun] = []
-    taken = gaps
-    for run in sorted(runs, key=lambda run: (run.start, -run.end)):
-        left = difference(np.array([[run.start, run.end]], dtype=np.int64), taken)
-        found += [OffRun(start, end, run.reason) for start, end in left.tolist()]
-        taken = as_intervals(np.concatenate((taken, left)))
-    return sorted(found, key=lambda run: run.start)
+    ordered = sorted(runs, key=lambda run: (run.start, -run.end))
+    if not ordered:
+        return []
+    rows = np.array([[run.start, run.end] for run in ordered], dtype=np.int64)
+    # None of the ones before starts later: together they hold all up to the furthest of their ends.
+    reach = np.maximum.accumulate(rows[:, 1])
+    rows[1:, 0] = np.maximum(rows[1:, 0], reach[:-1])
+    kept = np.flatnonzero(rows[:, 1] > rows[:, 0])
+    left = difference(rows[kept], gaps)
+    of = kept[np.searchsorted(rows[kept, 0], left[:, 0], side="right") - 1]
+    return [
+        OffRun(start, end, ordered[number].reason)
+        for (start, end), number in zip(left.tolist(), of.tolist(), strict=True)
+    ]
 
 
 class MotionWatch:
@@ -178,10 +185,8 @@ class MotionWatch:
         for reason, lost in self._lost.items():
             stuck = intersection(without, _joined(lost, self._hole))
             runs += _off_runs(stuck, reason, self._hole)
-        rest = without
-        for run in runs:
-            rest = difference(rest, np.array([[run.start, run.end]], dtype=np.int64))
-        runs += _off_runs(rest, "no blocks", self._hole)
+        told = as_intervals([[run.start, run.end] for run in runs])
+        runs += _off_runs(difference(without, told), "no blocks", self._hole)
         if not self._seen:
             return exclusive(runs, gaps)
         at = np.concatenate(self._seconds)

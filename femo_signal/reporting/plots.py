@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from femo_result.words import lasting, lasting_of
+from femo_result.words import RESEARCH_USE, lasting, lasting_of
 from femo_signal.intervals import Intervals, clip, empty, intersection, overlapping, union
-from femo_signal.pictures import RESEARCH_NOTE, blank_figure
+from femo_signal.pictures import blank_figure
 from femo_signal.recording import RecordingInfo
 from femo_signal.reporting.judging import Analysis
 from femo_signal.reporting.result import report
@@ -126,7 +126,7 @@ def _hour(axes: Axes, info: RecordingInfo, start: float, *, last: bool) -> None:
 
 
 def _footer(figure: Figure, analysis: Analysis, bottom: float) -> None:
-    figure.text(0.015, bottom, RESEARCH_NOTE, fontsize=8.5, color="#333333")
+    figure.text(0.015, bottom, RESEARCH_USE, fontsize=8.5, color="#333333")
     about = f"model {analysis.model.version} · settings {analysis.model.card.settings_digest}"
     figure.text(0.985, bottom, about, fontsize=7.5, color="#777777", ha="right", va="bottom")
 

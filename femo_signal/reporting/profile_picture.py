@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from femo_result.words import RESEARCH_USE
 from femo_signal.detection.profile import Profile
 from femo_signal.intervals import Intervals, empty, union
-from femo_signal.pictures import RESEARCH_NOTE, blank_figure
+from femo_signal.pictures import blank_figure
 from femo_signal.reporting.analysis import Analysis
 from femo_signal.reporting.plots import draw_analysis
 
@@ -75,7 +76,7 @@ def draw_profile(profile: Profile) -> Figure:
         _signal(axes, profile, name)
     grid[0].set_xlim(0, profile.info.duration_seconds / 60)
     grid[-1].set_xlabel(f"minutes from {profile.info.start:%Y-%m-%d %H:%M:%S} UTC", fontsize=9)
-    figure.text(0.01, 0.005, RESEARCH_NOTE, fontsize=8, color="#333333")
+    figure.text(0.01, 0.005, RESEARCH_USE, fontsize=8, color="#333333")
     return figure
 
 

@@ -85,8 +85,8 @@ def evaluate(folder: JobFolder) -> None:
     Inputs ``dataset`` and, if given, ``model``, whose hyperparameters and seed are then the ones
     evaluated, and ``serving``, the model in service, which the new method is compared with on the
     same recordings; outputs ``evaluation``: ``evaluation.json``, ``metrics.json``,
-    ``per_recording.csv``, a plot, and, with a model, ``training.json``: what it was trained on, for
-    ``femo evaluate``.
+    ``per_recording.csv`` and, with a model, ``training.json``: what it was trained on, for
+    ``femo evaluate``. ``femo evaluation`` draws the picture.
 
     Raises
     ------

@@ -39,9 +39,11 @@ def test_the_image_holds_what_the_lock_names_and_nothing_else(
     container: Container, tmp_path: Path
 ) -> None:
     code = (
-        "import importlib.metadata as m, json, sys, packaging.markers as k\n"
+        "import importlib.metadata as m, json, platform, sys\n"
+        "about = {'sys_platform': sys.platform, 'platform_machine': platform.machine(),"
+        " 'python_full_version': platform.python_version()}\n"
         "print(json.dumps([{d.metadata['Name']: d.version for d in m.distributions()},"
-        " k.default_environment(), sys.path]))"
+        " about, sys.path]))"
     )
     done = container.run(tmp_path, {}, "python", "-c", code)
     assert done.returncode == 0, done.stderr
@@ -62,7 +64,6 @@ def test_a_training_run_leaves_a_model_and_its_evaluation(trained: Trained) -> N
     assert model.card.training["seed"] == 11
     output = trained.root("evaluate") / "processing/output/evaluation"
     assert json.loads((output / "metrics.json").read_text())
-    assert [path for path in output.iterdir() if path.suffix == ".png"]
 
 
 @pytest.fixture(scope="module")

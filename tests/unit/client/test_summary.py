@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from femo_client.summary import RESEARCH_USE, summary_lines
+from femo_client.summary import summary_lines
+from femo_result.words import RESEARCH_USE
 from tests.unit.result.examples import events_result
 
 

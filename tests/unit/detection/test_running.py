@@ -29,3 +29,8 @@ def test_a_running_median_is_scipys(size: int, window: int) -> None:
 def test_nothing_has_neither_a_maximum_nor_a_median() -> None:
     assert running_maximum(np.zeros(0), 3).shape == (0,)
     assert running_median(np.zeros(0), 3).shape == (0,)
+
+
+def test_a_window_longer_than_the_values_costs_no_memory_beyond_theirs() -> None:
+    values = np.arange(5, dtype=np.float32)
+    np.testing.assert_array_equal(running_maximum(values, 10**15), np.full(5, 4, np.float32))

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from femo_result.words import RESEARCH_USE
 from femo_signal.detection.building import build_profile
 from femo_signal.errors import RecordingError
 from femo_signal.intervals import complement, contains, overlapping, total, union
 from femo_signal.learning.matching import match_one_to_one
 from femo_signal.reporting.analysis import analyze_profile, analyze_recording, report
 from femo_signal.reporting.events import EVENT_TYPES, list_events, timestamp
-from femo_signal.reporting.plots import RESEARCH_NOTE, plot_analysis
+from femo_signal.reporting.plots import plot_analysis
 
 from .conftest import ticks
 
@@ -175,7 +176,7 @@ def test_the_picture_carries_the_note_for_readers(hiccup_recording, model, tmp_p
     analysis = analyze_profile(profile, model, hiccups_removed=True)
     plot_analysis(analysis, tmp_path / "a.svg")
     drawn = (tmp_path / "a.svg").read_text()
-    assert RESEARCH_NOTE.split(".")[0] in drawn
+    assert RESEARCH_USE.split(".")[0] in drawn
     assert "could be judged" in drawn
 
 

@@ -71,7 +71,11 @@ def test_a_cohort_is_trained_evaluated_and_used(tmp_path):
                 cache=cache)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "by chance" in done.stdout
-    assert (tmp_path / "e" / "evaluation.json").exists()
+    assert (tmp_path / "e" / "evaluation.png").read_bytes()[:4] == b"\x89PNG"
+    again = femo("evaluation", tmp_path / "e" / "evaluation.json", "--plot", tmp_path / "e.svg")
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == done.stdout.replace(f"Written: {tmp_path / 'e'}\n", "")
+    assert "Calibration" in (tmp_path / "e.svg").read_text()
     done = femo("compare", tmp_path / "m", tmp_path / "m", manifest, "--json",
                 "--output", tmp_path / "d", cache=cache)  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -8,8 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from femo_cli.evaluation_table import evaluation_lines
+from femo_cli.main import femo
+from femo_result.words import RESEARCH_USE
 from femo_signal.detection.chance import circular_shifts, joined
 from femo_signal.learning.curves import average_precision, reliability
 from femo_signal.learning.dataset import Dataset
@@ -163,13 +166,55 @@ def test_recordings_add_up_and_subjects_are_shown_apart():
     assert evaluation.accept_all["false_positive"] == 3
 
 
-def test_an_evaluation_is_written_with_its_figures_and_picture(tmp_path):
+def test_an_evaluation_is_written_with_its_figures(tmp_path):
     row = outcome(rows((0, 10), (20, 30)), [1, 0], rows((5, 8)))
     write_evaluation(summarize_outcomes([row], method="test"), tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["evaluation.json", "evaluation.png", "metrics.json", "per_recording.csv"]
+    assert names == ["evaluation.json", "metrics.json", "per_recording.csv"]
     pooled = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert pooled["metrics"]["f1"] == 1
+
+
+@pytest.mark.parametrize("found", [[], [(0, 10), (20, 30)]])
+def test_an_evaluation_from_another_machine_is_shown_and_drawn_as_it_was(tmp_path, found):
+    row = outcome(rows(*found), [True] * len(found), rows((5, 8)))
+    evaluation = summarize_outcomes([row], method="test")
+    path, picture = tmp_path / "evaluation.json", tmp_path / "e.svg"
+    path.write_text(evaluation.to_json())
+    done = CliRunner().invoke(femo, ["evaluation", str(path), "--plot", str(picture)])
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines() == evaluation_lines(json.loads(path.read_text()))
+    assert "Calibration" in picture.read_text()
+    assert RESEARCH_USE in picture.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("no JSON", "JSON"),
+        ('{"metrics": {}}', "method"),
+        ('{"schema_version": 2}', "method"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_is_no_evaluation_is_refused_in_one_line_and_leaves_no_picture(tmp_path, text, why):
+    path = tmp_path / "evaluation.json"
+    if text is not None:
+        path.write_text(text)
+    done = CliRunner().invoke(femo, ["evaluation", str(path), "--plot", str(tmp_path / "e.png")])
+    assert done.exit_code == 2
+    assert why in done.stderr
+    assert not (tmp_path / "e.png").exists()
+
+
+def test_an_evaluation_without_a_figure_that_is_shown_is_refused(tmp_path):
+    whole = summarize_outcomes([outcome(rows(), [], rows())], method="test").to_dict()
+    for name in ("metrics", "ceiling"):
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps({**whole, name: {}}))
+        done = CliRunner().invoke(femo, ["evaluation", str(path)])
+        assert done.exit_code == 2
+        assert "no evaluation that this version can show" in done.stderr
 
 
 def test_a_movement_five_seconds_before_a_press_answers_for_it_in_the_wide_windows_alone():

@@ -105,8 +105,11 @@ def test_an_analysis_needs_no_pandas(desk: Path) -> None:
     assert "femo-cloud[dataframe]" in done.stdout
 
 
-def test_the_inference_image_does_not_get_pandas() -> None:
-    assert not re.search(r"^pandas", (ROOT / "requirements" / "container.txt").read_text(), re.M)
+@pytest.mark.parametrize("name", ["matplotlib", "pandas"])
+def test_the_inference_image_gets_nothing_that_draws_or_makes_tables(name: str) -> None:
+    locked = (ROOT / "requirements" / "container.txt").read_text()
+    assert re.search(r"^numpy==", locked, re.M)
+    assert not re.search(rf"^{name}==", locked, re.M)
 
 
 def test_a_profile_is_drawn_with_each_sensor_and_where_it_was_off(at_desk: Path) -> None:

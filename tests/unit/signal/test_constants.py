@@ -30,6 +30,7 @@ ALLOWED = {
         *("BLOCK", "EDGE", "CONTEXT", "COARSE", "LAG", "OUTSIDE", "NEXT", "SCALE_STRIDE"),
         *("EDGE_LEVEL", "_TIME", "_POWERS"),
     },
+    "preprocessing/fourier.py": {"_AS_IT_IS", "_BY_LENGTH"},  # SciPy's ways to scale
     "preprocessing/mending.py": {"BLOCK_TICKS", "COARSE_TICKS", "SCALE_STRIDE", "BATCH_JUMPS"},
     "preprocessing/sensors.py": {"FILL_TICKS", "LONG_HOLD_TICKS", "QUARTER_GAIN", "NOTHING"},
     # how a quantile is found without sorting: the answer is the same

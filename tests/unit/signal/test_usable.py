@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,11 @@ import pytest
 from femo_signal.detection.building import build_profile
 from femo_signal.detection.profile import Profile
 from femo_signal.errors import RecordingError
-from femo_signal.intervals import clip, intersection
+from femo_signal.intervals import clip, from_mask, intersection
 from femo_signal.notices import Notice, NoticeCode
 from femo_signal.preprocessing import preprocess as preprocessing
+from femo_signal.preprocessing.mending import OffRun
+from femo_signal.preprocessing.usable import exclusive
 from femo_signal.recording import Gap
 
 from .recordings import (
@@ -288,3 +291,33 @@ def test_the_minimum_is_one_of_the_threshold_and_not_of_the_noise(analyse, twin,
         assert level / 40 < 0.0001 < level
         assert level == pytest.approx(expected.thresholds[name], rel=2e-3)
     assert len(profile.detections) == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_each_tick_that_is_off_is_told_once_by_the_run_that_began_first(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    starts, lengths = rng.integers(0, 90, 12), rng.integers(1, 25, 12)
+    runs = [
+        OffRun(int(start), int(start + length), str(number))
+        for number, (start, length) in enumerate(zip(starts, lengths, strict=True))
+    ]
+    in_gap = rng.random(120) < 0.2
+    told = np.where(in_gap, "gap", "")
+    for run in sorted(runs, key=lambda run: (run.start, -run.end)):
+        part = told[run.start : run.end]
+        part[part == ""] = run.reason
+    found = exclusive(runs, from_mask(in_gap))
+    assert [run.start for run in found] == sorted(run.start for run in found)
+    again = np.where(in_gap, "gap", "")
+    for run in found:
+        assert (again[run.start : run.end] == "").all()
+        again[run.start : run.end] = run.reason
+    assert again.tolist() == told.tolist()
+
+
+def test_a_sensor_that_falls_out_thousands_of_times_a_night_delays_no_answer() -> None:
+    runs = [OffRun(40 * number, 40 * number + 7, "no blocks") for number in range(100_000)]
+    began = time.process_time()
+    found = exclusive(runs, from_mask(np.zeros(1, dtype=bool)))
+    assert time.process_time() - began < 10  # each against all before it: minutes
+    assert found == runs

@@ -482,6 +482,7 @@ def test_a_function_imports_only_what_it_installs(name: str) -> None:
         ("functions/models/femo_models", "femo_models"),
         ("functions/models/femo_http", "functions/http/femo_http"),
         ("functions/api/femo_http", "functions/http/femo_http"),
+        ("functions/api/femo_api/openapi.json", "docs/openapi.json"),
     ],
 )
 def test_what_a_function_shares_is_the_thing_itself_and_not_a_copy(link: str, meant: str) -> None:
