@@ -129,14 +129,14 @@ describe("before anything is changed", () => {
     const said = deploymentWarning(7, 8).join(" ");
     expect(said).toContain("Version 7 takes the place of version 8.");
     expect(said).toContain("what was proven last serves again");
-    expect(deploymentWarning(7, null).join(" ")).toContain("None serves now.");
+    expect(deploymentWarning(7, null).join(" ")).toContain("None of the versions here serves");
     expect(deploymentWarning(8, 8)[0]).toContain("serves already");
   });
 
   test("an approval says that it deploys, a rejection what it leaves in service", () => {
     expect(approvalWarning(9, 8)[0]).toContain("its deployment begins at once");
     expect(rejectionWarning(model({ version: 9 }), 8).join(" ")).toContain(
-      "version 8 goes on serving",
+      "Version 8 goes on serving",
     );
     const serving = model({ serves: ["asynchronous"] });
     expect(rejectionWarning(serving, 8)[0]).toContain("is in service, and goes on serving");

@@ -39,22 +39,18 @@ export function servesText({ serves }: Model): string | null {
 export const servingVersion = (models: readonly Model[]): number | null =>
   models.find(({ serves }) => serves.includes("asynchronous"))?.version ?? null;
 
-const goesOn = (serving: number | null) =>
-  serving === null ? "no model is in service until then" : `version ${serving} goes on serving`;
-
 /** What deploying a version does, said before it is done. */
 export function deploymentWarning(version: number, serving: number | null): string[] {
   const first =
     serving === null
-      ? `Version ${version} is put into service. None serves now.`
+      ? `Version ${version} is put into service. None of the versions here serves now.`
       : serving === version
         ? `Version ${version} serves already: it is put into service anew.`
         : `Version ${version} takes the place of version ${serving}.`;
   return [
     first,
-    `It must answer a smoke job first. If it fails, ${
-      serving === null ? "no model is in service" : "what was proven last serves again"
-    }.`,
+    "It must answer a smoke job first. If it fails, what was proven last serves again; where " +
+      "nothing was, no model is in service.",
     "Recordings that are sent meanwhile are analysed; each result names the model that made it.",
     "It takes minutes. A deployment that is under way gives way to this one.",
   ];
@@ -68,13 +64,13 @@ export const approvalWarning = (version: number, serving: number | null): string
 
 /** What rejecting a version does; that of the one in service is told first. */
 export function rejectionWarning({ version, serves }: Model, serving: number | null): string[] {
-  if (serves.length > 0) {
+  if (serves.length > 0)
     return [
       `Version ${version} is in service, and goes on serving: deploy another version to end that.`,
       "Once it does not serve, it can be deployed again only after another approval.",
     ];
-  }
-  return [`Version ${version} cannot be put into service; ${goesOn(serving)}.`];
+  const rest = serving === null ? "What serves" : `Version ${serving}`;
+  return [`Version ${version} cannot be put into service. ${rest} goes on serving.`];
 }
 
 type Outcome = NonNullable<Deployment["outcome"]>;
