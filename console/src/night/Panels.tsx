@@ -168,7 +168,7 @@ export function Notices({ result }: { result: NightResult }) {
       <ul>
         {result.notices.map(({ code, text }) => (
           <li key={text} class={code === TOLD_BY_SENSORS ? "night-screen" : ""}>
-            {text}
+            {text}{" "}
           </li>
         ))}
       </ul>
