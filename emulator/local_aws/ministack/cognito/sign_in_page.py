@@ -1,6 +1,6 @@
 """A user pool's own pages can be read by everybody, and ask the gateway for no icon.
 
-MiniStack's have a footer of too little contrast, no main part and an error that is not announced;
+MiniStack's have text of too little contrast, no main part and an error that is not announced;
 without an icon of theirs a browser asks for /favicon.ico, which reads as a request to S3.
 """
 
@@ -16,6 +16,7 @@ _FRAME = (
     ('<div class="card">', '<main class="card">'),
     ("</div>\n</body>", "</main>\n</body>"),
     ("font-size:12px;color:#879596", "font-size:12px;color:#545b64"),
+    ("color:#d13212;border", "color:#a32300;border"),
     ("border:1px solid #aab7b8", "border:1px solid #6d7885"),
 )
 _ERROR = ('<div class="error">', '<div class="error" role="alert">')
