@@ -12,6 +12,8 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 EMAIL = "person@example.org"
+APPROVERS = "modelApprovers"
+"""The template's group of those who may decide on models: the stack is the person's own."""
 _RANDOM_CHARACTERS = 20
 _ONE_OF_EACH = "Aa1"  # what the pool's policy asks for, whatever the random part holds
 
@@ -25,7 +27,7 @@ class Person:
 
 
 def ensure_person(pool: Any, pool_id: str, kept: Path) -> Person:
-    """Return the person of a stack's folder, whom the pool then knows.
+    """Return the person of a stack's folder, whom the pool then knows, as one who approves models.
 
     Parameters
     ----------
@@ -52,6 +54,7 @@ def ensure_person(pool: Any, pool_id: str, kept: Path) -> Person:
     pool.admin_set_user_password(
         UserPoolId=pool_id, Username=person.email, Password=person.password, Permanent=True
     )
+    pool.admin_add_user_to_group(UserPoolId=pool_id, Username=person.email, GroupName=APPROVERS)
     return person
 
 

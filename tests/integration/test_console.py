@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from femo_models import serving_version
 from scripts.person import ensure_person
 
 from .conftest import ROOT, Stack
@@ -88,7 +89,7 @@ def test_a_page_of_an_api_may_send_recordings_and_read_results_and_no_other_page
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"no Chromium at {CHROMIUM}")
 @pytest.mark.skipif(shutil.which("npx") is None, reason="no Node")
 def test_a_midwife_signs_in_sends_a_recording_and_sees_the_night(
-    deployed: Stack, recording: Path, tmp_path: Path
+    deployed: Stack, package: str, recording: Path, tmp_path: Path
 ) -> None:
     pool = deployed.client("cognito-idp")
     person = ensure_person(pool, deployed.outputs["UserPoolId"], tmp_path / "person.json")
@@ -101,6 +102,8 @@ def test_a_midwife_signs_in_sends_a_recording_and_sees_the_night(
             "FEMO_PERSON_EMAIL": person.email,
             "FEMO_PERSON_PASSWORD": person.password,
             "FEMO_RECORDING": str(recording),
+            "FEMO_VERSION_SERVING": str(_serving_version(deployed) or ""),
+            "FEMO_VERSION_WAITING": package.rsplit("/", 1)[-1],
         },
         capture_output=True,
         text=True,
@@ -109,3 +112,10 @@ def test_a_midwife_signs_in_sends_a_recording_and_sees_the_night(
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "skipped" not in done.stdout, done.stdout
+
+
+def _serving_version(stack: Stack) -> int | None:
+    endpoint = stack.client("sagemaker").describe_endpoint(
+        EndpointName=stack.outputs["EndpointName"]
+    )
+    return serving_version(endpoint["EndpointConfigName"], stack.outputs["ModelPackageGroupName"])

@@ -5,6 +5,7 @@ import type { ConsoleConfig } from "./config";
 import { type Console, ConsoleContext } from "./context";
 import { JobPage } from "./pages/JobPage";
 import { JobsPage } from "./pages/JobsPage";
+import { ModelsPage } from "./pages/ModelsPage";
 import { SubjectPage } from "./pages/SubjectPage";
 import { UploadPage } from "./pages/UploadPage";
 import { useRoute } from "./router";
@@ -24,17 +25,21 @@ interface AppProps {
 
 export function App({ config, address, signIn, session }: AppProps) {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
-  const { api, queue } = useMemo(() => {
-    const api = apiOf(new URL(config.apiUrl, address).href, session);
+  const { api, queue, docsUrl } = useMemo(() => {
+    const apiUrl = new URL(config.apiUrl, address).href.replace(/\/$/, "");
+    const api = apiOf(apiUrl, session);
     const most = config.maxRecordingMegabytes * MEBIBYTE;
-    return { api, queue: new UploadQueue(api, browserTransport(api), most, () => redraw(null)) };
+    const queue = new UploadQueue(api, browserTransport(api), most, () => redraw(null));
+    return { api, queue, docsUrl: `${apiUrl}/docs/` };
   }, [config, address, session]);
   useUnloadGuard(queue);
   const value: Console = {
     api,
     queue,
     config,
+    docsUrl,
     name: session.name,
+    claims: session.claims,
     signInAgain: () => void signIn.leave(location.hash),
     signOut: () => void session.signOut(),
   };
@@ -54,6 +59,8 @@ function Page() {
       return <JobPage key={route.jobId} jobId={route.jobId} />;
     case "upload":
       return <UploadPage />;
+    case "models":
+      return <ModelsPage deploymentId={route.deploymentId} />;
     case "subject":
       return <SubjectPage key={route.subjectId} subjectId={route.subjectId} />;
     case "unknown":

@@ -14,7 +14,7 @@ export function Mark() {
 }
 
 interface ShellProps {
-  page: "jobs" | "upload" | "other";
+  page: "jobs" | "upload" | "models" | "other";
   title: string;
   children: ComponentChildren;
   /** A page that brings its own heading. */
@@ -23,6 +23,7 @@ interface ShellProps {
 
 export function Shell({ page, title, children, hasHeading = false }: ShellProps) {
   const main = useRef<HTMLElement>(null);
+  const { docsUrl } = useConsole();
   useArrival(main, title);
   return (
     <>
@@ -35,7 +36,12 @@ export function Shell({ page, title, children, hasHeading = false }: ShellProps)
         {!hasHeading && <h1>{title}</h1>}
         {children}
       </main>
-      <footer class="foot">{RESEARCH_USE}</footer>
+      <footer class="foot">
+        <p>{RESEARCH_USE}</p>
+        <p>
+          For programs: <a href={docsUrl}>the API and its description</a>
+        </p>
+      </footer>
     </>
   );
 }
@@ -60,6 +66,9 @@ function Bar({ page }: { page: ShellProps["page"] }) {
         </a>
         <a href="#/upload" aria-current={current("upload")}>
           Upload
+        </a>
+        <a href="#/models" aria-current={current("models")}>
+          Models
         </a>
       </nav>
       <div class="who">

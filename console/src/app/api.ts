@@ -1,6 +1,7 @@
-/** The jobs API, typed by its own document. Every failure is a Problem. */
+/** The service's API, typed by its own document. Every failure is a Problem. */
 import createClient from "openapi-fetch";
 import type { components, paths } from "../api/schema.gen";
+import { type Form, fileNameOf, type ResultFile } from "./files";
 import { problemOf, problemOfAnswer } from "./problem";
 
 type Schemas = components["schemas"];
@@ -12,6 +13,11 @@ export type Service = Schemas["ServiceView"];
 export type UploadView = Schemas["UploadView"];
 export type UploadPart = Schemas["UploadPart"];
 export type JobSubmission = Schemas["JobSubmission"];
+export type Model = Schemas["ModelView"];
+export type Metric = Schemas["MetricView"];
+export type Gain = Schemas["GainView"];
+export type Decision = Schemas["Decision"];
+export type Deployment = Schemas["DeploymentView"];
 export type ListQuery = NonNullable<paths["/jobs"]["get"]["parameters"]["query"]>;
 
 export interface TokenSource {
@@ -61,6 +67,33 @@ export function apiOf(baseUrl: string, tokens: TokenSource, send: typeof fetch =
       taken<UploadView>(client.POST("/uploads", { body: { sizeBytes, sha256 } })),
     completeUpload: (uploadId: string) =>
       taken(client.POST("/uploads/{uploadId}/complete", { params: { path: { uploadId } } })),
+    models: async (limit: number) =>
+      (await taken(client.GET("/models", { params: { query: { limit } } }))).models,
+    decide: (version: number, decision: Decision, comment: string) =>
+      taken<Model>(
+        client.POST("/models/{version}/approval", {
+          params: { path: { version } },
+          body: { decision, comment },
+        }),
+      ),
+    deploy: (version: number) =>
+      taken<Deployment>(client.POST("/deployments", { body: { version } })),
+    deployment: (deploymentId: string) =>
+      taken<Deployment>(
+        client.GET("/deployments/{deploymentId}", { params: { path: { deploymentId } } }),
+      ),
+    /** A job's result in one of its forms; a large one comes from S3, where a redirect leads. */
+    async resultFile(jobId: string, { accept, suffix }: Form): Promise<ResultFile> {
+      const answered = client.GET("/jobs/{jobId}/result", {
+        params: { path: { jobId } },
+        headers: { Accept: accept },
+        parseAs: "blob",
+      });
+      const content: Blob = await taken(answered);
+      const { response } = await answered;
+      const name = fileNameOf(response.headers.get("content-disposition"));
+      return { content, name: name ?? `${jobId}.${suffix}` };
+    },
     /** What a job's resultUrl leads to: S3, where a token has no place. */
     async result(url: string): Promise<unknown> {
       try {

@@ -2,12 +2,16 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { Api } from "./api";
+import type { Claims } from "./claims";
 import type { ConsoleConfig } from "./config";
 import type { UploadQueue } from "./upload/queue";
 
 export interface Console {
   api: Api;
   name: string;
+  claims: Claims;
+  /** Where the API describes itself. */
+  docsUrl: string;
   config: ConsoleConfig;
   queue: UploadQueue;
   /** Sign in again, and come back to this page. */

@@ -5,7 +5,7 @@ import { changesBetween, paceOf } from "./pages/JobsPage";
 import { newestOfEach } from "./pages/SubjectPage";
 import { pauseAfter } from "./polling";
 import { isPassing, Problem, problemOf, problemOfAnswer, retryAfterOf } from "./problem";
-import { jobLink, routeOf } from "./router";
+import { deploymentLink, jobLink, routeOf } from "./router";
 import { toldOf } from "./ServiceNote";
 import { between, lasting, percent, rate, recordingName, size } from "./words";
 
@@ -20,10 +20,12 @@ describe("an address", () => {
     expect(routeOf("#/subjects/S-017")).toEqual({ page: "subject", subjectId: "S-017" });
     expect(routeOf("#/upload").page).toBe("upload");
     expect(routeOf("").page).toBe("jobs");
+    expect(routeOf("#/models")).toEqual({ page: "models", deploymentId: null });
+    expect(routeOf(deploymentLink("api-1"))).toEqual({ page: "models", deploymentId: "api-1" });
   });
 
   test("that names nothing is told as such, and breaks no page", () => {
-    for (const hash of ["#/nope", "#/jobs/a/b", "#/jobs/%E0%A4%A", "#/upload/x"]) {
+    for (const hash of ["#/nope", "#/jobs/a/b", "#/jobs/%E0%A4%A", "#/upload/x", "#/models/8"]) {
       expect(routeOf(hash).page).toBe("unknown");
     }
   });
@@ -160,15 +162,15 @@ describe("words", () => {
     ]);
     expect([size(999), size(45_555_230), size(1_073_741_824)]).toEqual([
       "999 B",
-      "46 MB",
-      "1.1 GB",
+      "43 MiB",
+      "1 GiB",
     ]);
     expect([between(3, 20), between(300, 610)]).toEqual(["3 to 20 s", "5 to 11 min"]);
   });
 
   test("an upload is told by its content, any other recording by its key", () => {
     const key = "s3://bucket/uploads/AbCdEfGhIjKl.45555230/recording.dat";
-    expect(recordingName(key)).toBe("upload AbCdEf… (46 MB)");
+    expect(recordingName(key)).toBe("upload AbCdEf… (43 MiB)");
     expect(recordingName("s3://bucket/input-data/s017/a.dat")).toBe("s017/a.dat");
   });
 });

@@ -5,6 +5,7 @@ export type Route =
   | { page: "jobs"; query: URLSearchParams }
   | { page: "job"; jobId: string }
   | { page: "upload" }
+  | { page: "models"; deploymentId: string | null }
   | { page: "subject"; subjectId: string }
   | { page: "unknown" };
 
@@ -18,12 +19,17 @@ export function routeOf(hash: string): Route {
   }
   if (page === "jobs" && id) return { page: "job", jobId: id };
   if (page === "upload" && !name) return { page: "upload" };
+  if (page === "models" && !name) {
+    return { page: "models", deploymentId: new URLSearchParams(query).get("deployment") };
+  }
   if (page === "subjects" && id) return { page: "subject", subjectId: id };
   return { page: "unknown" };
 }
 
 export const jobLink = (jobId: string) => `#/jobs/${encodeURIComponent(jobId)}`;
 export const subjectLink = (subjectId: string) => `#/subjects/${encodeURIComponent(subjectId)}`;
+export const deploymentLink = (deploymentId: string) =>
+  `#/models?${new URLSearchParams({ deployment: deploymentId })}`;
 export const jobsLink = (query: URLSearchParams) => `#/jobs${query.size ? `?${query}` : ""}`;
 
 function decoded(name: string): string | null {

@@ -1,5 +1,6 @@
 /** Who is signed in. Tokens live in this page's memory alone, and end with it. */
 import { InMemoryWebStorage, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
+import { type Claims, claimsOf } from "./claims";
 import type { ConsoleConfig } from "./config";
 import { Problem } from "./problem";
 
@@ -10,6 +11,8 @@ const RENEW_BEFORE_SECONDS = 60;
 export interface Session {
   /** Their e-mail address, where the pool tells it. */
   readonly name: string;
+  /** What the access token that is in use says of them. */
+  readonly claims: Claims;
   /** A token that is valid for a minute; a Problem with status 401 where there can be none. */
   token(isRefused?: boolean): Promise<string>;
   signOut(): Promise<void>;
@@ -79,6 +82,9 @@ export class SignIn {
     };
     return {
       name: String(user.profile.email ?? user.profile.sub),
+      get claims() {
+        return claimsOf(user.access_token);
+      },
       token: async (isRefused = false) => {
         if (isRefused || (user.expires_in ?? 0) < RENEW_BEFORE_SECONDS) user = await renew();
         return user.access_token;

@@ -36,16 +36,18 @@ export function between(from: number, to: number): string {
   return low === high ? `about ${high} min` : `${low} to ${high} min`;
 }
 
-const UNITS = ["B", "KB", "MB", "GB"] as const;
+// Of 1,024 each, as the service's own limit and its messages are.
+const UNITS = ["B", "KiB", "MiB", "GiB"] as const;
 
 export function size(bytes: number): string {
   let value = bytes;
   let unit = 0;
-  while (value >= 1000 && unit < UNITS.length - 1) {
-    value /= 1000;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
     unit += 1;
   }
-  return `${value < 10 && unit > 0 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+  const digits = value < 10 && unit > 0 ? 1 : 0;
+  return `${Number(value.toFixed(digits))} ${UNITS[unit]}`;
 }
 
 export function percent(share: number | null | undefined): string {

@@ -4,6 +4,7 @@ import { type Brush, useBrush } from "./brush";
 import { changeText, clockChanges, dateText, hourRows, timeText, zoneText } from "./clock";
 import { hourSentence } from "./describe";
 import { type HourFigures, hourFigures } from "./hours";
+import { Marks } from "./Marks";
 import { endOf, type NightResult, type Stretch, startOf } from "./response";
 import { Strip } from "./Strip";
 import { ticksBetween } from "./ticks";
@@ -181,15 +182,7 @@ function Scale({
         share: minute / 60,
         text: `:${String(minute).padStart(2, "0")}`,
       }));
-  return (
-    <span class="night-marks" aria-hidden="true">
-      {marks.map(({ share, text }) => (
-        <span key={text} style={{ left: `${100 * share}%` }}>
-          {text}
-        </span>
-      ))}
-    </span>
-  );
+  return <Marks marks={marks} />;
 }
 
 function whenText(hour: HourFigures, zone: string, named: boolean): string {

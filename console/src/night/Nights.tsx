@@ -6,6 +6,7 @@ import { figuresOf } from "./figures";
 import { Hatches, Swatch } from "./Hatches";
 import { strengths as strengthsOf } from "./levels";
 import { hatchOf } from "./looks";
+import { Marks } from "./Marks";
 import "./night.css";
 import { Legend } from "./Panels";
 import { endOf, type NightResponse, startOf } from "./response";
@@ -104,13 +105,12 @@ function Line({ night, number: place, zone, link }: LineProps) {
         </p>
       </header>
       <Strip {...{ result, strengths, from, to }} label={`${title}, on the shared scale`} />
-      <span class="night-marks" aria-hidden="true">
-        {hours.map((ms, number) => (
-          <span key={ms} style={{ left: `${(100 * number) / (hours.length - 1)}%` }}>
-            {timeText(ms, zone)}
-          </span>
-        ))}
-      </span>
+      <Marks
+        marks={hours.map((ms, at) => ({
+          share: at / (hours.length - 1),
+          text: timeText(ms, zone),
+        }))}
+      />
       {changes.map((change) => (
         <p key={change.atMs} class="night-changed">
           {changeText(change, zone)}

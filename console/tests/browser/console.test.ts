@@ -2,6 +2,7 @@
  * The whole way of a midwife through the console, on a stack that serves a model: sign in, send,
  * wait, look, sign out. tests/integration/test_console.py starts it; by itself it has no stack.
  */
+import { readFileSync } from "node:fs";
 import AxeBuilder from "@axe-core/playwright";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -12,6 +13,8 @@ const {
   FEMO_PERSON_EMAIL: email = "",
   FEMO_PERSON_PASSWORD: password = "",
   FEMO_RECORDING: recording = "",
+  FEMO_VERSION_SERVING: serving = "",
+  FEMO_VERSION_WAITING: waiting = "",
 } = process.env;
 const SUBJECT = "S-017";
 const PATIENCE = { timeout: 60_000 };
@@ -33,7 +36,8 @@ describe.skipIf(whyNot !== null || !url)("the console on a stack", { timeout: 12
     });
     page.on("pageerror", (error) => complaints.push(error.message));
     page.on("request", (request) => {
-      if (new URL(request.url()).origin !== new URL(url).origin) strangers.push(request.url());
+      const { origin, protocol } = new URL(request.url());
+      if (protocol !== "data:" && origin !== new URL(url).origin) strangers.push(request.url());
     });
   });
   afterAll(() => browser?.close());
@@ -46,6 +50,8 @@ describe.skipIf(whyNot !== null || !url)("the console on a stack", { timeout: 12
     await page.getByRole("button", { name: "Sign in" }).waitFor();
     expect(await axe()).toEqual([]);
     await page.getByRole("button", { name: "Sign in" }).click();
+    await page.getByLabel("Username").waitFor();
+    expect(await axe()).toEqual([]);
     await page.getByLabel("Username").fill(email);
     await page.getByLabel("Password").fill(password);
     await page.keyboard.press("Enter");
@@ -103,6 +109,38 @@ describe.skipIf(whyNot !== null || !url)("the console on a stack", { timeout: 12
     await page.getByText(`Subject: ${SUBJECT}`).waitFor(PATIENCE);
   });
 
+  test("takes the result along as a table", async () => {
+    await page.goto(`${url}#/jobs`);
+    await page
+      .getByRole("row")
+      .filter({ hasText: SUBJECT })
+      .first()
+      .getByRole("link")
+      .first()
+      .click();
+    const [download] = await Promise.all([
+      page.waitForEvent("download", PATIENCE),
+      page.getByRole("button", { name: /^Download CSV/ }).click(),
+    ]);
+    expect(download.suggestedFilename()).toMatch(/^console-.*\.csv$/);
+    expect(readFileSync(await download.path(), "utf8").split("\n")[1]).toContain("summary");
+  });
+
+  test("sees which model serves, and may decide on one that waits", async () => {
+    await page.getByRole("link", { name: "Models", exact: true }).click();
+    await heading("Models").waitFor();
+    const told = serving
+      ? `Version ${serving} is in service.`
+      : "None of these versions is in service.";
+    await page.getByText(told).waitFor(PATIENCE);
+    const approve = page.getByRole("button", { name: `Approve: version ${waiting}`, exact: true });
+    await approve.click();
+    await page.getByRole("dialog").getByText("its deployment begins at once").waitFor();
+    expect(await axe()).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  });
+
   test("is not asked again while the session lasts: a reload, a token that has run out", async () => {
     await page.goto(`${url}#/jobs`);
     await page.reload();
@@ -129,6 +167,7 @@ describe.skipIf(whyNot !== null || !url)("the console on a stack", { timeout: 12
     for (const [hash, name] of [
       ["#/jobs", "Jobs"],
       ["#/upload", "Upload recordings"],
+      ["#/models", "Models"],
     ] as const) {
       await page.goto(`${url}${hash}`);
       await heading(name).waitFor();

@@ -8,7 +8,7 @@ from local_aws.ministack import control_routes, loopback_transport, sagemaker_li
 from local_aws.ministack.api_gateway import bodies as api_gateway_bodies
 from local_aws.ministack.cloudformation import metric_math_alarms, model_package_groups
 from local_aws.ministack.cloudwatch import alarms, evaluation
-from local_aws.ministack.cognito import authentication_times, sign_in_sessions
+from local_aws.ministack.cognito import authentication_times, sign_in_page, sign_in_sessions
 from local_aws.ministack.eventbridge import rule_targets
 from local_aws.ministack.iam import checked_resources
 from local_aws.ministack.lambda_functions import async_invocations, queue_concurrency
@@ -40,6 +40,7 @@ PATCHES = (
     queue_concurrency,
     ranges_of_versions,
     rule_targets,
+    sign_in_page,
     sign_in_sessions,
     sns_delivery,
     state_machine_executions,

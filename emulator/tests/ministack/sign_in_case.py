@@ -11,12 +11,13 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 from ministack.core.responses import set_request_account_id, set_request_region
 from ministack.services import cognito
 
-from local_aws.ministack.cognito import authentication_times, sign_in_sessions
+from local_aws.ministack.cognito import authentication_times, sign_in_page, sign_in_sessions
 
 ADDRESS = "http://127.0.0.1/console/"
 PASSWORD = "Correct-horse-1"  # pragma: allowlist secret
 
 sign_in_sessions.apply()
+sign_in_page.apply()
 
 
 class SignInCase(unittest.TestCase):
@@ -94,6 +95,15 @@ class SignInCase(unittest.TestCase):
         self.assertNotIn("Set-Cookie", self.sign_in("wrong")[1])
         foreign = self.authorize(self.cookie(), redirect_uri="http://127.0.0.1/other/")
         self.assertEqual(foreign[0], 400)
+
+    def test_the_page_is_read_by_everybody_and_asks_the_gateway_for_no_icon(self) -> None:
+        page = self.authorize()[2].decode()
+        self.assertEqual((page.count("<main"), page.count("</main>")), (1, 1))
+        self.assertEqual(page.count("<div"), page.count("</div>"))
+        self.assertIn('<link rel="icon" href="data:,">', page)
+        self.assertIn("<title>Sign in</title>", page)
+        self.assertNotIn("#879596", page)
+        self.assertIn('class="error" role="alert"', self.sign_in("wrong")[2].decode())
 
     def test_signing_out_ends_the_session(self) -> None:
         cookie = self.cookie()

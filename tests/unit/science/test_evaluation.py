@@ -173,6 +173,22 @@ def test_an_evaluation_is_written_with_its_figures(tmp_path):
     assert names == ["evaluation.json", "metrics.json", "per_recording.csv"]
     pooled = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert pooled["metrics"]["f1"] == 1
+    assert "f1_low" not in pooled["metrics"]  # of one subject there is no interval
+
+
+def test_the_figures_that_a_model_package_keeps_have_their_intervals(tmp_path):
+    subjects = [
+        outcome(rows((0, 10), (20, 30)), [1, wrong], rows((5, 8)), group=f"s{wrong}")
+        for wrong in (0, 1)
+    ]
+    evaluation = summarize_outcomes(subjects, method="test")
+    write_evaluation(evaluation, tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "metrics.json").read_text())["metrics"]
+    interval = evaluation.intervals["precision"]
+    assert interval["low"] < interval["high"]
+    assert (kept["precision_low"], kept["precision_high"]) == (interval["low"], interval["high"])
+    # The training machine keeps this many of them, as SageMaker takes no more.
+    assert len(kept) <= 38
 
 
 @pytest.mark.parametrize("found", [[], [(0, 10), (20, 30)]])

@@ -31,9 +31,12 @@ class Local:
 
 
 def make_pool(cognito: Any) -> str:
-    """A user pool that asks of a password what the template's does."""
-    policies = template()["Resources"]["UserPool"]["Properties"]["Policies"]
+    """A user pool that asks of a password what the template's does, with its group."""
+    resources = template()["Resources"]
+    policies = resources["UserPool"]["Properties"]["Policies"]
     pool: str = cognito.create_user_pool(PoolName="pool", Policies=policies)["UserPool"]["Id"]
+    group = resources["ModelApprovers"]["Properties"]["GroupName"]
+    cognito.create_group(UserPoolId=pool, GroupName=group)
     return pool
 
 
@@ -121,3 +124,5 @@ def test_the_person_of_a_folder_can_sign_in_to_each_pool_that_is_made_for_it(
         assert ensure_person(cognito, pool, kept) == person
         (user,) = cognito.list_users(UserPoolId=pool)["Users"]
         assert user["UserStatus"] == "CONFIRMED"
+        groups = cognito.admin_list_groups_for_user(UserPoolId=pool, Username=person.email)
+        assert [group["GroupName"] for group in groups["Groups"]] == ["modelApprovers"]

@@ -10,6 +10,7 @@ import { ServiceNote } from "../ServiceNote";
 import { Shell } from "../Shell";
 import { StatusMark } from "../StatusMark";
 import { moment, recordingName } from "../words";
+import { Downloads } from "./Downloads";
 
 const QUEUED_SECONDS = 3;
 
@@ -31,7 +32,10 @@ export function JobPage({ jobId }: { jobId: string }) {
   const night = useNight();
   return (
     <Shell page="other" title={`Job ${jobId}`} hasHeading={value?.response != null}>
-      <Path job={value?.job} />
+      <div class="path-row">
+        <Path job={value?.job} />
+        {value?.response && <Downloads jobId={jobId} />}
+      </div>
       {problem && <ProblemNote problem={problem} onRetry={again} />}
       {!value && !problem && <p class="loading">Loading the job …</p>}
       {value && !value.response && <Waiting job={value.job} />}
