@@ -108,10 +108,18 @@ def build_image(environment: dict[str, str], tag: str) -> None:
     )  # fmt: skip
 
 
+# How buildah ends now and then, where a file descriptor of its own program is still open elsewhere
+# when it seals the copy that it goes on from: before a step has begun, and not the second time
+_BUILDAH_FOUND_ITSELF_BUSY = "sealing memfd copy: Device or resource busy"
+
+
 def run(command: list[str], environment: dict[str, str]) -> str:
     """Run a command that has to succeed; return what it printed."""
-    done = subprocess.run(
-        command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    for _ in range(3):
+        done = subprocess.run(
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False
+        )
+        if _BUILDAH_FOUND_ITSELF_BUSY not in done.stdout + done.stderr:
+            break
     assert done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
     return done.stdout.strip()
