@@ -15,7 +15,7 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -ty
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-browser test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous docs
+.PHONY: help setup demo up down test test-unit test-console test-browser test-drills test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous docs
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -73,9 +73,12 @@ up: setup ## Start the local stack, deploy the template to it, and keep it runni
 down: ## Stop the local stack
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_stack stop; fi
 
-test: setup ## Run every test
+test: setup ## Run every test but the drills
 	@npm test --prefix console --silent
-	@$(BIN)/python -m pytest --numprocesses 3
+	@$(BIN)/python -m pytest --numprocesses 3 -m "not drill"
+
+test-drills: setup ## Kill, redrive and remove a stack's parts for minutes, at every state
+	@$(BIN)/python -m pytest --numprocesses 2 -m drill tests/integration
 
 test-unit: .venv/.installed ## Run the tests that need no stack
 	@$(BIN)/python -m pytest --numprocesses 2 tests/unit emulator/tests

@@ -35,7 +35,7 @@ from .executions import entered, plan_failures
 from .test_training import execution_arn, run_pipeline
 from .waiting import wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.drill]
 
 # State of the training machine and the word in the name of its job
 JOBS = {

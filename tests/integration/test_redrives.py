@@ -19,7 +19,7 @@ from .executions import NO_GATE, begin, entered, plan_failures, redrive
 from .grants import find, without
 from .waiting import wait_for
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.drill]
 
 # SageMaker refuses to make or remove an endpoint twice, and no token makes a repeat the same
 # request. A new execution, which first looks at the endpoint, goes on from there.

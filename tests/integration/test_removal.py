@@ -83,6 +83,7 @@ def test_a_stack_at_work_is_removed_and_its_data_stays(
     assert not any(again["found"].values())
 
 
+@pytest.mark.drill
 def test_what_was_removed_is_deployed_again_trains_and_serves(
     stack: Stack, small_cohort: Path, recording: Path
 ) -> None:
