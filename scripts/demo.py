@@ -230,7 +230,7 @@ def credentials(aws: boto3.Session, outputs: dict[str, str]) -> Credentials:
 
 
 def run() -> None:
-    """Run every step, and print the response, a summary and where the picture lies."""
+    """Run every step, and print the response, a summary and where picture and report lie."""
     began = time.monotonic()
     manifest = synthesize_cohorts()
     recording = new_night()
@@ -252,7 +252,7 @@ def run() -> None:
                     queued, on_poll=lambda state: clock.set_postfix_str(str(state.status))
                 )
             job = ended.as_json()
-    picture = OUTPUT / "movements.png"
+    picture, page = OUTPUT / "movements.png", OUTPUT / "night.html"
     femo(
         "analyze",
         recording.relative_to(ROOT),
@@ -261,6 +261,8 @@ def run() -> None:
         "--remove-hiccups",
         "--plot",
         picture.relative_to(ROOT),
+        "--report",
+        page.relative_to(ROOT),
     )
     (OUTPUT / "response.json").write_text(json.dumps(job, indent=2) + "\n")
     say(json.dumps(shortened(job), indent=2))
@@ -270,6 +272,7 @@ def run() -> None:
     say("")
     say(f"Lane:     {job.get('lane', 'not told')}")
     say(f"Picture:  {picture.relative_to(ROOT)}")
+    say(f"Report:   {page.relative_to(ROOT)} (open it in a browser)")
     say(f"Response: {(OUTPUT / 'response.json').relative_to(ROOT)}")
     say(f"Done in {time.monotonic() - began:.0f} s.")
     if job["status"] != "Completed":
