@@ -37,7 +37,9 @@ function figuresOf(
   const to = (row.endMs - startOf(result)) / 1000;
   const begins = ({ start_seconds: at }: { start_seconds: number }) => at >= from && at < to;
   const judgedSeconds = secondsWithin(judged, from, to);
-  const movements = result.movements?.filter(begins).length ?? null;
+  // Of an hour that nobody could judge nothing was counted, which is not none
+  const counted = judgedSeconds > 0 ? result.movements : null;
+  const movements = counted?.filter(begins).length ?? null;
   const enough = judgedSeconds >= LEAST_JUDGED_SECONDS && result.recording.judged_status === "ok";
   return {
     ...row,

@@ -114,6 +114,18 @@ test("an hour of which little was judged has no rate", () => {
   expect(hourFigures(cut, rows)[0]).toMatchObject({ judgedSeconds: 200, rate: null });
 });
 
+test("an hour of which nothing was judged has no count, and no 0 that would read as quiet", () => {
+  const { result } = shortNight();
+  const duration = result.recording.duration_seconds;
+  const after = { startMs: startOf(result) + 1000 * duration, endMs: endOf(result) + 1000 };
+  const [row] = hourRows(startOf(result), endOf(result), LONDON);
+  if (!row) throw new Error("no hour");
+  expect(hourFigures(result, [{ ...row, ...after }])[0]).toMatchObject({
+    judgedSeconds: 0,
+    movements: null,
+  });
+});
+
 test("ten movements that were not reached are told with the time that was judged", () => {
   const { result } = shortNight();
   const summary = { ...result.summary, analysed_seconds_to_tenth_kick: null };
