@@ -119,6 +119,11 @@ def run_cli(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what leaves nothing in service behind all that needs a service."""
+    items.sort(key=lambda item: item.path.name == "test_removal.py")
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("stack"))
@@ -199,9 +204,8 @@ def deployed(
     return stack
 
 
-@pytest.fixture
-def package(deployed: Stack) -> str:
-    """The ARN of a package that waits for its approval: the model that is in service."""
+def pending_package(deployed: Stack) -> str:
+    """Register the model that is in service, to be approved; return the package's ARN."""
     sagemaker = deployed.client("sagemaker")
     endpoint = sagemaker.describe_endpoint(EndpointName=deployed.outputs["EndpointName"])
     config = sagemaker.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
@@ -217,6 +221,12 @@ def package(deployed: Stack) -> str:
         },
     )["ModelPackageArn"]
     return arn
+
+
+@pytest.fixture
+def package(deployed: Stack) -> str:
+    """The ARN of a package that waits for its approval: the model that is in service."""
+    return pending_package(deployed)
 
 
 @pytest.fixture

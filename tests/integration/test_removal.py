@@ -1,8 +1,12 @@
-"""Deploy, train, remove, deploy again: the last tests of their stack, which is another one then."""
+"""Deploy, train, remove, deploy again.
+
+The last tests of their stack (conftest.py sees to it): nothing serves when they have ended.
+"""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +14,7 @@ import pytest
 
 from local_stack.target import STACK_NAME
 
-from .conftest import Stack, run_cli
+from .conftest import Stack, pending_package, run_cli
 from .executions import NO_GATE, begin
 from .waiting import wait_for
 
@@ -54,24 +58,35 @@ def left(stack: Stack) -> set[str]:
     }  # fmt: skip
 
 
-def test_a_stack_at_work_is_removed_and_its_data_stays(
-    deployed: Stack, package: str, manifest: str
-) -> None:
-    stack, outputs = deployed, deployed.outputs
+@dataclass(frozen=True)
+class Removal:
+    """A removal while a training run was at work, and what it told."""
+
+    execution: str
+    package: str
+    told: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def removal(deployed: Stack, manifest: str) -> Removal:
+    package = pending_package(deployed)
     training = {"manifest": manifest, "forceExtract": True, "autoApprove": False}
-    execution = begin(stack, "Training", training)
-    sagemaker = stack.client("sagemaker")
+    execution = begin(deployed, "Training", training)
+    sagemaker = deployed.client("sagemaker")
     wait_for(
         lambda: sagemaker.list_processing_jobs(StatusEquals="InProgress")["ProcessingJobSummaries"]
     )
+    return Removal(execution, package, remove(deployed, "--yes"))
 
-    told = remove(stack, "--yes")
+
+def test_a_stack_at_work_is_removed_and_its_data_stays(deployed: Stack, removal: Removal) -> None:
+    stack, outputs, told = deployed, deployed.outputs, removal.told
 
     assert told["failures"] == []
     # Its job may have been stopped with the execution already
     assert {"Scaling", "Endpoints", "Models"} <= {one["step"] for one in told["removed"]}
-    assert {"step": "Executions", "name": execution} in told["removed"]
-    assert {"step": "Model packages", "name": package} in told["removed"]
+    assert {"step": "Executions", "name": removal.execution} in told["removed"]
+    assert {"step": "Model packages", "name": removal.package} in told["removed"]
     assert left(stack) == set()
     assert {outputs[name] for name in KEPT} <= {one["name"] for one in told["kept"]}
     s3 = stack.client("s3")
@@ -84,6 +99,7 @@ def test_a_stack_at_work_is_removed_and_its_data_stays(
 
 
 @pytest.mark.drill
+@pytest.mark.usefixtures("removal")
 def test_what_was_removed_is_deployed_again_trains_and_serves(
     stack: Stack, small_cohort: Path, recording: Path
 ) -> None:
