@@ -92,10 +92,12 @@ def _shifted_level(
     random = np.random.default_rng(settings.chance_seed)
     every = np.ones((sensors, blocks * block), dtype=bool)
     highest = []
+    moved = np.empty_like(z)
     for _ in range(draws):
         slot = (frames - apart) // sensors
         shift = random.permutation(sensors) * slot + random.integers(0, slot - apart, sensors)
-        moved = np.stack([np.roll(row, by) for row, by in zip(z, shift.tolist(), strict=True)])
+        for row, turned, by in zip(z, moved, shift.tolist(), strict=True):
+            turned[:by], turned[by:] = row[frames - by :], row[: frames - by]
         total = agreement(moved[:, : blocks * block], every, settings=evidence)
         highest.append(total.reshape(blocks, block).max(axis=1))
     share = settings.chance_per_hour * settings.chance_block_seconds / 3600

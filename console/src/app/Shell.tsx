@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { useConsole } from "./context";
-import { RESEARCH_USE } from "./words";
+import { RESEARCH_USE } from "../night/words";
 
 export function Mark() {
   return (

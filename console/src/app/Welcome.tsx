@@ -1,6 +1,6 @@
 /** Before anybody is signed in. */
 import { Mark } from "./Shell";
-import { RESEARCH_USE } from "./words";
+import { RESEARCH_USE } from "../night/words";
 
 interface WelcomeProps {
   onSignIn: (() => void) | null;

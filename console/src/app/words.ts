@@ -2,10 +2,6 @@
 
 export const NOT_KNOWN = "–";
 
-export const RESEARCH_USE =
-  "For research use. It reports numbers, never a verdict. If you are worried about your baby’s " +
-  "movements, contact your maternity unit now.";
-
 const MOMENT = new Intl.DateTimeFormat(undefined, {
   year: "numeric",
   month: "short",

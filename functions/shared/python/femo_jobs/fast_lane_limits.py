@@ -30,8 +30,9 @@ DOWNLOAD_BYTES_PER_SECOND = 25e6
 in public measurements); AWS states none for serverless inference."""
 
 ANALYSIS_BYTES_PER_SECOND = 30e6
-"""Two thirds of what one quiet core gives for the slower format (v2, 46 MB/s: 0.95 U an hour by
-`python -m bench.engine --threads 1`), for a slower one."""
+"""Six tenths of what one quiet core gives for the slower format (v2, 51 MB/s: 0.86 U an hour by
+`python -m bench.engine --threads 1`), for a slower one. At half of it again the largest recording
+that is taken still ends within the minute."""
 
 ANSWER_LIMIT_BYTES = 4 * 1024 * 1024
 
