@@ -412,7 +412,7 @@ class EvidenceSettings(_Group):
     """Frames of half a second overlap, and two a second hold all that is known of a level."""
     least_spread: Level = 0.25
     """Of the logarithm of the energy, natural; a smaller spread is one of quantisation."""
-    seen_z: Level = 3.0
+    seen_z: Annotated[float, Field(gt=0, le=100)] = 3.0
     """A sensor sees what rises so far above its level."""
     z_cap: Level = 10.0
     """What a single sensor adds at most: beyond it strength says nothing more about truth."""

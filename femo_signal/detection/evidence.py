@@ -7,6 +7,7 @@ differs, or changes, moves median and energy alike and leaves z as it is.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -244,9 +245,9 @@ def channel_evidence(
     level, spread = rolling_level(energy, quiet & on, frame_rate=frames.rate, settings=settings)
     seen = float("nan")
     if (on & quiet).any():
-        least = np.median(level + settings.seen_z * spread, axis=1).min()
+        least = float(np.median(level + settings.seen_z * spread, axis=1).min())
         # A wave's power lies in three bins of a Hann window, one and a half times the peak's.
-        seen = 4 / settings.window_samples * float(np.sqrt(np.exp(least) / 1.5))
+        seen = 4 / settings.window_samples * math.exp(least / 2) / math.sqrt(1.5)
     z = np.subtract(energy, level, out=energy)
     z /= spread
     best = z.max(axis=0)
