@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -35,31 +35,30 @@ class Package:
 
 
 def listed(
-    sagemaker: SageMakerClient, group: str, *, limit: int, serving: int | None
+    sagemaker: SageMakerClient, group: str, *, limit: int, serving: Collection[int]
 ) -> list[Package]:
-    """Return the newest packages, newest first, and the one that serves however old it is.
+    """Return the newest packages, newest first, and those that serve however old they are.
 
     Parameters
     ----------
     limit
-        Packages at most, beside the one that serves.
+        Packages at most, beside those that serve.
     serving
-        Its version, or None where none does.
+        Their versions.
     """
     arns: list[str] = []
+    missing = set(serving)
     for arn in _arns(sagemaker, group):
-        if len(arns) < limit:
+        if len(arns) < limit or _version(arn) in missing:
             arns.append(arn)
-        elif serving is None or any(_version(known) == serving for known in arns):
-            break
-        elif _version(arn) == serving:
-            arns.append(arn)
+            missing.discard(_version(arn))
+        if len(arns) >= limit and not missing:
             break
     return [describe(sagemaker, arn, serving) for arn in arns]
 
 
-def describe(sagemaker: SageMakerClient, arn: str, serving: int | None) -> Package:
-    """Return the package of that ARN."""
+def describe(sagemaker: SageMakerClient, arn: str, serving: Collection[int]) -> Package:
+    """Return the package of that ARN; ``serving`` are the versions that serve."""
     found: Any = sagemaker.describe_model_package(ModelPackageName=arn)
     said = found.get("CustomerMetadataProperties", {})
     version = int(found["ModelPackageVersion"])
@@ -68,7 +67,7 @@ def describe(sagemaker: SageMakerClient, arn: str, serving: int | None) -> Packa
         arn=found["ModelPackageArn"],
         approval=Approval.of(found),
         created=found["CreationTime"],
-        serves=version == serving,
+        serves=version in serving,
         metrics={
             name: value for name, text in said.items() if (value := _number(text)) is not None
         },

@@ -59,7 +59,8 @@ def list_packages(stack: Stack, *, limit: int) -> list[Package]:
     sagemaker = stack.clients.sagemaker
     try:
         serving = serving_version(_config_name(stack), stack.package_group)
-        return listed(sagemaker, stack.package_group, limit=limit, serving=serving)
+        versions = () if serving is None else (serving,)
+        return listed(sagemaker, stack.package_group, limit=limit, serving=versions)
     except (ClientError, BotoCoreError) as error:
         raise StackError(f"the models of {stack.name} cannot be listed: {error}") from error
 
@@ -86,7 +87,7 @@ def start_deployment(stack: Stack, version: int) -> str:
             raise InputError(
                 f"there is no version {version} in {stack.package_group}: femo models lists them"
             )
-        approval = describe(sagemaker, arn, None).approval
+        approval = describe(sagemaker, arn, ()).approval
     except (ClientError, BotoCoreError) as error:
         raise StackError(f"version {version} cannot be looked up: {error}") from error
     if not approval.is_given:

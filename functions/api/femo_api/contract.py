@@ -295,7 +295,8 @@ class UploadView(BaseModel):
     )
     expiresAt: str | None = Field(
         default=None,
-        description="When the URLs end",
+        description="When the URLs end at the latest. Storage that refuses one before (403, or 400 "
+        "with ExpiredToken) is asked anew by the same POST /uploads",
         json_schema_extra={"format": "date-time"},
     )
 

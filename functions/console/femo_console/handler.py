@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from femo_console import answers
 from femo_console.files import INDEX, read_folder
 from femo_console.settings import console_settings
+from femo_jobs.gateway import below_base_path
 from femo_jobs.observability import instrumented
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _FILES = {
 @instrumented
 def handler(event: dict[str, Any], _context: LambdaContext) -> answers.Answer:
     """Answer a request for a file of the site."""
-    part, slash, name = str(event["path"]).removeprefix("/").partition("/")
+    part, slash, name = below_base_path(event).removeprefix("/").partition("/")
     if (part, name) == CONFIGURATION:
         return answers.of_document(console_settings().page)
     if part not in _FILES:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from mangum import Mangum
 
 from femo_http import errors
+from femo_jobs.gateway import below_base_path
 from femo_jobs.observability import logger
 
 if TYPE_CHECKING:
@@ -31,20 +31,10 @@ class Entry:
         if len(event.get("body") or "") > MAX_BODY_CHARACTERS:
             return _answer(errors.request_too_large(MAX_BODY_CHARACTERS))
         try:
-            return self._adapter(_below_base_path(event), context)  # type: ignore[arg-type]
+            return self._adapter({**event, "path": below_base_path(event)}, context)  # type: ignore[arg-type]
         except Exception:
             logger.exception("request failed", route=event.get("resource"))
             return _answer(errors.internal_error())
-
-
-def _below_base_path(event: dict[str, Any]) -> dict[str, Any]:
-    """Return the event with the path of its route, without what a custom domain puts before it.
-
-    A base path mapping leaves its base path in ``path``; ``resource`` is the route that was found.
-    """
-    route = re.sub(r"\\\{[^{}]+\\\}", "[^/]+", re.escape(event.get("resource") or ""))
-    found = re.search(f"{route}/?$", event.get("path") or "") if route else None
-    return event if found is None else {**event, "path": found.group()}
 
 
 def _answer(error: errors.ApiError) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from femo_http.bodies import Body
 from femo_models import Decision, Outcome
 
-COMMENT_PATTERN = r"^[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*$"
+# Neither control characters nor what separates lines: SageMaker takes one line
+COMMENT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\S[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$"
 DEPLOYMENT_ID_PATTERN = r"^[A-Za-z0-9_-]{1,80}$"
 PATTERNS_IN_WORDS = {COMMENT_PATTERN: "must be one line of text that says something"}
 MOST_MODELS = 50
@@ -72,7 +73,7 @@ class ModelView(BaseModel):
 
 
 class ModelList(BaseModel):
-    """The newest versions, newest first, and the one that serves however old it is."""
+    """The newest versions, newest first, and those that serve however old they are."""
 
     models: list[ModelView]
 

@@ -30,7 +30,7 @@ def begin(settings: Settings, version: int) -> dict[str, Any]:
         requests at the moment.
     """
     arn = arn_of_version(settings, version)
-    if not describe(clients.sagemaker(), arn, None).approval.is_given:
+    if not describe(clients.sagemaker(), arn, ()).approval.is_given:
         raise errors.model_not_approved("version")
     # Random, and so a name that tells nothing and is no other's.
     name = f"api-{secrets.token_hex(16)}"

@@ -25,7 +25,7 @@ def newest(settings: Settings, limit: int) -> list[dict[str, Any]]:
         clients.sagemaker(),
         settings.package_group,
         limit=limit,
-        serving=lanes[ModelLane.ASYNCHRONOUS],
+        serving={version for version in lanes.values() if version is not None},
     )
     return [_view(package, settings, lanes) for package in packages]
 
@@ -35,15 +35,19 @@ def decided(
 ) -> dict[str, Any]:
     """Approve or reject a model and return it as it is then.
 
+    A decision that was taken already stays with who took it, and with why.
+
     Raises
     ------
     ApiError
         404 if there is no such version, 503 if AWS takes no more requests at the moment.
     """
     arn = arn_of_version(settings, version)
-    decide(clients.sagemaker(), arn, decision, user_id=user_id, comment=comment)
-    lanes = _lanes(settings)
-    return _view(describe(clients.sagemaker(), arn, None), settings, lanes)
+    package = describe(clients.sagemaker(), arn, ())
+    if package.approval.status != decision:
+        decide(clients.sagemaker(), arn, decision, user_id=user_id, comment=comment)
+        package = describe(clients.sagemaker(), arn, ())
+    return _view(package, settings, _lanes(settings))
 
 
 def arn_of_version(settings: Settings, version: int) -> str:

@@ -65,9 +65,15 @@ def serve(package: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         parameters = importlib.import_module("aws_lambda_powertools.utilities.parameters")
         parameters.clear_caches()
 
-        def call(path: str, **headers: str) -> dict[str, Any]:
+        def call(path: str, base_path: str = "", **headers: str) -> dict[str, Any]:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
-            request = event("console_page") | {"path": path, "headers": named}
+            part, _, file = path.removeprefix("/").partition("/")
+            request = event("console_page") | {
+                "path": f"{base_path}{path}",
+                "resource": f"/{part}/{{file+}}" if file else f"/{part}",
+                "pathParameters": {"file": file} if file else None,
+                "headers": named,
+            }
             answer: dict[str, Any] = handler(request, LambdaContext())
             return answer
 
@@ -86,6 +92,20 @@ def test_without_its_slash_the_page_would_look_for_its_files_elsewhere(serve: An
     for part in ("console", "docs"):
         answer = serve(f"/{part}")
         assert (answer["statusCode"], answer["headers"]["Location"]) == (308, f"{part}/")
+
+
+@pytest.mark.parametrize("base_path", ["/femo", "/femo/v1", "/console", "/docs"])
+def test_behind_a_custom_domain_with_a_base_path_the_page_and_its_files_are_found(
+    serve: Any, base_path: str
+) -> None:
+    for name, content in FILES.items():
+        if not name.endswith(".woff2"):
+            assert serve(f"/console/{name}", base_path)["body"].encode() == content
+    assert serve("/console/", base_path)["body"].encode() == FILES["index.html"]
+    assert json.loads(serve("/console/config.json", base_path)["body"])["clientId"] == "client"
+    assert serve("/docs/", base_path)["statusCode"] == 200
+    redirected = serve("/console", base_path)
+    assert (redirected["statusCode"], redirected["headers"]["Location"]) == (308, "console/")
 
 
 def test_a_page_may_load_its_own_files_alone_and_talk_to_its_stack_alone(serve: Any) -> None:

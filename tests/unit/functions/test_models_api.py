@@ -175,8 +175,31 @@ def test_the_model_that_serves_is_listed_however_old_it_is(ask: Call, aws_models
     assert [one["version"] for one in models] == [9, 2]
 
 
+def test_a_model_that_serves_on_one_lane_alone_is_listed_however_old_it_is(
+    ask: Call, aws_models: Aws
+) -> None:
+    aws_models.serving(8, 1)
+    aws_models.listed(9, 8, 2, 1)
+    for version in (9, 8, 1):
+        aws_models.described(version)
+    models = ask("GET", "/models", query={"limit": "1"}).body["models"]
+    assert [one["serves"] for one in models] == [[], ["asynchronous"], ["serverless"]]
+
+
+def test_who_approved_and_why_stays_when_another_approves_once_more(
+    ask: Call, aws_models: Aws
+) -> None:
+    aws_models.listed(8, 7)
+    other = USER.replace("1", "2")
+    aws_models.described(7, ApprovalDescription=f"{other}: I looked at it first.")
+    aws_models.serving(6, None)
+    approval = approve(ask).body["approval"]
+    assert (approval["userId"], approval["comment"]) == (other, "I looked at it first.")
+
+
 def test_who_approves_is_kept_with_the_model_and_why(ask: Call, aws_models: Aws) -> None:
     aws_models.listed(8, 7)
+    aws_models.described(7, "PendingManualApproval")
     said = f"{USER}: Held against 6 on 40 new nights."
     aws_models.sagemaker.add_response(
         "update_model_package",
@@ -187,8 +210,8 @@ def test_who_approves_is_kept_with_the_model_and_why(ask: Call, aws_models: Aws)
             "ApprovalDescription": said,
         },
     )
-    aws_models.serving(6, None)
     aws_models.described(7, ApprovalDescription=said)
+    aws_models.serving(6, None)
     answer = approve(ask)
     assert answer.status == 200
     assert answer.body["approval"]["userId"] == USER
@@ -226,6 +249,9 @@ def test_an_approver_is_known_in_every_form_of_the_claim(groups: str) -> None:
         ({"comment": ""}, "comment"),
         ({"comment": "  "}, "comment"),
         ({"comment": "two\nlines"}, "comment"),
+        ({"comment": "two\u2028lines"}, "comment"),
+        ({"comment": "two\u2029lines"}, "comment"),
+        ({"comment": "two\x85lines"}, "comment"),
         ({"comment": "x" * 501}, "comment"),
         ({"more": 1}, "more"),
     ],

@@ -285,3 +285,14 @@ def test_a_size_that_is_none_is_refused(call: Call, size: object) -> None:
     answer = call("POST", "/uploads", {"fileName": "r.dat", "sizeBytes": size})
     assert answer.status == 422
     assert answer.body["error"]["field"] == "sizeBytes"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
+def test_addresses_are_signed_for_the_hosts_that_the_console_may_talk_to(
+    monkeypatch: pytest.MonkeyPatch, region: str
+) -> None:
+    """CloudFormation's RegionalDomainName names the region in every region."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    s3 = clients.s3.__wrapped__()
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "results", "Key": "a"})
+    assert urlsplit(signed).netloc == f"results.s3.{region}.amazonaws.com"

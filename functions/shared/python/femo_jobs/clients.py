@@ -34,9 +34,13 @@ def s3() -> S3Client:
     import boto3
     from botocore.config import Config
 
-    # Signed URLs name the bucket's own region only in the virtual style. The global name that
-    # they bear otherwise redirects for a new bucket's first day, and a redirect is not signed.
-    regional = Config(signature_version="s3v4", s3={"addressing_style": "virtual"})
+    # Signed URLs name the bucket's own region only in the virtual style, in us-east-1 only if asked
+    # to. The global name that they bear otherwise redirects for a new bucket's first day, which is
+    # not signed, and is none of the hosts that the console's page may talk to.
+    regional = Config(
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"},
+    )
     return boto3.client("s3", config=patience().merge(regional))
 
 
