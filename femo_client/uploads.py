@@ -19,6 +19,8 @@ HASHED_BYTES = 32 * 1024 * 1024  # of each hash of POST /uploads
 _PARALLEL_PARTS = 4
 # S3's own, where a URL has run out, and ours and S3's, where an upload was given up.
 _BEGIN_AGAIN = frozenset({403, 404})
+# S3's, with 400, where the credentials that a URL was signed with have ended before it.
+_ENDED_CREDENTIALS = "ExpiredToken"
 _PRECONDITION_FAILED = 412
 
 
@@ -50,7 +52,8 @@ def uploaded(api_url: str, path: Path, on_bytes: Callable[[int], object] | None)
         except KeyError as error:
             raise BadAnswerError(f"POST /uploads did not answer with {error}") from error
         except ApiError as error:
-            if error.status not in _BEGIN_AGAIN or not may_begin_again:
+            has_ended = error.status in _BEGIN_AGAIN or error.code == _ENDED_CREDENTIALS
+            if not (has_ended and may_begin_again):
                 raise
     return str(begun["s3Key"])
 

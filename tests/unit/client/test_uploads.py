@@ -110,14 +110,22 @@ def test_an_interrupted_upload_sends_what_is_missing_alone(
     assert arrived == [2, 9]
 
 
+@pytest.mark.parametrize(
+    "refused", [(403, ""), (400, "<Error><Code>ExpiredToken</Code></Error>")], ids=str
+)
 def test_an_upload_whose_urls_have_run_out_is_begun_again(
-    connect: Connect, recording: Path
+    connect: Connect, recording: Path, refused: tuple[int, str]
 ) -> None:
-    statuses = iter([403, 200])
+    answers = iter([refused, (200, "")])
+
+    def put(_request: httpx.Request) -> httpx.Response:
+        status, text = next(answers)
+        return httpx.Response(status, text=text)
+
     service = Service(
         {
             "POST /dev/uploads": answering(201, SINGLE),
-            "PUT /put": lambda _request: httpx.Response(next(statuses)),
+            "PUT /put": put,
         }
     )
     with connect(service) as client:
