@@ -149,6 +149,11 @@ class ApiCode(StrEnum):
         409,
         "This version of the model is not approved. Approve it first.",
     )
+    APPROVAL_CHANGED = (
+        "approval_changed",
+        409,
+        "This version of the model has been decided of since. Look at it again, then decide.",
+    )
     DEPLOYMENT_NOT_FOUND = "deployment_not_found", 404, "There is no deployment of this id."
     # the service
     MODEL_NOT_DEPLOYED = (

@@ -1,8 +1,8 @@
 /** What stands around every page: its bar, its main part, the sentence that all of it carries. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useConsole } from "./context";
 import { RESEARCH_USE } from "../night/words";
+import { useConsole } from "./context";
 
 export function Mark() {
   return (

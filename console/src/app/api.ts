@@ -69,11 +69,12 @@ export function apiOf(baseUrl: string, tokens: TokenSource, send: typeof fetch =
       taken(client.POST("/uploads/{uploadId}/complete", { params: { path: { uploadId } } })),
     models: async (limit: number) =>
       (await taken(client.GET("/models", { params: { query: { limit } } }))).models,
-    decide: (version: number, decision: Decision, comment: string) =>
+    /** What another has decided of the model since it was read is left alone: 409. */
+    decide: ({ version, approval }: Model, decision: Decision, comment: string) =>
       taken<Model>(
         client.POST("/models/{version}/approval", {
           params: { path: { version } },
-          body: { decision, comment },
+          body: { decision, comment, expectedStatus: approval.status },
         }),
       ),
     deploy: (version: number) =>

@@ -143,8 +143,13 @@ describe.skipIf(whyNot !== null)("the models in the console", () => {
     await page.keyboard.press("Enter");
     await page.getByText("Version 9 is approved").waitFor();
     expect(await page.getByRole("dialog").count()).toBe(0);
-    const sent = '{"decision":"Approved","comment":"Held against 8."}';
-    expect(service.changes).toEqual([`POST /models/9/approval ${sent}`]);
+    // What was looked at, so that nobody is overruled who has decided since.
+    const sent = {
+      decision: "Approved",
+      comment: "Held against 8.",
+      expectedStatus: "PendingManualApproval",
+    };
+    expect(service.changes).toEqual([`POST /models/9/approval ${JSON.stringify(sent)}`]);
   });
 
   test("going back to an old version asks first, and is followed to its outcome", async () => {

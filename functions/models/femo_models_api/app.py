@@ -52,7 +52,13 @@ async def list_models(
 @app.post(
     "/models/{version}/approval",
     response_model=contract.ModelView,
-    responses=responses(*BODY, Code.NOT_AN_APPROVER, Code.MODEL_NOT_FOUND, Code.SERVICE_BUSY),
+    responses=responses(
+        *BODY,
+        Code.NOT_AN_APPROVER,
+        Code.MODEL_NOT_FOUND,
+        Code.APPROVAL_CHANGED,
+        Code.SERVICE_BUSY,
+    ),
     openapi_extra=needs("models/write"),
     tags=["models"],
 )
@@ -65,9 +71,7 @@ async def decide_model(
     takes nothing out of service. Who decided is kept with the model, by a pseudonym.
     """
     user_id = people.approver(_event(request))
-    view = registry.decided(
-        settings(), version, decision.decision, user_id=user_id, comment=decision.comment
-    )
+    view = registry.decided(settings(), version, decision, user_id=user_id)
     count("ModelsDecided")
     logger.info("model decided", status=str(decision.decision))
     return JSONResponse(view)

@@ -25,10 +25,13 @@ class ModelLane(StrEnum):
     SERVERLESS = "serverless"
 
 
+ApprovalStatus = Literal["Approved", "Rejected", "PendingManualApproval"]
+
+
 class ApprovalView(BaseModel):
     """What has been decided of a model."""
 
-    status: Literal["Approved", "Rejected", "PendingManualApproval"]
+    status: ApprovalStatus
     userId: str | None = Field(
         description="Who decided, by a pseudonym (`sub` of the user pool); null where nobody has, "
         "or it was not decided here"
@@ -94,6 +97,11 @@ class ApprovalRequest(Body):
     comment: Annotated[
         str, StringConstraints(min_length=1, max_length=500, pattern=COMMENT_PATTERN)
     ] = Field(description="Why, in one line. It is kept with the model; no names of patients")
+    expectedStatus: ApprovalStatus | None = Field(
+        default=None,
+        description="What the model's approval was when the decision was taken: what somebody has "
+        "decided otherwise since is left alone, and answered with 409",
+    )
 
 
 class DeploymentRequest(Body):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from femo_http.errors import ApiError, Code
 
-__all__ = ["deployment_not_found", "model_not_approved", "model_not_found", "not_an_approver"]
+__all__ = [
+    "approval_changed",
+    "deployment_not_found",
+    "model_not_approved",
+    "model_not_found",
+    "not_an_approver",
+]
 
 
 def model_not_found() -> ApiError:
@@ -15,6 +21,11 @@ def model_not_found() -> ApiError:
 def model_not_approved(field: str | None) -> ApiError:
     """The version is waiting for its approval, or was rejected."""
     return ApiError(Code.MODEL_NOT_APPROVED, field=field)
+
+
+def approval_changed() -> ApiError:
+    """Another state than the one that the decision was taken upon."""
+    return ApiError(Code.APPROVAL_CHANGED, field="expectedStatus")
 
 
 def not_an_approver() -> ApiError:

@@ -9,9 +9,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from femo_jobs.jobs import timestamp
-from femo_models import Decision, Package, arn_of, decide, describe, listed, serving_version
+from femo_models import Package, arn_of, decide, describe, listed, serving_version
 from femo_models_api import clients, errors
-from femo_models_api.contract import ModelLane
+from femo_models_api.contract import ApprovalRequest, ModelLane
 from femo_models_api.settings import Settings
 
 GAIN = "gain_over_serving_"  # as the training machine names what a package gained
@@ -31,7 +31,7 @@ def newest(settings: Settings, limit: int) -> list[dict[str, Any]]:
 
 
 def decided(
-    settings: Settings, version: int, decision: Decision, *, user_id: str, comment: str
+    settings: Settings, version: int, asked: ApprovalRequest, *, user_id: str
 ) -> dict[str, Any]:
     """Approve or reject a model and return it as it is then.
 
@@ -40,12 +40,16 @@ def decided(
     Raises
     ------
     ApiError
-        404 if there is no such version, 503 if AWS takes no more requests at the moment.
+        404 if there is no such version, 409 if its approval is not the expected one, 503 if AWS
+        takes no more requests at the moment.
     """
     arn = arn_of_version(settings, version)
     package = describe(clients.sagemaker(), arn, ())
-    if package.approval.status != decision:
-        decide(clients.sagemaker(), arn, decision, user_id=user_id, comment=comment)
+    status = package.approval.status
+    if status != asked.decision:
+        if asked.expectedStatus not in (None, status):
+            raise errors.approval_changed()
+        decide(clients.sagemaker(), arn, asked.decision, user_id=user_id, comment=asked.comment)
         package = describe(clients.sagemaker(), arn, ())
     return _view(package, settings, _lanes(settings))
 

@@ -197,6 +197,13 @@ def test_who_approved_and_why_stays_when_another_approves_once_more(
     assert (approval["userId"], approval["comment"]) == (other, "I looked at it first.")
 
 
+def test_what_another_has_decided_since_is_not_overruled_unseen(ask: Call, aws_models: Aws) -> None:
+    aws_models.listed(8, 7)
+    aws_models.described(7, "Rejected", ApprovalDescription=f"{USER}: It counts too many.")
+    answer = approve(ask, body={"expectedStatus": "PendingManualApproval"})
+    assert (answer.status, answer.code) == (409, "approval_changed")
+
+
 def test_who_approves_is_kept_with_the_model_and_why(ask: Call, aws_models: Aws) -> None:
     aws_models.listed(8, 7)
     aws_models.described(7, "PendingManualApproval")

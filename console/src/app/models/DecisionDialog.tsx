@@ -31,7 +31,7 @@ export function DecisionDialog(props: DecisionDialogProps) {
     setWanting(comment === null);
     if (comment === null) return;
     action.run(async () => {
-      await api.decide(model.version, decision, comment);
+      await api.decide(model, decision, comment);
       onDone(doneText(model.version, approves));
       close();
     });
