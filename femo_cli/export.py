@@ -217,7 +217,7 @@ def _write_signals(
     with share_bar("Exporting") as tell:
         counts = read_counts(recording, progress=lambda share: tell(0.7 * share))
         check_same_recording(response, counts.info, recording)
-        marks = marks_of(response, counts.info.gaps)
+        marks = marks_of(response, counts)
         write(output, counts, marks, zone=zone, subject=told.get("subjectId"))
         tell(1.0)
 

@@ -95,7 +95,7 @@ def counts(path: Path) -> Counts:
 
 @pytest.fixture(scope="module")
 def marks(response: EventsResponse, counts: Counts) -> list[Mark]:
-    return marks_of(response, counts.info.gaps)
+    return marks_of(response, counts)
 
 
 @pytest.fixture(scope="module")
