@@ -229,12 +229,37 @@ def test_what_is_not_known_is_absent_with_its_reason_and_never_nought(
     for code in ("movement-count", "longest-quiet", "hiccup-bout-count", "time-to-ten"):
         (one,) = found[code]
         assert "valueQuantity" not in one
-        assert one["dataAbsentReason"]["text"]
-    assert found["movement-count"][0]["dataAbsentReason"]["text"] == (
-        "None of 30.0 min could be judged."
-    )
+        assert one["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
+    for code in ("movement-count", "longest-quiet", "time-to-ten"):
+        told = found[code][0]["dataAbsentReason"]["text"]
+        assert told == "None of 30.0 min could be judged.", code
+    for part in found["movement-count"][0]["component"][1:]:
+        assert part["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
     assert found["judged-time"][0]["valueQuantity"]["value"] == 0
     assert "movement" not in found
+
+
+def test_what_did_not_come_about_in_judged_time_is_not_told_as_not_measured(
+    response: dict[str, Any],
+) -> None:
+    response["result"]["summary"] |= {
+        "analysed_seconds_to_tenth_kick": None,
+        "longest_quiet_seconds": None,
+        "kicks_per_analysed_hour": None,
+    }
+    found = observations(fhir_of(response))
+    for code, words in (("time-to-ten", "ten movements"), ("longest-quiet", "without movement")):
+        why = found[code][0]["dataAbsentReason"]
+        assert why["coding"][0]["code"] == "not-applicable"
+        assert words in why["text"]
+    parts = {
+        part["code"]["coding"][0]["code"]: part for part in found["movement-count"][0]["component"]
+    }
+    for code in ("movement-rate", "expected-low", "expected-high"):
+        assert parts[code]["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    first, _ = found["57088-7"]  # a press in a gap was compared with nothing
+    (*_, matched) = first["component"]
+    assert matched["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
 
 
 @pytest.mark.parametrize("subject", ["S-007", None])
