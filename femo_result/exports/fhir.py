@@ -10,7 +10,6 @@ import uuid
 from typing import Any
 
 from femo_result.exports.fhir_codes import (
-    LOCAL_SYSTEM,
     NOT_APPLICABLE,
     NOT_PERFORMED,
     UNKNOWN,
@@ -32,7 +31,7 @@ _PSEUDONYMOUS = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 _ABSENT_EXTENSION = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
-def fhir_of(response: Response) -> dict[str, Any]:
+def fhir_of(response: Response, *, subject_system: str | None = None) -> dict[str, Any]:
     """Return a completed analysis as a Bundle (type ``collection``) of FHIR R4, JSON-ready.
 
     Parameters
@@ -40,20 +39,29 @@ def fhir_of(response: Response) -> dict[str, Any]:
     response : EventsResponse, MetadataResponse or mapping
         Typed, or as parsed from JSON: what `femo analyze` prints, or a completed job, of which
         ``subjectId`` names the subject.
+    subject_system : str, optional
+        URI of the set of pseudonyms that the subject's is one of, and unique in. Without, it has no
+        system: another site may call another mother the same.
 
     Raises
     ------
     pydantic.ValidationError
         It is no completed analysis, or one of a service that is too old.
     """
-    return _Writer(as_response(response), subject_of(response)).bundle()
+    identifier: dict[str, Any] = {"value": subject_of(response)}
+    if identifier["value"] is None:
+        why = {"extension": [{"url": _ABSENT_EXTENSION, "valueCode": "masked"}]}
+        identifier = {"_value": why}
+    elif subject_system is not None:
+        identifier = {"system": subject_system, **identifier}
+    return _Writer(as_response(response), identifier).bundle()
 
 
 class _Writer:
     """Writes the resources of one analysis, which refer to each other by ids that repeat."""
 
-    def __init__(self, read: EventsResponse | MetadataResponse, subject: str | None) -> None:
-        self.read, self.result, self.subject = read, read.result, subject
+    def __init__(self, read: EventsResponse | MetadataResponse, identifier: dict[str, Any]) -> None:
+        self.read, self.result, self.identifier = read, read.result, identifier
         recording = self.result.recording
         self.start = recording.start
         self.period = self._period(0.0, recording.duration_seconds)
@@ -95,7 +103,7 @@ class _Writer:
             ],
         }
         if self.read.jobId is not None:
-            bundle["identifier"] = {"system": LOCAL_SYSTEM, "value": self.read.jobId}
+            bundle["identifier"] = {"value": self.read.jobId}  # unique to its deployment alone
         return bundle
 
     def _id(self, role: str) -> str:
@@ -112,15 +120,11 @@ class _Writer:
 
     def _patient(self) -> Resource:
         """The mother, by nothing but her pseudonym; without one, that it is held back."""
-        identifier: dict[str, Any] = {"system": LOCAL_SYSTEM, "value": self.subject}
-        if self.subject is None:
-            why = {"extension": [{"url": _ABSENT_EXTENSION, "valueCode": "masked"}]}
-            identifier = {"system": LOCAL_SYSTEM, "_value": why}
         return {
             "resourceType": "Patient",
             "id": self._id("patient"),
             "meta": {"security": [{"system": _PSEUDONYMOUS, "code": "PSEUDED"}]},
-            "identifier": [identifier],
+            "identifier": [self.identifier],
         }
 
     def _belt(self) -> Resource:

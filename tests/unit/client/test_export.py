@@ -82,6 +82,16 @@ def test_a_result_that_is_piped_in_is_exported(run: Run) -> None:
     assert Bundle.model_validate_json(done.stdout).type == "collection"
 
 
+def test_a_site_says_which_set_of_pseudonyms_its_subjects_are_of(
+    run: Run, service: Callable[[dict[str, Any]], Service]
+) -> None:
+    service(job())
+    done = run("x", "--format", "fhir", "--subject-system", "urn:oid:2.999.1")
+    assert done.exit_code == 0, done.stderr
+    (told,) = json.loads(done.stdout)["entry"][0]["resource"]["identifier"]
+    assert told == {"system": "urn:oid:2.999.1", "value": "S-007"}
+
+
 def test_a_zone_gives_local_time_beside_utc(run: Run) -> None:
     run("night.json", "--format", "parquet", "--output", "night.parquet", "--zone", "Europe/Berlin")
     row = pd.read_parquet("night.parquet").iloc[0]
@@ -119,6 +129,8 @@ def test_a_job_without_a_result_gives_none(
         (["night.json", "--format", "edf", "--output", "a.edf"], "--recording"),
         (["night.json", "--format", "csv", "--recording", "night.dat"], "no signals"),
         (["night.json", "--format", "parquet"], "--output"),
+        (["night.json", "--format", "fhir", "--subject-system", "study"], "no URI"),
+        (["night.json", "--format", "csv", "--subject-system", "urn:a:b"], "leave it out"),
         (["night.json", "--format", "csv", "--zone", "Europe/Nowhere"], "no time zone"),
         (["night.json", "--format", "csv", "--zone", "../../etc/passwd"], "no time zone"),
         (["night.json", "--format", "wfdb", "--recording", "n.dat", "--output", "a.b.hea"], "WFDB"),

@@ -276,6 +276,21 @@ def test_the_subject_is_a_pseudonym_and_nothing_else(
     observations(fhir_of(response))
 
 
+def test_the_same_pseudonym_of_two_sites_is_not_the_same_mother(response: dict[str, Any]) -> None:
+    bundle = fhir_of(response)
+    assert bundle["entry"][0]["resource"]["identifier"] == [{"value": "S-007"}]
+    assert bundle["identifier"] == {"value": "night-1"}
+    told = fhir_of(response, subject_system="https://example.org/study")
+    assert told["entry"][0]["resource"]["identifier"] == [
+        {"system": "https://example.org/study", "value": "S-007"}
+    ]
+    observations(told)
+    assert "system" not in str(
+        fhir_of(response | {"subjectId": None}, subject_system="https://example.org/study")
+        ["entry"][0]["resource"]["identifier"]
+    )  # fmt: skip
+
+
 def test_no_export_says_whether_all_is_well(response: dict[str, Any]) -> None:
     told = json.dumps(fhir_of(response)).lower() + csv_of(response).lower()
     assert RESEARCH_USE.lower() in told
