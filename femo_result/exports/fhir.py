@@ -48,13 +48,14 @@ def fhir_of(response: Response, *, subject_system: str | None = None) -> dict[st
     pydantic.ValidationError
         It is no completed analysis, or one of a service that is too old.
     """
+    read = as_response(response)
     identifier: dict[str, Any] = {"value": subject_of(response)}
     if identifier["value"] is None:
         why = {"extension": [{"url": _ABSENT_EXTENSION, "valueCode": "masked"}]}
         identifier = {"_value": why}
     elif subject_system is not None:
         identifier = {"system": subject_system, **identifier}
-    return _Writer(as_response(response), identifier).bundle()
+    return _Writer(read, identifier).bundle()
 
 
 class _Writer:

@@ -50,7 +50,7 @@ def marks_of(response: EventsResponse | MetadataResponse, counts: Counts) -> lis
         Of the recording itself: wherever a signal has no sample, a mark lies.
     """
     marks = [
-        Mark(0.0, None, response.result.recording.judged_explanation),
+        Mark(0.0, None, _line(response.result.recording.judged_explanation)),
         Mark(0.0, None, RESEARCH_USE),
     ]
     found = [*_missing(counts)]
@@ -58,13 +58,18 @@ def marks_of(response: EventsResponse | MetadataResponse, counts: Counts) -> lis
         kind = row["kind"]
         label = _BY_KIND.get(kind)
         if kind == "unjudged":
-            label = f"BAD_unjudged_{row['reason']}"
+            label = _line(f"BAD_unjudged_{row['reason']}")
         elif kind == "sensor_off":
-            label = f"sensor_off {row['sensors']}"
+            label = _line(f"sensor_off {row['sensors']}")
         if label is not None:
             start, end = row["start_seconds"], row["end_seconds"]
             found.append(Mark(start, end - start, label, by_mother=kind == "press"))
     return marks + sorted(found, key=lambda mark: mark.start_seconds)
+
+
+def _line(text: str) -> str:
+    """Return a text without what would end a line of a header, or an annotation of EDF."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _missing(counts: Counts) -> Iterator[Mark]:

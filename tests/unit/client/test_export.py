@@ -142,6 +142,8 @@ def test_a_job_without_a_result_gives_none(
         (["binary.json", "--format", "csv"], "no text"),
         (["other.json", "--format", "csv"], "output_type"),
         (["older.json", "--format", "csv"], "recording.judged_seconds"),
+        (["named.json", "--format", "edf", "--recording", "named.json", "--output", "a.edf"],
+         "subjectId: must be 1 to 64"),
         (["a b", "--format", "csv"], "1 to 64"),
         (["night.json", "--format", "csv", "--output", "night.json", "--overwrite"], "is read"),
         (["night.json", "--format", "edf", "--recording", "none.dat", "--output", "a.edf"],
@@ -158,6 +160,7 @@ def test_what_cannot_be_exported_is_refused_by_name_and_nothing_is_written(
     older = events_response()
     del older["result"]["recording"]["judged_seconds"]
     Path("older.json").write_text(json.dumps(older))
+    Path("named.json").write_text(json.dumps(events_response() | {"subjectId": "Anna Müller"}))
     before = {path.name for path in Path().iterdir()}
     done = run(*arguments)
     told = done.stderr or str(done.exception)

@@ -330,6 +330,15 @@ def test_what_is_no_result_is_refused(writer: Any, response: dict[str, Any]) -> 
         writer(response)
 
 
+@pytest.mark.parametrize("subject", ["Anna Müller", "S-7\n# of another", "", 7, "\ud800"])
+@pytest.mark.parametrize("writer", [csv_of, fhir_of])
+def test_a_subject_that_the_service_would_not_have_taken_is_refused(
+    writer: Any, response: dict[str, Any], subject: Any
+) -> None:
+    with pytest.raises(ValidationError, match="subjectId"):
+        writer(response | {"subjectId": subject})
+
+
 def test_a_column_says_what_it_is_and_in_which_unit() -> None:
     for column in COLUMNS:
         assert len(column.meaning.split()) >= 2, column.name

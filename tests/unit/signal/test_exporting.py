@@ -383,6 +383,23 @@ def test_the_command_writes_the_signals_of_that_recording_and_of_no_other(
     assert read_annotations(tmp_path / "night.mother")
 
 
+@pytest.mark.parametrize("kind", ["edf", "wfdb"])
+def test_what_a_sentence_holds_breaks_no_header_and_no_annotation(
+    kind: str, v2_gap: Path, response: EventsResponse, tmp_path: Path
+) -> None:
+    body = response.model_dump(mode="json")
+    body["result"]["recording"]["judged_explanation"] = "Half\nof\x14it – so."
+    counts = read_counts(v2_gap)
+    marks = marks_of(read_response(body), counts)
+    if kind == "wfdb":
+        write_wfdb(tmp_path, "night", counts, marks, zone=UTC)
+        assert read_wfdb(tmp_path)
+        return
+    write_edf(tmp_path / "night.edf", counts, marks, zone=UTC)
+    with pyedflib.EdfReader(str(tmp_path / "night.edf")) as reader:
+        assert "Half of it – so." in reader.readAnnotations()[2]
+
+
 def test_an_older_records_annotations_do_not_outlive_it(v2_gap: Path, tmp_path: Path) -> None:
     told = report(accept_all(build_profile(v2_gap)))
     told["result"] |= {"presses": [], "press_match": None}
