@@ -287,6 +287,24 @@ def test_wfdb_keeps_what_the_mother_pressed_apart_from_what_the_device_found(
     ) == ("(BAD_gap", "BAD_gap)")  # fmt: skip
 
 
+def test_wfdb_opens_every_mark_before_it_closes_it_however_short(
+    counts: Counts, tmp_path: Path
+) -> None:
+    marks = [
+        Mark(10.0, 0.002, "sensor_off imu"),
+        Mark(10.0, 0.0, "movement"),
+        Mark(11.0, 1.0, "movement"),
+        Mark(12.0, 0.001, "movement"),  # where one ends the next one starts
+    ]
+    write_wfdb(tmp_path, "night", counts, marks, zone=UTC)
+    opened: Counter[str] = Counter()
+    found = read_annotations(tmp_path / "night.femo")
+    for _, note in found:
+        opened[note.strip("()")] += 1 if note.startswith("(") else -1
+        assert opened[note.strip("()")] in (0, 1), found
+    assert len(found) == 2 * len(marks)
+
+
 def test_a_wfdb_header_says_when_it_began_and_how_much_was_judged(
     record: Path, response: EventsResponse
 ) -> None:
