@@ -59,9 +59,9 @@ class Counts:
     record_ticks: int  # the least that holds whole seconds, and whole samples of every signal
 
     @property
-    def moved(self) -> bool:
-        """Whether samples were interpolated, as the belt's clock was off."""
-        return self.info.clock is not None and self.info.clock.moved_seconds > 0
+    def moved_seconds(self) -> float:
+        """How far samples were moved, and so interpolated, as the belt's clock was off; else 0."""
+        return 0.0 if self.info.clock is None else self.info.clock.moved_seconds
 
     def without_samples(self) -> dict[str, tuple[int, Intervals]]:
         """Return for each kind of signal its step, and ticks from its first to its last lack."""

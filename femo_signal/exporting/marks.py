@@ -41,7 +41,7 @@ class Mark:
 
 
 def marks_of(response: EventsResponse | MetadataResponse, counts: Counts) -> list[Mark]:
-    """Return the marks of a recording, in order of time; the first say how much was judged.
+    """Return the marks of a recording, in order of time; the first are of the whole of it.
 
     Parameters
     ----------
@@ -53,6 +53,9 @@ def marks_of(response: EventsResponse | MetadataResponse, counts: Counts) -> lis
         Mark(0.0, None, _line(response.result.recording.judged_explanation)),
         Mark(0.0, None, RESEARCH_USE),
     ]
+    if counts.moved_seconds:
+        told = f"The belt's clock was off by up to {counts.moved_seconds:.2f} s"
+        marks.append(Mark(0.0, None, f"{told}: samples are interpolated onto time."))
     found = [*_missing(counts)]
     for row in rows_of(response):
         kind = row["kind"]

@@ -1,4 +1,4 @@
-"""A WFDB record: the signals as they were stored, and two annotators, of device and mother.
+"""A WFDB record: the signals in the belt's numbers, and two annotators, of device and mother.
 
 A gap has WFDB's own code for no sample, which readers turn into NaN.
 """

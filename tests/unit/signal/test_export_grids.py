@@ -14,7 +14,8 @@ from femo_result import read_response
 from femo_signal.exporting.counts import Counts, read_counts
 from femo_signal.exporting.edf import write_edf
 from femo_signal.exporting.grid import NO_SAMPLE, on_grid, usual_step
-from femo_signal.exporting.marks import marks_of
+from femo_signal.exporting.marks import Mark, marks_of
+from femo_signal.exporting.wfdb_record import write_wfdb
 from femo_signal.intervals import as_intervals, contains
 
 from ..result.examples import events_response
@@ -43,13 +44,17 @@ def drifted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return read_counts(path)
 
 
+def marks(counts: Counts) -> list[Mark]:
+    """Return the marks of a recording in which nothing was found."""
+    told = events_response()
+    for name in ("gaps", "sensors_off", "unjudged"):
+        told["result"]["recording"][name] = []
+    return marks_of(read_response(told), counts)
+
+
 def written(path: Path, counts: Counts) -> tuple[Any, list[tuple[float, float, str]]]:
     """Return an EDF reader of a recording, and its annotations that begin with BAD."""
-    nothing_found = events_response()
-    for name in ("gaps", "sensors_off", "unjudged"):
-        nothing_found["result"]["recording"][name] = []
-    marks = marks_of(read_response(nothing_found), counts)
-    write_edf(path, counts, marks, zone=UTC)
+    write_edf(path, counts, marks(counts), zone=UTC)
     edf = pyedflib.EdfReader(str(path))
     told = zip(*edf.readAnnotations(), strict=True)
     return edf, [(start, length, text) for start, length, text in told if text.startswith("BAD")]
@@ -91,6 +96,21 @@ def test_what_is_behind_the_end_of_a_recording_is_marked_and_nothing_before_it(
         assert text == "BAD_behind_end"
         assert end - 8 / RATE < start < end + 1e-4
         assert start + length == pytest.approx(edf.file_duration, abs=1e-4)
+
+
+def test_a_file_says_whether_its_numbers_are_the_belts_own_or_interpolated(
+    drifted: Counts, belt: Belt, tmp_path: Path
+) -> None:
+    path = tmp_path / "sound.dat"
+    path.write_bytes(v1_header(belt.ticks) + b"".join(v1_records(belt)))
+    for counts, moved in ((drifted, True), (read_counts(path), False)):
+        edf, _ = written(tmp_path / "night.edf", counts)
+        with edf:
+            assert edf.getPrefilter(0).startswith("interpolated" if moved else "none")
+            told = " ".join(edf.readAnnotations()[2])
+        write_wfdb(tmp_path, "night", counts, marks(counts), zone=UTC)
+        for text in (told, (tmp_path / "night.hea").read_text()):
+            assert ("samples are interpolated onto time" in text) is moved
 
 
 def test_samples_that_one_kind_of_sensor_lacks_are_marked(belt: Belt, tmp_path: Path) -> None:
