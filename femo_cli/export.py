@@ -111,7 +111,17 @@ def export(
     else:
         _write_text(_text(kind, response, zone, subject_system), output)
     if output is not None:
-        click.echo(f"Written: {output}", err=True)
+        click.echo(f"Written: {', '.join(map(str, _written(kind, output)))}", err=True)
+
+
+def _written(kind: str, output: Path) -> list[Path]:
+    """Return the files that are there now, by their names."""
+    if kind != "wfdb":
+        return [output]
+    from femo_signal.exporting.wfdb_record import wfdb_files
+
+    files = [output.parent / name for name in wfdb_files(_record(output))]
+    return [file for file in files if file.exists()]
 
 
 def _check_options(

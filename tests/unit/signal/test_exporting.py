@@ -429,9 +429,12 @@ def test_an_older_records_annotations_do_not_outlive_it(v2_gap: Path, tmp_path: 
     (tmp_path / "night.mother").write_bytes(b"of an older record")
     arguments = ["export", str(result), "--format", "wfdb", "--output", str(tmp_path / "night"),
                  "--recording", str(v2_gap), "--overwrite"]  # fmt: skip
-    assert CliRunner().invoke(femo, arguments).exit_code == 0
+    done = CliRunner().invoke(femo, arguments)
+    assert done.exit_code == 0
     assert not (tmp_path / "night.mother").exists()
-    assert (tmp_path / "night.femo").exists()
+    there = [tmp_path / f"night.{ending}" for ending in ("hea", "dat", "femo")]
+    assert f"Written: {', '.join(map(str, there))}\n" in done.stderr  # and nothing that is not
+    assert all(file.exists() for file in there)
 
 
 @pytest.mark.parametrize("kind", ["edf", "wfdb"])
