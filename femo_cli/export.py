@@ -17,15 +17,12 @@ from femo_cli.stack import signed_in, stack_options
 if TYPE_CHECKING:
     from femo_signal.exporting.counts import Counts
     from femo_signal.exporting.marks import Mark
-
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["export"]
 
 _FORMATS = ("csv", "parquet", "edf", "wfdb", "fhir")
 _WITH_SIGNALS = ("edf", "wfdb")
 _PRINTED = ("csv", "fhir")
+_URI = re.compile(r"[a-z][a-z0-9+.-]*:[!-~]+", re.ASCII | re.IGNORECASE)
 _RECORD = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 
 
@@ -43,6 +40,17 @@ class _Zone(click.ParamType[tzinfo]):
             return UTC if value == "UTC" else ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             self.fail(f"{value!r} is no time zone; give a name as Europe/Berlin", param, ctx)
+
+
+class _Uri(click.ParamType[str]):
+    """A URI with its scheme."""
+
+    name = "uri"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not _URI.fullmatch(value):
+            self.fail(f"{value!r} is no URI; give one as https://example.org/subjects", param, ctx)
+        return str(value)
 
 
 @click.command()
@@ -66,6 +74,11 @@ class _Zone(click.ParamType[tzinfo]):
     help="Tell local time too, of this zone (Europe/Berlin); "
     "edf and wfdb start by its clock. Default UTC.",
 )
+@click.option(
+    "--subject-system",
+    type=_Uri(),
+    help="For fhir: URI of the set of pseudonyms that the subject's is unique in.",
+)
 @overwrite_option
 @stack_options
 def export(
@@ -74,6 +87,7 @@ def export(
     recording: Path | None,
     output: Path | None,
     zone: tzinfo | None,
+    subject_system: str | None,
     overwrite: bool,
     **stack: Any,
 ) -> None:
@@ -82,7 +96,7 @@ def export(
     RESULT is a file that `femo analyze` printed or the service stored, or `-` for standard input;
     any other name is the id of a job of a deployed stack.
     """  # fmt: skip
-    _check_options(kind, recording, output)
+    _check_options(kind, recording, output, subject_system)
     if output is not None:
         _check_output(kind, output, (source, recording), overwrite=overwrite)
     response = _response(source, stack)
@@ -95,18 +109,32 @@ def export(
         with whole_file(output) as partial:
             write_parquet(partial, response, zone=zone)
     else:
-        _write_text(_text(kind, response, zone), output)
+        _write_text(_text(kind, response, zone, subject_system), output)
     if output is not None:
-        click.echo(f"Written: {output}", err=True)
+        click.echo(f"Written: {', '.join(map(str, _written(kind, output)))}", err=True)
 
 
-def _check_options(kind: str, recording: Path | None, output: Path | None) -> None:
+def _written(kind: str, output: Path) -> list[Path]:
+    """Return the files that are there now, by their names."""
+    if kind != "wfdb":
+        return [output]
+    from femo_signal.exporting.wfdb_record import wfdb_files
+
+    files = [output.parent / name for name in wfdb_files(_record(output))]
+    return [file for file in files if file.exists()]
+
+
+def _check_options(
+    kind: str, recording: Path | None, output: Path | None, subject_system: str | None
+) -> None:
     if kind in _WITH_SIGNALS and recording is None:
         raise click.UsageError(f"--format {kind} has the signals: give the --recording")
     if kind not in _WITH_SIGNALS and recording is not None:
         raise click.UsageError(f"--format {kind} has no signals: leave out the --recording")
     if kind not in _PRINTED and output is None:
         raise click.UsageError(f"--format {kind} is no text: give the --output")
+    if kind != "fhir" and subject_system is not None:
+        raise click.UsageError(f"--format {kind} has no --subject-system: leave it out")
 
 
 def _check_output(
@@ -186,12 +214,15 @@ def _in_file(source: str) -> dict[str, Any]:
     return told
 
 
-def _text(kind: str, response: dict[str, Any], zone: tzinfo | None) -> str:
+def _text(
+    kind: str, response: dict[str, Any], zone: tzinfo | None, subject_system: str | None
+) -> str:
     from femo_result.exports import csv_of, fhir_of
 
     if kind == "csv":
         return csv_of(response, zone=zone)
-    return json.dumps(fhir_of(response), indent=2, allow_nan=False) + "\n"
+    bundle = fhir_of(response, subject_system=subject_system)
+    return json.dumps(bundle, indent=2, allow_nan=False) + "\n"
 
 
 def _write_text(text: str, output: Path | None) -> None:
@@ -217,7 +248,7 @@ def _write_signals(
     with share_bar("Exporting") as tell:
         counts = read_counts(recording, progress=lambda share: tell(0.7 * share))
         check_same_recording(response, counts.info, recording)
-        marks = marks_of(response, counts.info.gaps)
+        marks = marks_of(response, counts)
         write(output, counts, marks, zone=zone, subject=told.get("subjectId"))
         tell(1.0)
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 __all__ = [
+    "NAME_PATTERN",
     "Count",
     "Hertz",
     "Instant",
@@ -20,6 +21,9 @@ __all__ = [
     "Share",
     "one_of",
 ]
+
+NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+"""Of the id of a job, and of the pseudonym of a subject."""
 
 TOLERANT = {"tolerant": True}
 """Context of a validation that takes codes which only a newer service knows."""

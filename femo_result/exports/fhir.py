@@ -10,7 +10,9 @@ import uuid
 from typing import Any
 
 from femo_result.exports.fhir_codes import (
-    LOCAL_SYSTEM,
+    NOT_APPLICABLE,
+    NOT_PERFORMED,
+    UNKNOWN,
     absent,
     category,
     local,
@@ -29,7 +31,7 @@ _PSEUDONYMOUS = "http://terminology.hl7.org/CodeSystem/v3-ObservationValue"
 _ABSENT_EXTENSION = "http://hl7.org/fhir/StructureDefinition/data-absent-reason"
 
 
-def fhir_of(response: Response) -> dict[str, Any]:
+def fhir_of(response: Response, *, subject_system: str | None = None) -> dict[str, Any]:
     """Return a completed analysis as a Bundle (type ``collection``) of FHIR R4, JSON-ready.
 
     Parameters
@@ -37,20 +39,30 @@ def fhir_of(response: Response) -> dict[str, Any]:
     response : EventsResponse, MetadataResponse or mapping
         Typed, or as parsed from JSON: what `femo analyze` prints, or a completed job, of which
         ``subjectId`` names the subject.
+    subject_system : str, optional
+        URI of the set of pseudonyms that the subject's is one of, and unique in. Without, it has no
+        system: another site may call another mother the same.
 
     Raises
     ------
     pydantic.ValidationError
         It is no completed analysis, or one of a service that is too old.
     """
-    return _Writer(as_response(response), subject_of(response)).bundle()
+    read = as_response(response)
+    identifier: dict[str, Any] = {"value": subject_of(response)}
+    if identifier["value"] is None:
+        why = {"extension": [{"url": _ABSENT_EXTENSION, "valueCode": "masked"}]}
+        identifier = {"_value": why}
+    elif subject_system is not None:
+        identifier = {"system": subject_system, **identifier}
+    return _Writer(read, identifier).bundle()
 
 
 class _Writer:
     """Writes the resources of one analysis, which refer to each other by ids that repeat."""
 
-    def __init__(self, read: EventsResponse | MetadataResponse, subject: str | None) -> None:
-        self.read, self.result, self.subject = read, read.result, subject
+    def __init__(self, read: EventsResponse | MetadataResponse, identifier: dict[str, Any]) -> None:
+        self.read, self.result, self.identifier = read, read.result, identifier
         recording = self.result.recording
         self.start = recording.start
         self.period = self._period(0.0, recording.duration_seconds)
@@ -92,7 +104,7 @@ class _Writer:
             ],
         }
         if self.read.jobId is not None:
-            bundle["identifier"] = {"system": LOCAL_SYSTEM, "value": self.read.jobId}
+            bundle["identifier"] = {"value": self.read.jobId}  # unique to its deployment alone
         return bundle
 
     def _id(self, role: str) -> str:
@@ -109,15 +121,11 @@ class _Writer:
 
     def _patient(self) -> Resource:
         """The mother, by nothing but her pseudonym; without one, that it is held back."""
-        identifier: dict[str, Any] = {"system": LOCAL_SYSTEM, "value": self.subject}
-        if self.subject is None:
-            why = {"extension": [{"url": _ABSENT_EXTENSION, "valueCode": "masked"}]}
-            identifier = {"system": LOCAL_SYSTEM, "_value": why}
         return {
             "resourceType": "Patient",
             "id": self._id("patient"),
             "meta": {"security": [{"system": _PSEUDONYMOUS, "code": "PSEUDED"}]},
-            "identifier": [identifier],
+            "identifier": [self.identifier],
         }
 
     def _belt(self) -> Resource:
@@ -170,11 +178,11 @@ class _Writer:
         )
 
     def _judged(self) -> Resource:
-        return quantity(self.result.recording.judged_seconds, "s", "s", "")
+        return quantity(self.result.recording.judged_seconds, "s", "s")
 
     def _unjudged_time(self) -> Resource:
         recording = self.result.recording
-        told = quantity(sum(recording.unjudged_seconds.values()), "s", "s", "")
+        told = quantity(sum(recording.unjudged_seconds.values()), "s", "s")
         parts = [
             {
                 "code": local(part.reason),
@@ -185,19 +193,27 @@ class _Writer:
         found = self._observation("unjudged", local("unjudged-time"), **told)
         return found | {"component": parts} if parts else found
 
+    def _why_not(self, otherwise: str, reason: str) -> tuple[str, str]:
+        """Return why a value is absent: that nothing was judged comes before all else."""
+        if self.result.movement_count is None:
+            return self.result.recording.judged_explanation, NOT_PERFORMED
+        return otherwise, reason
+
     def _count(self) -> Resource:
         result = self.result
         why = result.recording.judged_explanation
         rate, expected = result.summary.kicks_per_analysed_hour, result.expected_kicks
+        told_rate = quantity(rate, "per hour", "/h", *self._why_not(why, UNKNOWN))
         components = [
             {"code": local("judged-time"), **self._judged()},
-            {"code": local("movement-rate"), **quantity(rate, "per hour", "/h", why)},
+            {"code": local("movement-rate"), **told_rate},
         ]
+        why_not = self._why_not(result.expected_kicks_status, UNKNOWN)
         for code, value in (
             ("expected-low", None if expected is None else expected.low),
             ("expected-high", None if expected is None else expected.high),
         ):
-            told = quantity(value, "movements", "{movements}", result.expected_kicks_status)
+            told = quantity(value, "movements", "{movements}", *why_not)
             components.append({"code": local(code), **told})
         members = [self._to(f"movement {n}") for n in range(len(result.movements or ()))]
         found = self._observation(
@@ -211,13 +227,13 @@ class _Writer:
 
     def _time_to_ten(self) -> Resource:
         value = self.result.summary.analysed_seconds_to_tenth_kick
-        why = "ten movements were not found in judged time"
-        return self._observation("ten", local("time-to-ten"), **quantity(value, "s", "s", why))
+        why = self._why_not("ten movements were not found in judged time", NOT_APPLICABLE)
+        return self._observation("ten", local("time-to-ten"), **quantity(value, "s", "s", *why))
 
     def _longest_quiet(self) -> Resource:
         value = self.result.summary.longest_quiet_seconds
-        told = quantity(value, "s", "s", "there is no judged time without movement")
-        return self._observation("quiet", local("longest-quiet"), **told)
+        why = self._why_not("there is no judged time without movement", NOT_APPLICABLE)
+        return self._observation("quiet", local("longest-quiet"), **quantity(value, "s", "s", *why))
 
     def _hiccups(self) -> Resource:
         bouts, status = self.result.hiccup_bouts, self.result.hiccup_bouts_status
@@ -227,7 +243,7 @@ class _Writer:
         )
 
     def _press_count(self) -> Resource:
-        count = quantity(len(self.result.presses), "presses", "{presses}", "")
+        count = quantity(len(self.result.presses), "presses", "{presses}")
         return self._by_mother("presses", local("press-count"), self.period, **count)
 
     def _each_movement(self) -> list[Resource]:
@@ -239,7 +255,7 @@ class _Writer:
                 component=[
                     {
                         "code": local("probability"),
-                        **quantity(movement.probability, "probability", "1", ""),
+                        **quantity(movement.probability, "probability", "1"),
                     }
                 ],
             )
@@ -258,7 +274,7 @@ class _Writer:
 
     def _press(self, number: int, press: Press) -> Resource:
         judged = {"code": local("press-judged"), "valueBoolean": press.judged}
-        matched = absent(f"not judged: {press.why_not}")
+        matched = absent(f"not judged: {press.why_not}", NOT_PERFORMED)
         if press.matched is not None:
             matched = {"valueBoolean": press.matched}
         return self._by_mother(

@@ -9,6 +9,9 @@ __all__ = [
     "LOCAL_CODES",
     "LOCAL_SYSTEM",
     "LOINC_REPORTED",
+    "NOT_APPLICABLE",
+    "NOT_PERFORMED",
+    "UNKNOWN",
     "absent",
     "category",
     "local",
@@ -20,6 +23,12 @@ LOCAL_SYSTEM = "urn:uuid:6f1c1f0e-8c1b-5d0f-9a55-2f6b1f0b7f3e"
 """Our own code system: LOINC was found to have no code for a count by a device."""
 
 ABSENT_REASON_SYSTEM = "http://terminology.hl7.org/CodeSystem/data-absent-reason"
+NOT_APPLICABLE = "not-applicable"
+"""There is no such value: what it is of did not happen in judged time."""
+NOT_PERFORMED = "not-performed"
+"""It was not measured: nothing could be judged, or it was not looked for."""
+UNKNOWN = "unknown"
+"""There is one, and what was judged does not tell it."""
 CATEGORY_SYSTEM = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 LOINC_REPORTED = "57088-7"
@@ -71,7 +80,9 @@ def category(code: str) -> list[dict[str, Any]]:
     return [{"coding": [{"system": CATEGORY_SYSTEM, "code": code}]}]
 
 
-def quantity(value: float | None, unit: str, ucum: str, why_not: str) -> dict[str, Any]:
+def quantity(
+    value: float | None, unit: str, ucum: str, why_not: str = "", reason: str = NOT_PERFORMED
+) -> dict[str, Any]:
     """Return a value in UCUM units, or why there is none.
 
     Parameters
@@ -81,14 +92,16 @@ def quantity(value: float | None, unit: str, ucum: str, why_not: str) -> dict[st
         For people, and as UCUM's code.
     why_not : str
         Why the value is None, for people.
+    reason : str
+        The same as a code of FHIR's.
     """
     if value is None:
-        return absent(why_not)
+        return absent(why_not, reason)
     told = {"value": value, "unit": unit, "system": "http://unitsofmeasure.org", "code": ucum}
     return {"valueQuantity": told}
 
 
-def absent(why_not: str) -> dict[str, Any]:
+def absent(why_not: str, reason: str) -> dict[str, Any]:
     """Return that there is no value, and why."""
-    coding = {"system": ABSENT_REASON_SYSTEM, "code": "not-performed"}
+    coding = {"system": ABSENT_REASON_SYSTEM, "code": reason}
     return {"dataAbsentReason": {"coding": [coding], "text": why_not}}

@@ -1,6 +1,7 @@
-"""The raw signals of a recording as the numbers that the belt stored, on even grids.
+"""The raw signals of a recording in the numbers that the belt stores, on even grids.
 
-Exports keep the stored numbers, so that nothing is rounded, scaled or clipped on the way.
+Nothing is scaled or clipped on the way. Where the belt's clock is right, the numbers are those of
+the file; where samples were moved onto time (`RecordingInfo.clock`), they are interpolated.
 """
 
 from __future__ import annotations
@@ -15,16 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from femo_signal.errors import RecordingError
+from femo_signal.exporting.grid import NO_SAMPLE, Part, on_grid, usual_step
 from femo_signal.formats import Chunk, Reader, open_recording
 from femo_signal.formats.chunk import VOLTS_PER_COUNT
 from femo_signal.formats.raw import IMU_COLUMNS
+from femo_signal.intervals import Intervals, from_mask
 from femo_signal.recording import RecordingInfo
 from femo_signal.settings import TICKS_PER_SECOND
 
 __all__ = ["NO_SAMPLE", "CountedSignal", "Counts", "read_counts"]
-
-NO_SAMPLE = -32768
-"""Stands where the file holds no sample: WFDB's own code for it in 16 bits, and EDF's lowest."""
 
 MOST_BYTES = 4 * 1024**3  # of counts; writing needs as much again
 
@@ -58,6 +58,21 @@ class Counts:
     length_ticks: int  # of the signals: up to a record beyond the recording's end
     record_ticks: int  # the least that holds whole seconds, and whole samples of every signal
 
+    @property
+    def moved_seconds(self) -> float:
+        """How far samples were moved, and so interpolated, as the belt's clock was off; else 0."""
+        return 0.0 if self.info.clock is None else self.info.clock.moved_seconds
+
+    def without_samples(self) -> dict[str, tuple[int, Intervals]]:
+        """Return for each kind of signal its step, and ticks from its first to its last lack."""
+        found: dict[str, tuple[int, Intervals]] = {}
+        for one in self.signals:
+            kind, step = one.label.partition(" ")[0], one.step_ticks
+            if kind not in found:  # the file stores all signals of a kind together
+                cells = from_mask(one.counts == NO_SAMPLE)
+                found[kind] = step, cells * step - np.array([0, step - 1])
+        return found
+
 
 @dataclass(frozen=True)
 class _Source:
@@ -65,6 +80,12 @@ class _Source:
 
     labels: tuple[str, ...]
     unsigned: bool
+
+    def signed(self, counts: NDArray[Any]) -> NDArray[np.int16]:
+        """Return stored numbers as they are exported; a copy of the same shape."""
+        stored = counts.astype(np.int32) + (_UNSIGNED_ZERO if self.unsigned else 0)
+        # The lowest number means that there is no sample: one at that stop goes a step higher
+        return np.maximum(stored, NO_SAMPLE + 1).astype(np.int16)
 
 
 def read_counts(path: Path, *, progress: Callable[[float], None] | None = None) -> Counts:
@@ -118,6 +139,7 @@ def _info(path: Path, reader: Reader, ticks: int) -> RecordingInfo:
         length_ticks=ticks,
         gaps=tuple(reader.gaps),
         notices=tuple(reader.notices),
+        clock=reader.clock,
     )
 
 
@@ -137,7 +159,7 @@ class _Parts:
         )  # fmt: skip
         self.ticks = 0
         self._bytes = 0
-        self._parts: list[list[tuple[int | NDArray[np.int64], NDArray[Any]]]] = [[], [], []]
+        self._parts: list[list[Part]] = [[], [], []]
 
     def push(self, chunk: Chunk) -> None:
         """Keep a chunk; ticks are kept only where not every one has a sample."""
@@ -147,10 +169,11 @@ class _Parts:
             (chunk.accelerometer_ticks, chunk.accelerometer),
             (chunk.imu_ticks, chunk.imu),
         )
-        for parts, (ticks, counts) in zip(self._parts, stored, strict=True):
+        for source, parts, (ticks, counts) in zip(self.sources, self._parts, stored, strict=True):
             if not counts.size:
                 continue
-            parts.append((chunk.start_tick if ticks is None else ticks.copy(), counts.copy()))
+            at = chunk.start_tick if ticks is None else ticks.copy()
+            parts.append((at, source.signed(counts)))
             self._bytes += counts.nbytes
         if self._bytes > MOST_BYTES:
             raise RecordingError(
@@ -161,44 +184,18 @@ class _Parts:
 
     def finish(self, info: RecordingInfo) -> Counts:
         """Put everything onto even grids."""
-        steps = [_step(parts) if parts else 1 for parts in self._parts]
+        steps = [usual_step(parts) if parts else 1 for parts in self._parts]
         record = lcm(TICKS_PER_SECOND, *steps)
         length = -(-info.length_ticks // record) * record
         signals: list[CountedSignal] = []
         for source, parts, step in zip(self.sources, self._parts, steps, strict=True):
             if parts:
-                grid = _on_grid(source, parts, step, length // step)
+                grid = on_grid(parts, len(source.labels), step, length // step)
                 signals += [
                     _signal(label, row, step, source)
                     for label, row in zip(source.labels, grid, strict=True)
                 ]
         return Counts(info, tuple(signals), length, record)
-
-
-def _on_grid(
-    source: _Source, parts: list[tuple[int | NDArray[np.int64], NDArray[Any]]], step: int, rows: int
-) -> NDArray[np.int16]:
-    """Return the counts of a source's columns, shape (columns, rows), and use up its parts."""
-    grid = np.full((len(source.labels), rows), NO_SAMPLE, dtype=np.int16)
-    while parts:  # they take as much memory as what is made of them
-        at, counts = parts.pop()
-        stored = counts.astype(np.int32) + (_UNSIGNED_ZERO if source.unsigned else 0)
-        # The lowest number means that there is no sample: one at that stop goes a step higher
-        kept = np.maximum(stored, NO_SAMPLE + 1).astype(np.int16).T
-        if isinstance(at, int):
-            grid[:, at : at + kept.shape[1]] = kept
-        else:
-            grid[:, np.minimum((at + step // 2) // step, rows - 1)] = kept
-    return grid
-
-
-def _step(parts: list[tuple[int | NDArray[np.int64], NDArray[Any]]]) -> int:
-    """Return the usual distance of samples, ticks."""
-    steps = [np.diff(at) for at, _ in parts if not isinstance(at, int)]
-    if len(steps) < len(parts):  # some of it has a sample at every tick
-        return 1
-    every = np.concatenate(steps)
-    return max(int(np.median(every)), 1) if len(every) else 1
 
 
 def _signal(label: str, row: NDArray[np.int16], step: int, source: _Source) -> CountedSignal:

@@ -1,4 +1,4 @@
-"""EDF+: the signals as they were stored, in physical units, and what was found as annotations.
+"""EDF+: the signals in the numbers that the belt stores, and what was found as annotations.
 
 Written contiguously (EDF+C), as not every reader keeps the times of EDF+D apart from its samples:
 where the recording has no sample, the file has its lowest number, and a ``BAD_gap`` annotation
@@ -45,7 +45,7 @@ def write_edf(
     """
     start, offset = local_start(counts.info.start, zone)
     edf = edfio.Edf(
-        [_signal(one) for one in counts.signals],
+        [_signal(one, moved=counts.moved_seconds > 0) for one in counts.signals],
         patient=edfio.Patient(code=_field(subject)),
         recording=edfio.Recording(
             startdate=start.date(),
@@ -61,7 +61,8 @@ def write_edf(
     edf.write(path)
 
 
-def _signal(one: CountedSignal) -> edfio.EdfSignal:
+def _signal(one: CountedSignal, *, moved: bool) -> edfio.EdfSignal:
+    done = "interpolated onto time" if moved else "none"
     return edfio.EdfSignal.from_digital(
         one.counts,
         TICKS_PER_SECOND / one.step_ticks,
@@ -69,7 +70,7 @@ def _signal(one: CountedSignal) -> edfio.EdfSignal:
         physical_dimension=one.unit,
         physical_range=(_nearly(one.physical(NO_SAMPLE)), _nearly(one.physical(_HIGHEST))),
         digital_range=(NO_SAMPLE, _HIGHEST),
-        prefiltering="none; lowest number: no sample",
+        prefiltering=f"{done}; lowest number: no sample",
     )
 
 

@@ -1,4 +1,4 @@
-"""A WFDB record: the signals as they were stored, and two annotators, of device and mother.
+"""A WFDB record: the signals in the belt's numbers, and two annotators, of device and mother.
 
 A gap has WFDB's own code for no sample, which readers turn into NaN.
 """
@@ -126,14 +126,7 @@ def _annotate(
     folder: Path, record: str, annotator: str, rate: float, marks: Sequence[Mark]
 ) -> None:
     """Write one annotation file; none where there is nothing to annotate."""
-    edges = sorted(
-        (round(at * rate), order, text)
-        for mark in marks
-        for order, at, text in (
-            (1, mark.start_seconds, f"({mark.label}"),
-            (0, mark.start_seconds + (mark.seconds or 0.0), f"{mark.label})"),
-        )
-    )
+    edges = sorted(edge for mark in marks for edge in _edges(mark, rate))
     if not edges:
         return
     wfdb.wrann(
@@ -145,3 +138,13 @@ def _annotate(
         fs=rate,
         write_dir=str(folder),
     )
+
+
+def _edges(mark: Mark, rate: float) -> list[tuple[int, int, str]]:
+    """Return frame, rank within it and text of a mark's two edges.
+
+    Where one mark ends and another starts it ends first; none ends before it has started.
+    """
+    first = round(mark.start_seconds * rate)
+    last = round((mark.start_seconds + (mark.seconds or 0.0)) * rate)
+    return [(first, 1, f"({mark.label}"), (max(last, first + 1), 0, f"{mark.label})")]

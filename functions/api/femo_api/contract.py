@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from femo_http.bodies import Body
 from femo_jobs.jobs import JobStatus, Lane, timestamp
+from femo_result.base import NAME_PATTERN
 from femo_result.errors import JobCode, Kind
 
-JOB_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-SUBJECT_ID_PATTERN = JOB_ID_PATTERN
+JOB_ID_PATTERN = SUBJECT_ID_PATTERN = NAME_PATTERN
 FILE_NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
 SHA256_PATTERN = r"^[0-9a-f]{64}$"
 PATTERNS_IN_WORDS = {

@@ -82,6 +82,16 @@ def test_a_result_that_is_piped_in_is_exported(run: Run) -> None:
     assert Bundle.model_validate_json(done.stdout).type == "collection"
 
 
+def test_a_site_says_which_set_of_pseudonyms_its_subjects_are_of(
+    run: Run, service: Callable[[dict[str, Any]], Service]
+) -> None:
+    service(job())
+    done = run("x", "--format", "fhir", "--subject-system", "urn:oid:2.999.1")
+    assert done.exit_code == 0, done.stderr
+    (told,) = json.loads(done.stdout)["entry"][0]["resource"]["identifier"]
+    assert told == {"system": "urn:oid:2.999.1", "value": "S-007"}
+
+
 def test_a_zone_gives_local_time_beside_utc(run: Run) -> None:
     run("night.json", "--format", "parquet", "--output", "night.parquet", "--zone", "Europe/Berlin")
     row = pd.read_parquet("night.parquet").iloc[0]
@@ -119,6 +129,8 @@ def test_a_job_without_a_result_gives_none(
         (["night.json", "--format", "edf", "--output", "a.edf"], "--recording"),
         (["night.json", "--format", "csv", "--recording", "night.dat"], "no signals"),
         (["night.json", "--format", "parquet"], "--output"),
+        (["night.json", "--format", "fhir", "--subject-system", "study"], "no URI"),
+        (["night.json", "--format", "csv", "--subject-system", "urn:a:b"], "leave it out"),
         (["night.json", "--format", "csv", "--zone", "Europe/Nowhere"], "no time zone"),
         (["night.json", "--format", "csv", "--zone", "../../etc/passwd"], "no time zone"),
         (["night.json", "--format", "wfdb", "--recording", "n.dat", "--output", "a.b.hea"], "WFDB"),
@@ -130,6 +142,8 @@ def test_a_job_without_a_result_gives_none(
         (["binary.json", "--format", "csv"], "no text"),
         (["other.json", "--format", "csv"], "output_type"),
         (["older.json", "--format", "csv"], "recording.judged_seconds"),
+        (["named.json", "--format", "edf", "--recording", "named.json", "--output", "a.edf"],
+         "subjectId: must be 1 to 64"),
         (["a b", "--format", "csv"], "1 to 64"),
         (["night.json", "--format", "csv", "--output", "night.json", "--overwrite"], "is read"),
         (["night.json", "--format", "edf", "--recording", "none.dat", "--output", "a.edf"],
@@ -146,6 +160,7 @@ def test_what_cannot_be_exported_is_refused_by_name_and_nothing_is_written(
     older = events_response()
     del older["result"]["recording"]["judged_seconds"]
     Path("older.json").write_text(json.dumps(older))
+    Path("named.json").write_text(json.dumps(events_response() | {"subjectId": "Anna Müller"}))
     before = {path.name for path in Path().iterdir()}
     done = run(*arguments)
     told = done.stderr or str(done.exception)

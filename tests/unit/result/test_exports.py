@@ -229,12 +229,37 @@ def test_what_is_not_known_is_absent_with_its_reason_and_never_nought(
     for code in ("movement-count", "longest-quiet", "hiccup-bout-count", "time-to-ten"):
         (one,) = found[code]
         assert "valueQuantity" not in one
-        assert one["dataAbsentReason"]["text"]
-    assert found["movement-count"][0]["dataAbsentReason"]["text"] == (
-        "None of 30.0 min could be judged."
-    )
+        assert one["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
+    for code in ("movement-count", "longest-quiet", "time-to-ten"):
+        told = found[code][0]["dataAbsentReason"]["text"]
+        assert told == "None of 30.0 min could be judged.", code
+    for part in found["movement-count"][0]["component"][1:]:
+        assert part["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
     assert found["judged-time"][0]["valueQuantity"]["value"] == 0
     assert "movement" not in found
+
+
+def test_what_did_not_come_about_in_judged_time_is_not_told_as_not_measured(
+    response: dict[str, Any],
+) -> None:
+    response["result"]["summary"] |= {
+        "analysed_seconds_to_tenth_kick": None,
+        "longest_quiet_seconds": None,
+        "kicks_per_analysed_hour": None,
+    }
+    found = observations(fhir_of(response))
+    for code, words in (("time-to-ten", "ten movements"), ("longest-quiet", "without movement")):
+        why = found[code][0]["dataAbsentReason"]
+        assert why["coding"][0]["code"] == "not-applicable"
+        assert words in why["text"]
+    parts = {
+        part["code"]["coding"][0]["code"]: part for part in found["movement-count"][0]["component"]
+    }
+    for code in ("movement-rate", "expected-low", "expected-high"):
+        assert parts[code]["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+    first, _ = found["57088-7"]  # a press in a gap was compared with nothing
+    (*_, matched) = first["component"]
+    assert matched["dataAbsentReason"]["coding"][0]["code"] == "not-performed"
 
 
 @pytest.mark.parametrize("subject", ["S-007", None])
@@ -249,6 +274,21 @@ def test_the_subject_is_a_pseudonym_and_nothing_else(
     assert identifier.get("value") == subject
     assert ("_value" in identifier) == (subject is None)
     observations(fhir_of(response))
+
+
+def test_the_same_pseudonym_of_two_sites_is_not_the_same_mother(response: dict[str, Any]) -> None:
+    bundle = fhir_of(response)
+    assert bundle["entry"][0]["resource"]["identifier"] == [{"value": "S-007"}]
+    assert bundle["identifier"] == {"value": "night-1"}
+    told = fhir_of(response, subject_system="https://example.org/study")
+    assert told["entry"][0]["resource"]["identifier"] == [
+        {"system": "https://example.org/study", "value": "S-007"}
+    ]
+    observations(told)
+    assert "system" not in str(
+        fhir_of(response | {"subjectId": None}, subject_system="https://example.org/study")
+        ["entry"][0]["resource"]["identifier"]
+    )  # fmt: skip
 
 
 def test_no_export_says_whether_all_is_well(response: dict[str, Any]) -> None:
@@ -288,6 +328,15 @@ def test_what_is_no_result_is_refused(writer: Any, response: dict[str, Any]) -> 
     del response["result"]["recording"]
     with pytest.raises(ValidationError, match="recording"):
         writer(response)
+
+
+@pytest.mark.parametrize("subject", ["Anna Müller", "S-7\n# of another", "", 7, "\ud800"])
+@pytest.mark.parametrize("writer", [csv_of, fhir_of])
+def test_a_subject_that_the_service_would_not_have_taken_is_refused(
+    writer: Any, response: dict[str, Any], subject: Any
+) -> None:
+    with pytest.raises(ValidationError, match="subjectId"):
+        writer(response | {"subjectId": subject})
 
 
 def test_a_column_says_what_it_is_and_in_which_unit() -> None:

@@ -95,7 +95,7 @@ def counts(path: Path) -> Counts:
 
 @pytest.fixture(scope="module")
 def marks(response: EventsResponse, counts: Counts) -> list[Mark]:
-    return marks_of(response, counts.info.gaps)
+    return marks_of(response, counts)
 
 
 @pytest.fixture(scope="module")
@@ -287,6 +287,24 @@ def test_wfdb_keeps_what_the_mother_pressed_apart_from_what_the_device_found(
     ) == ("(BAD_gap", "BAD_gap)")  # fmt: skip
 
 
+def test_wfdb_opens_every_mark_before_it_closes_it_however_short(
+    counts: Counts, tmp_path: Path
+) -> None:
+    marks = [
+        Mark(10.0, 0.002, "sensor_off imu"),
+        Mark(10.0, 0.0, "movement"),
+        Mark(11.0, 1.0, "movement"),
+        Mark(12.0, 0.001, "movement"),  # where one ends the next one starts
+    ]
+    write_wfdb(tmp_path, "night", counts, marks, zone=UTC)
+    opened: Counter[str] = Counter()
+    found = read_annotations(tmp_path / "night.femo")
+    for _, note in found:
+        opened[note.strip("()")] += 1 if note.startswith("(") else -1
+        assert opened[note.strip("()")] in (0, 1), found
+    assert len(found) == 2 * len(marks)
+
+
 def test_a_wfdb_header_says_when_it_began_and_how_much_was_judged(
     record: Path, response: EventsResponse
 ) -> None:
@@ -383,6 +401,23 @@ def test_the_command_writes_the_signals_of_that_recording_and_of_no_other(
     assert read_annotations(tmp_path / "night.mother")
 
 
+@pytest.mark.parametrize("kind", ["edf", "wfdb"])
+def test_what_a_sentence_holds_breaks_no_header_and_no_annotation(
+    kind: str, v2_gap: Path, response: EventsResponse, tmp_path: Path
+) -> None:
+    body = response.model_dump(mode="json")
+    body["result"]["recording"]["judged_explanation"] = "Half\nof\x14it – so."
+    counts = read_counts(v2_gap)
+    marks = marks_of(read_response(body), counts)
+    if kind == "wfdb":
+        write_wfdb(tmp_path, "night", counts, marks, zone=UTC)
+        assert read_wfdb(tmp_path)
+        return
+    write_edf(tmp_path / "night.edf", counts, marks, zone=UTC)
+    with pyedflib.EdfReader(str(tmp_path / "night.edf")) as reader:
+        assert "Half of it – so." in reader.readAnnotations()[2]
+
+
 def test_an_older_records_annotations_do_not_outlive_it(v2_gap: Path, tmp_path: Path) -> None:
     told = report(accept_all(build_profile(v2_gap)))
     told["result"] |= {"presses": [], "press_match": None}
@@ -394,9 +429,12 @@ def test_an_older_records_annotations_do_not_outlive_it(v2_gap: Path, tmp_path: 
     (tmp_path / "night.mother").write_bytes(b"of an older record")
     arguments = ["export", str(result), "--format", "wfdb", "--output", str(tmp_path / "night"),
                  "--recording", str(v2_gap), "--overwrite"]  # fmt: skip
-    assert CliRunner().invoke(femo, arguments).exit_code == 0
+    done = CliRunner().invoke(femo, arguments)
+    assert done.exit_code == 0
     assert not (tmp_path / "night.mother").exists()
-    assert (tmp_path / "night.femo").exists()
+    there = [tmp_path / f"night.{ending}" for ending in ("hea", "dat", "femo")]
+    assert f"Written: {', '.join(map(str, there))}\n" in done.stderr  # and nothing that is not
+    assert all(file.exists() for file in there)
 
 
 @pytest.mark.parametrize("kind", ["edf", "wfdb"])
