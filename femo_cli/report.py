@@ -57,8 +57,26 @@ def report(
 
     check_page(output, "--output", overwrite=overwrite)
     responses = [_response(path) for path in results]
+    _check_subject(responses, results, subject)
     write_page(output, Shown(responses=responses, zone=zone, subject=subject))
     click.echo(f"Report: {output}", err=True)
+
+
+def _check_subject(
+    responses: list[dict[str, Any]], names: tuple[Path, ...], subject: str | None
+) -> None:
+    """Refuse a page on which a night would stand under another woman's pseudonym."""
+    first, whose = "--subject", subject
+    for response, name in zip(responses, names, strict=True):
+        own = response.get("subjectId")
+        if not own:
+            continue
+        if whose and own != whose:
+            raise click.UsageError(
+                f"{name} is a night of subject {own!r}, but {first} says {whose!r}; a page is of "
+                "one subject"
+            )
+        first, whose = str(name), own
 
 
 def check_page(path: Path, option: str, *, overwrite: bool) -> None:

@@ -105,6 +105,32 @@ def test_several_results_are_one_page_in_their_order(run: Run, package: Path) ->
     assert starts == ["v2", "v1"]
 
 
+@pytest.mark.parametrize(
+    ("subjects", "options", "words"),
+    [
+        (["S-017"], ("--subject", "S-099"), "'S-017', but --subject says 'S-099'"),
+        ([None, "S-017"], ("--subject", "S-099"), "'S-017', but --subject says 'S-099'"),
+        (["S-017", None, "S-018"], (), "0.json says 'S-017'"),
+    ],
+)
+def test_no_night_is_put_under_another_womans_pseudonym(
+    run: Run, package: Path, subjects: list[str | None], options: tuple[str, ...], words: str
+) -> None:
+    done = run(*({**night(), "subjectId": one} for one in subjects), options=options)
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.split())
+    assert not (package / "night.html").exists()
+
+
+def test_nights_with_and_without_their_own_pseudonym_are_one_page_where_it_is_the_same(
+    run: Run, package: Path
+) -> None:
+    bodies = ({**night(), "subjectId": "S-017"}, night())
+    done = run(*bodies, options=("--subject", "S-017"))
+    assert done.exit_code == 0, done.output
+    assert embedded(package / "night.html")[0]["subject"] == "S-017"
+
+
 def test_no_text_of_a_result_can_leave_its_place_in_the_page(run: Run, package: Path) -> None:
     nasty = "</script><!--<script>&amp;\u2028\u2029alert(1)"
     job = {**night(), "jobId": nasty}
