@@ -227,3 +227,47 @@ def test_a_refusal_names_the_request_for_whoever_reads_the_services_logs(run: Ru
     done = run(service, "status", "x")
     assert done.exit_code == 1
     assert "femo: error: Ours. (internal_error, request r-1)" in done.stderr
+
+
+def unreachable(times: int, *answers: httpx.Response) -> Callable[[httpx.Request], httpx.Response]:
+    """Answer a number of times not at all, and then one after the other."""
+    left = iter(answers)
+    faults = iter(range(times))
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        if next(faults, None) is not None:
+            raise httpx.ConnectError("no route")
+        return next(left)
+
+    return answer
+
+
+def test_a_job_that_runs_is_followed_through_a_time_without_network_which_is_told(
+    run: Run, recording: str
+) -> None:
+    service = taking()
+    completed = httpx.Response(200, json={"jobId": "x", "status": "Completed"})
+    service.answers["GET /dev/jobs/x"] = unreachable(12, completed)
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "Completed"
+    assert done.stderr.count("cannot be asked at the moment") == 1
+    assert "no route" in done.stderr
+    assert "answers again" in done.stderr
+
+
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_a_job_whose_answer_is_lost_is_found_again_or_sent_again_under_its_id(
+    run: Run, recording: str, has_arrived: bool
+) -> None:
+    service = taking()
+    completed = {"jobId": "x", "status": "Completed"}
+    service.answers["POST /dev/jobs"] = unreachable(5, httpx.Response(200, json=completed))
+    if not has_arrived:
+        missing = {"error": {"code": "job_not_found", "message": "None."}}
+        service.answers["GET /dev/jobs/x"] = answering(404, missing)
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "Completed"
+    sent = {request.content for request in service.asked("/dev/jobs")}
+    assert len(sent) == 1
