@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -340,19 +342,48 @@ def test_a_picture_of_unknown_kind_is_refused_before_anything_is_printed(cohort,
     )
 
 
-def test_an_analysis_writes_its_night_as_a_page_too(cohort, model_folder, tmp_path, monkeypatch):
+EMPTY_PAGE = '<script type="application/json" id="embedded"></script>'
+
+
+@pytest.fixture
+def night(cohort, model_folder, tmp_path, monkeypatch):
+    """Arguments that analyse a recording into a page of our own: no console need be built."""
     (tmp_path / "viewer").mkdir()
-    place = '<script type="application/json" id="embedded"></script>'
-    (tmp_path / "viewer" / "viewer.html").write_text(place)
+    (tmp_path / "viewer" / "viewer.html").write_text(EMPTY_PAGE)
     monkeypatch.setattr("femo_cli.viewing.files", lambda _package: tmp_path)
-    arguments = ["analyze", str(cohort.parent / "recording-001.dat"), "--model", str(model_folder),
-                 "--report", str(tmp_path / "night.html"), "--zone", "Europe/London"]  # fmt: skip
-    done = CliRunner().invoke(command_line, arguments)
+    return ["analyze", str(cohort.parent / "recording-001.dat"), "--model", str(model_folder),
+            "--report", str(tmp_path / "night.html")]  # fmt: skip
+
+
+def test_an_analysis_writes_its_night_as_a_page_too(night, tmp_path):
+    done = CliRunner().invoke(command_line, [*night, "--zone", "Europe/London"])
     assert done.exit_code == 0, done.output
     page = (tmp_path / "night.html").read_text()
-    data = json.loads(page.removeprefix(place[:-9]).removesuffix("</script>"))
+    data = json.loads(page.removeprefix(EMPTY_PAGE[:-9]).removesuffix("</script>"))
     assert data["responses"] == [json.loads(done.stdout)]
     assert (data["recording"], data["zone"]) == ("recording-001.dat", "Europe/London")
+
+
+def test_page_and_picture_are_there_also_where_nobody_takes_the_json(night, tmp_path):
+    picture = tmp_path / "night.png"
+    with (
+        pytest.raises(OSError, match="No space"),
+        Path("/dev/full").open("w") as full,
+        redirect_stdout(full),
+    ):
+        command_line([*night, "--plot", str(picture), "--json"], standalone_mode=False)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "night.html").is_file()
+
+
+def test_an_analysis_is_not_lost_with_a_page_that_cannot_be_written(night, tmp_path, monkeypatch):
+    def fail(*_given):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(import_module("femo_cli.analyze"), "write_page", fail)
+    done = CliRunner().invoke(command_line, night)
+    assert isinstance(done.exception, OSError)
+    assert json.loads(done.stdout)["status"] == "Completed"
 
 
 def test_a_manifest_in_s3_is_refused_locally(tmp_path):
