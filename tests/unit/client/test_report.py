@@ -145,14 +145,15 @@ def test_no_text_of_a_result_can_leave_its_place_in_the_page(run: Run, package: 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("not JSON", "cannot be read: it is no JSON"),
-        ([], "is no result"),
+        ("not JSON", "0.json is no JSON"),
+        ([], "is no result: it is no JSON object"),
+        ({}, "is no result: give what"),
         ({"status": "Failed", "error": {}}, "is of a job that is Failed"),
-        ({**night(), "result": None, "resultUrl": "https://x"}, "resultUrl"),
+        ({**night(), "result": None, "resultUrl": "https://x"}, "the id of its job"),
         ({**night(), "result": {"recording": {}}}, "analyse the recording again"),
         ({**night(), "output_type": "poems"}, "no result of type poems"),
     ],
-    ids=["no JSON", "no result", "failed", "too large", "older", "other"],
+    ids=["no JSON", "no object", "no result", "failed", "too large", "older", "other"],
 )
 def test_what_is_no_result_is_refused_with_what_to_give_instead(
     run: Run, package: Path, body: Any, words: str
@@ -161,6 +162,17 @@ def test_what_is_no_result_is_refused_with_what_to_give_instead(
     assert done.exit_code == 2
     assert words in " ".join(done.output.split())
     assert not (package / "night.html").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_result_that_is_piped_in_is_shown_whatever_shell_wrote_it(
+    package: Path, encoding: str
+) -> None:
+    content = json.dumps(night()).encode(encoding)
+    page = package / "night.html"
+    done = CliRunner().invoke(femo, ["report", "-", "--output", str(page)], input=content)
+    assert done.exit_code == 0, done.output
+    assert embedded(page)[0]["responses"] == [night()]
 
 
 def test_a_job_as_the_api_gives_it_is_shown_though_it_leaves_out_what_is_not_known(
