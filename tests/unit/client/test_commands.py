@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 import tqdm
@@ -227,6 +229,27 @@ def test_a_refusal_names_the_request_for_whoever_reads_the_services_logs(run: Ru
     done = run(service, "status", "x")
     assert done.exit_code == 1
     assert "femo: error: Ours. (internal_error, request r-1)" in done.stderr
+
+
+def told_commands() -> list[tuple[str, str]]:
+    """Commands of `femo` that texts of the commands and pages tell, with their options."""
+    root = Path(__file__).parents[3]
+    sources = [*root.glob("femo_*/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
+    text = "\n".join(source.read_text() for source in sources)
+    found = re.findall(r"(?:`|^|/)femo ([a-z]+) ([^`\n#]*)", text, re.MULTILINE)
+    return sorted({(name, option) for name, rest in found
+                   for option in re.findall(r"(?<!\S)--[a-z-]+", rest)})  # fmt: skip
+
+
+def test_no_text_names_an_option_that_its_command_has_not() -> None:
+    told = told_commands()
+    assert ("analyze", "--report") in told
+    context = click.Context(femo)
+    for name, option in told:
+        command = femo.get_command(context, name)
+        assert command is not None, name
+        known = {one for param in command.params for one in param.opts + param.secondary_opts}
+        assert option in known | {"--help"}, f"femo {name} {option}"
 
 
 def unreachable(times: int, *answers: httpx.Response) -> Callable[[httpx.Request], httpx.Response]:
