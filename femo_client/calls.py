@@ -231,7 +231,12 @@ def _result_url(job: Job) -> str:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file that is there whole or not at all; of a link the file that it names."""
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory")
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(f"{path} is no regular file")
     partial_file = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         with partial_file.open("xb") as file:

@@ -272,14 +272,15 @@ class FemoClient:
     def download_result(self, job: Job | str, path: Path | str) -> Path:
         """Write a completed job's whole response into a file and return its path.
 
-        The file is there whole or not at all; one of that name is replaced.
+        The file is there whole or not at all; one of that name is replaced, or the one that a link
+        of that name leads to.
 
         Raises
         ------
         NoResultError
             The job has no result: the code is that of its own error.
         OSError
-            The file cannot be written.
+            The file cannot be written, or what is there is no regular file.
         """
         return self._run(self._calls.downloaded(job, Path(path)))
 
