@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -384,6 +385,42 @@ def test_an_analysis_is_not_lost_with_a_page_that_cannot_be_written(night, tmp_p
     done = CliRunner().invoke(command_line, night)
     assert isinstance(done.exception, OSError)
     assert json.loads(done.stdout)["status"] == "Completed"
+
+
+def signalled(number, folder, *, first=""):
+    """Synthesize into a folder in a process that signals itself as it writes a recording."""
+    program = (
+        "import os, signal, sys\n"
+        "from femo_cli.main import main\n"
+        f"{first}\n"
+        "def hook(event, given):\n"
+        "    if event == 'open' and given[1] == 'w' and '.partial-' in str(given[0]):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "sys.addaudithook(hook)\n"
+        f"words = ['synthesize', {str(folder)!r}, '--recordings', '1', '--minutes', '0.5']\n"
+        "sys.argv = ['femo', *words]\n"
+        "main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_who_is_ended_by_a_signal_leaves_no_part_of_a_file(tmp_path, number):
+    done = signalled(number, tmp_path / "c")
+    assert done.returncode == 128 + number, done.stderr
+    assert not list((tmp_path / "c").iterdir())
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("femo: error: ")
+
+
+def test_who_asked_for_it_goes_on_though_the_terminal_is_closed(tmp_path):
+    done = signalled(
+        signal.SIGHUP, tmp_path / "c", first="signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "c" / "recording-001.dat").is_file()
 
 
 def test_a_manifest_in_s3_is_refused_locally(tmp_path):
