@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from types import FrameType
+from typing import NoReturn
 
 import click
 
@@ -103,7 +104,7 @@ def main() -> None:
         _tell_fault(error)
 
 
-def _tell_end(cause: BaseException | None) -> None:
+def _tell_end(cause: BaseException | None) -> NoReturn:
     if not isinstance(cause, _Ended):
         _fail("interrupted", 130)
     with suppress(OSError):  # the terminal may have gone
@@ -132,7 +133,7 @@ def _tell_fault(error: Exception) -> None:
     _fail(f"a fault of ours: {type(error).__name__}: {error} (set FEMO_DEBUG=1 for the place)", 1)
 
 
-def _fail(message: str, status: int) -> None:
+def _fail(message: str, status: int) -> NoReturn:
     click.echo(f"femo: error: {' '.join(message.split())}", err=True)
     sys.exit(status)
 
