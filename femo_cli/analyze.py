@@ -71,11 +71,13 @@ def analyze(
         **result,
         "completedTimeStamp": timestamp(datetime.now(UTC)),
     }
-    print_json(response)
-    if plot is not None:
-        _draw(plot, analysis)
-    if page is not None:
-        _write(page, response, recording, zone)
+    try:  # files come first, as whoever reads the JSON may have gone; it is told whatever they do
+        if plot is not None:
+            _draw(plot, analysis)
+        if page is not None:
+            _write(page, response, recording, zone)
+    finally:
+        print_json(response)
     if not as_json:
         for line in summary_lines(response):
             click.echo(line, err=True)

@@ -12,7 +12,8 @@ import click
 
 from femo_cli.options import RecordingPath, overwrite_option
 from femo_cli.output import share_bar
-from femo_cli.stack import signed_in, stack_options
+from femo_cli.responses import read_responses
+from femo_cli.stack import stack_options
 
 if TYPE_CHECKING:
     from femo_signal.exporting.counts import Counts
@@ -175,9 +176,7 @@ def _response(source: str, stack: dict[str, Any]) -> dict[str, Any]:
 
     from femo_result.exports import as_response
 
-    path = Path(source)
-    is_file = source == "-" or path.exists() or path.suffix == ".json" or len(path.parts) > 1
-    told = _in_file(source) if is_file else _of_job(source, stack)
+    (told,) = read_responses([source], stack)
     try:
         as_response(told)
     except ValidationError as error:
@@ -187,30 +186,6 @@ def _response(source: str, stack: dict[str, Any]) -> dict[str, Any]:
             f"{source} is no result that this version reads: {field}: {first['msg']}; give what "
             "`femo analyze` or a completed job gave, of this version or a later one"
         ) from error
-    return told
-
-
-def _of_job(job_id: str, stack: dict[str, Any]) -> dict[str, Any]:
-    """Return a completed job of a deployed stack with its result, wherever that is."""
-    with signed_in(**stack) as client:
-        job = client.job(job_id)
-        return job.as_json() | {"result": client.result(job).model_dump(mode="json")}
-
-
-def _in_file(source: str) -> dict[str, Any]:
-    try:
-        text = click.open_file(source, encoding="utf-8").read()
-    except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        raise click.UsageError(f"{source} cannot be read: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise click.UsageError(f"{source} is no text, and so no result") from error
-    try:
-        told = json.loads(text)
-    except ValueError as error:
-        raise click.UsageError(f"{source} is no JSON: {error}") from error
-    if not isinstance(told, dict):
-        raise click.UsageError(f"{source} is no result: it is no JSON object")
     return told
 
 

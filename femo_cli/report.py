@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from femo_cli.options import overwrite_option
+from femo_cli.responses import read_responses
+from femo_cli.stack import stack_options
 
 if TYPE_CHECKING:
     from femo_cli.viewing import Shown
@@ -35,30 +36,53 @@ zone_option = click.option(
 
 
 @click.command()
-@click.argument("results", type=click.Path(path_type=Path), nargs=-1, required=True,
-                metavar="RESULT...")  # fmt: skip
+@click.argument("results", nargs=-1, required=True, metavar="RESULT|JOB...")
 @click.option("--output", type=page_kind, required=True, help="The page, an .html file.")
 @zone_option
 @click.option("--subject", help="The woman's pseudonym, where the result has none.")
 @overwrite_option
+@stack_options
 def report(
-    results: tuple[Path, ...],
+    results: tuple[str, ...],
     output: Path,
     zone: str | None,
     subject: str | None,
     overwrite: bool,
+    **stack: Any,
 ) -> None:
-    """Make one HTML file of RESULT, which needs no network and prints to A4.
+    """Make one HTML file of RESULT, or of a JOB's, which needs no network and prints to A4.
 
-    RESULT is what `femo analyze` printed, or `femo status --json` of a completed job. Several
-    results are nights of one subject, under each other on one scale.
+    RESULT is a file that `femo analyze` printed or the service stored, or `-` for standard input;
+    any other name is the id of a job of a deployed stack. Several are nights of one subject, under
+    each other on one scale.
     """
     from femo_cli.viewing import Shown
 
     check_page(output, "--output", overwrite=overwrite)
-    responses = [_response(path) for path in results]
+    responses = [
+        _checked(body, name)
+        for body, name in zip(read_responses(results, stack), results, strict=True)
+    ]
+    _check_subject(responses, results, subject)
     write_page(output, Shown(responses=responses, zone=zone, subject=subject))
     click.echo(f"Report: {output}", err=True)
+
+
+def _check_subject(
+    responses: list[dict[str, Any]], names: tuple[str, ...], subject: str | None
+) -> None:
+    """Refuse a page on which a night would stand under another woman's pseudonym."""
+    first, whose = "--subject", subject
+    for response, name in zip(responses, names, strict=True):
+        own = response.get("subjectId")
+        if not own:
+            continue
+        if whose and own != whose:
+            raise click.UsageError(
+                f"{name} is a night of subject {own!r}, but {first} says {whose!r}; a page is of "
+                "one subject"
+            )
+        first, whose = name, own
 
 
 def check_page(path: Path, option: str, *, overwrite: bool) -> None:
@@ -82,31 +106,26 @@ def write_page(path: Path, shown: Shown) -> None:
         partial.write_text(page, encoding="utf-8")
 
 
-def _response(path: Path) -> dict[str, Any]:
-    """Read a response and see that it is one that the page can show."""
+def _checked(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """See that a response is one that the page can show."""
     from femo_result import read_result
 
-    try:
-        body = json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or "it is no JSON"
-        raise click.UsageError(f"{path} cannot be read: {why}") from error
-    if not isinstance(body, dict) or not isinstance(body.get("status"), str):
+    if not isinstance(body.get("status"), str):
         raise click.UsageError(
-            f"{path} is no result: give what `femo analyze` printed, or `femo status --json` of a "
-            "completed job"
+            f"{name} is no result: give what `femo analyze` printed or the id of a completed job"
         )
     if body["status"] != "Completed":
-        raise click.UsageError(f"{path} is of a job that is {body['status']}: it has no result")
+        raise click.UsageError(f"{name} is of a job that is {body['status']}: it has no result")
     if body.get("result") is None:
         raise click.UsageError(
-            f"{path} has no result in it; fetch the file that its resultUrl names, and give that"
+            f"{name} has no result in it: give the id of its job, or the file that its resultUrl "
+            "names"
         )
     try:
         read_result(str(body.get("output_type")), body["result"])
     except ValueError as error:
         raise click.UsageError(
-            f"{path} is no result that this version can show ({_first_fault(error)}); if an older "
+            f"{name} is no result that this version can show ({_first_fault(error)}); if an older "
             "service made it, analyse the recording again"
         ) from error
     return body

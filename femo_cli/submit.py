@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,11 +17,12 @@ from femo_cli.output import print_json
 from femo_cli.stack import checked_job_id, signed_in, stack_options
 
 if TYPE_CHECKING:
-    from femo_client import FemoClient
+    from femo_client import ApiError, FemoClient, Job
 
 __all__ = ["submit"]
 
 _TICK_SECONDS = 0.5
+_NOT_TAKEN_UP = (429, 503)
 
 
 @click.command()
@@ -71,12 +72,59 @@ def submit(
         )
         if wait:
             with _clock("Waiting for the analysis"):
-                job = client.wait(send(wait_seconds=LONGEST_HELD_SECONDS))
+                job = _followed(client, job_id, partial(send, wait_seconds=LONGEST_HELD_SECONDS))
         else:
             job = send()
         print_json(job.as_json())
         if job.error is not None:
             sys.exit(1)
+
+
+def _followed(client: FemoClient, job_id: str, send: Callable[[], Job]) -> Job:
+    """Submit a job and follow it to its end, also where the network fails meanwhile."""
+    from femo_client import ApiError, NotFoundError
+
+    outages = _Outages()
+    follow = partial(client.wait, on_poll=outages.over, on_trouble=outages.begun)
+    try:
+        return follow(send())
+    except ApiError as error:
+        if not _is_lost(error):
+            raise
+        outages.begun(error)
+    try:
+        return follow(job_id)
+    except NotFoundError:  # it had not arrived
+        return follow(send())
+
+
+def _is_lost(error: ApiError) -> bool:
+    """Whether a job may have been taken up although no answer says so."""
+    from femo_client.answers import is_outage
+
+    return is_outage(error) and error.status not in _NOT_TAKEN_UP
+
+
+class _Outages:
+    """Tells a person once of each time without an answer, and of its end."""
+
+    def __init__(self) -> None:
+        self._lasting = False
+
+    def begun(self, error: ApiError) -> None:
+        if not self._lasting:
+            self._tell(f"The service cannot be asked at the moment, and is asked again: {error}")
+        self._lasting = True
+
+    def over(self, _job: Job) -> None:
+        if self._lasting:
+            self._tell("The service answers again")
+        self._lasting = False
+
+    def _tell(self, text: str) -> None:
+        from tqdm import tqdm
+
+        tqdm.write(text, file=sys.stderr)
 
 
 @contextmanager

@@ -10,11 +10,18 @@ from typing import Any
 import httpx
 from tenacity import RetryCallState, wait_exponential_jitter
 
-from femo_client.errors import ApiError, BadAnswerError, SignInError, class_of_status
+from femo_client.errors import (
+    ApiError,
+    BadAnswerError,
+    NoAnswerError,
+    SignInError,
+    class_of_status,
+)
 
 __all__ = [
     "LONGEST_PAUSE_SECONDS",
     "error_of",
+    "is_outage",
     "is_passing",
     "json_body",
     "pause_before",
@@ -81,6 +88,16 @@ def is_passing(error: BaseException, *, repeatable: bool = True) -> bool:
     if not repeatable:
         return error.status == _UNTOUCHED_STATUS
     return error.status in _PASSING_STATUSES or error.code in _PASSING_S3_CODES
+
+
+def is_outage(error: ApiError) -> bool:
+    """Whether an error tells nothing of what was asked for, but of the way there at the moment.
+
+    Whoever follows something that goes on without him can outlast it, however long it takes.
+    """
+    if isinstance(error, NoAnswerError):
+        return error.__cause__ is None or is_passing(error.__cause__)
+    return error.status in _PASSING_STATUSES
 
 
 def pause_before(state: RetryCallState) -> float:

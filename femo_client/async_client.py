@@ -9,7 +9,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from femo_client.calls import LONGEST_HELD_SECONDS, Calls, OnPoll
+from femo_client.calls import LONGEST_HELD_SECONDS, Calls, OnPoll, OnTrouble
 from femo_client.connection import DEFAULT_TIMEOUT, Connection, check_address, signing_with
 from femo_client.event_loop import EventLoop
 from femo_client.jobs import Job, JobFilters, JobOptions, Page
@@ -113,10 +113,15 @@ class AsyncFemoClient:
         return await self._run(self._calls.job(job_id))
 
     async def wait(
-        self, job: Job | str, timeout_seconds: float = 900.0, *, on_poll: OnPoll = None
+        self,
+        job: Job | str,
+        timeout_seconds: float = 900.0,
+        *,
+        on_poll: OnPoll = None,
+        on_trouble: OnTrouble = None,
     ) -> Job:
         """See `FemoClient.wait`."""
-        return await self._run(self._calls.ended(job, timeout_seconds, on_poll))
+        return await self._run(self._calls.ended(job, timeout_seconds, on_poll, on_trouble))
 
     async def jobs(
         self, *, page_size: int = 20, **filters: Unpack[JobFilters]

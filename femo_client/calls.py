@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 import uuid
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 from femo_client.answers import (
     LONGEST_PAUSE_SECONDS,
+    is_outage,
     json_body,
     retry_after_of,
     seconds_waited,
@@ -32,6 +34,7 @@ from femo_result import EventsResult, MetadataResult, read_response, read_result
 __all__ = ["LONGEST_HELD_SECONDS", "Calls"]
 
 OnPoll = Callable[[Job], object] | None
+OnTrouble = Callable[[ApiError], object] | None
 LONGEST_HELD_SECONDS = 20  # the longest that the service holds an answer back
 _FIRST_POLL_SECONDS = 0.25
 _LAST_POLL_SECONDS = 5.0
@@ -60,12 +63,15 @@ class Calls:
         pause = max(seconds_waited(answer) / _POLLS_A_WAIT, _FIRST_POLL_SECONDS)
         return _job(answer).asked_again_in(max(pause, retry_after_of(answer) or 0.0))
 
-    def job(self, job_id: str) -> Flow[Job]:
+    def job(self, job_id: str, *, patience_seconds: float = math.inf) -> Flow[Job]:
         """Ask for a job."""
-        answer = yield from answered(Request("GET", self._address(job_id)))
+        request = Request("GET", self._address(job_id))
+        answer = yield from answered(request, patience_seconds=patience_seconds)
         return _job(answer).asked_again_in(retry_after_of(answer) or 0.0)
 
-    def ended(self, job: Job | str, timeout_seconds: float, on_poll: OnPoll) -> Flow[Job]:
+    def ended(
+        self, job: Job | str, timeout_seconds: float, on_poll: OnPoll, on_trouble: OnTrouble
+    ) -> Flow[Job]:
         """Ask for a job until it has ended."""
         deadline = time.monotonic() + timeout_seconds
         job_id, pause = _id_of(job), _FIRST_POLL_SECONDS
@@ -75,18 +81,31 @@ class Calls:
             pause = max(pause, job.pause_seconds)
             yield _pause(pause, deadline)
         while True:
-            seen = yield from self.job(job_id)
-            if on_poll:
+            seen = yield from self._looked_at(job_id, deadline)
+            if isinstance(seen, ApiError):
+                if on_trouble:
+                    on_trouble(seen)
+            elif on_poll:
                 on_poll(seen)
-            if seen.has_ended:
+            if isinstance(seen, Job) and seen.has_ended:
                 return seen
             if time.monotonic() >= deadline:
-                raise StillQueuedError(
-                    f"job {job_id} is still {seen.status} after {timeout_seconds:.0f} s; "
-                    "it goes on: ask for its status later"
-                )
-            yield _pause(max(pause, seen.pause_seconds), deadline)
+                raise _still_queued(job_id, seen, timeout_seconds)
+            yield _pause_after(seen, pause, deadline)
             pause = min(pause * 1.5, _LAST_POLL_SECONDS)
+
+    def _looked_at(self, job_id: str, deadline: float) -> Flow[Job | ApiError]:
+        """Ask for a job once more, and return what kept the answer away where that passes.
+
+        The job goes on meanwhile: a network that is down says nothing of it.
+        """
+        left = deadline - time.monotonic()
+        try:
+            return (yield from self.job(job_id, patience_seconds=left))
+        except ApiError as error:
+            if not is_outage(error):
+                raise
+            return error
 
     def page(self, filters: JobFilters, page_size: int, next_token: str | None) -> Flow[Page]:
         """Ask for one page of jobs."""
@@ -176,9 +195,31 @@ def _id_of(job: Job | str) -> str:
     return check_job_id(job.job_id if isinstance(job, Job) else job)
 
 
-def _pause(seconds: float, deadline: float) -> Pause:
+def _pause(seconds: float, deadline: float, longest: float = LONGEST_PAUSE_SECONDS) -> Pause:
     left = max(deadline - time.monotonic(), 0.0)
-    return Pause(min(seconds, LONGEST_PAUSE_SECONDS, left))
+    return Pause(min(seconds, longest, left))
+
+
+def _pause_after(seen: Job | ApiError, pause: float, deadline: float) -> Pause:
+    """Return the pause before a job is looked at again."""
+    if isinstance(seen, Job):
+        return _pause(max(pause, seen.pause_seconds), deadline)
+    # A service in trouble is given all the time that it asks for.
+    return _pause(max(pause, seen.retry_after or 0.0), deadline, longest=math.inf)
+
+
+def _still_queued(job_id: str, seen: Job | ApiError, waited_seconds: float) -> StillQueuedError:
+    if isinstance(seen, Job):
+        return StillQueuedError(
+            f"job {job_id} is still {seen.status} after {waited_seconds:.0f} s; "
+            "it goes on: ask for its status later"
+        )
+    error = StillQueuedError(
+        f"job {job_id} was not seen to end in {waited_seconds:.0f} s, at last because of: {seen}; "
+        "ask for its status later"
+    )
+    error.__cause__ = seen
+    return error
 
 
 def _result_url(job: Job) -> str:
@@ -190,7 +231,12 @@ def _result_url(job: Job) -> str:
 
 
 def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file that is there whole or not at all."""
+    """Write a file that is there whole or not at all; of a link the file that it names."""
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory")
+    if os.path.lexists(path) and not path.is_file():
+        raise OSError(f"{path} is no regular file")
     partial_file = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         with partial_file.open("xb") as file:

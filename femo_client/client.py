@@ -9,7 +9,7 @@ from typing import Self, Unpack
 
 import httpx
 
-from femo_client.calls import LONGEST_HELD_SECONDS, Calls, OnPoll
+from femo_client.calls import LONGEST_HELD_SECONDS, Calls, OnPoll, OnTrouble
 from femo_client.connection import DEFAULT_TIMEOUT, Connection, check_address, signing_with
 from femo_client.jobs import Job, JobFilters, JobOptions, Page
 from femo_client.service import Service, WarmUp
@@ -27,8 +27,9 @@ class FemoClient:
 
     Every method raises an `ApiError` where the service refuses or cannot serve: its class tells
     which (`femo_client.errors`), its ``code``, ``status``, ``field`` and ``request_id`` the rest.
-    Trouble that passes is sat out for up to a minute, as long as the service asks for
-    (``Retry-After``), and only where sending a request again can do nothing twice.
+    Trouble that passes is sat out: up to five attempts within a minute, as long apart as the
+    service asks for (``Retry-After``), and only where sending a request again can do nothing twice.
+    `wait` sits it out until its own time is up.
 
     Parameters
     ----------
@@ -197,16 +198,36 @@ class FemoClient:
         return self._run(self._calls.job(job_id))
 
     def wait(
-        self, job: Job | str, timeout_seconds: float = 900.0, *, on_poll: OnPoll = None
+        self,
+        job: Job | str,
+        timeout_seconds: float = 900.0,
+        *,
+        on_poll: OnPoll = None,
+        on_trouble: OnTrouble = None,
     ) -> Job:
         """Follow a job, or the one of this id, until it is completed, failed or expired.
+
+        The job goes on without us: where nobody answers or the service cannot serve (429, 502,
+        503, 504), it is asked for again until the time is up.
+
+        Parameters
+        ----------
+        job
+            The job, or its id.
+        timeout_seconds
+            How long to follow it (s).
+        on_poll
+            Called with the job each time that it was asked for.
+        on_trouble
+            Called with the error each time that no answer could be had for the moment.
 
         Raises
         ------
         StillQueuedError
-            It had not ended after `timeout_seconds`. It goes on.
+            It was not seen to end within `timeout_seconds`. It goes on. Where there was no answer
+            at last, the ``__cause__`` tells why.
         """
-        return self._run(self._calls.ended(job, timeout_seconds, on_poll))
+        return self._run(self._calls.ended(job, timeout_seconds, on_poll, on_trouble))
 
     def jobs(self, *, page_size: int = 20, **filters: Unpack[JobFilters]) -> Iterator[Job]:
         """Go over jobs, newest first, and ask for each page when it is come to.
@@ -251,14 +272,15 @@ class FemoClient:
     def download_result(self, job: Job | str, path: Path | str) -> Path:
         """Write a completed job's whole response into a file and return its path.
 
-        The file is there whole or not at all; one of that name is replaced.
+        The file is there whole or not at all; one of that name is replaced, or the one that a link
+        of that name leads to.
 
         Raises
         ------
         NoResultError
             The job has no result: the code is that of its own error.
         OSError
-            The file cannot be written.
+            The file cannot be written, or what is there is no regular file.
         """
         return self._run(self._calls.downloaded(job, Path(path)))
 

@@ -15,7 +15,7 @@
         ├── UnavailableError       5xx
         ├── NoAnswerError          nobody answered
         ├── BadAnswerError         an answer that is none of this service's
-        ├── StillQueuedError       the job had not ended after the time given
+        ├── StillQueuedError       the job was not seen to end in the time given
         └── NoResultError          the job has no result; its code says why
 """
 
@@ -157,7 +157,7 @@ class BadAnswerError(ApiError):
 
 
 class StillQueuedError(ApiError, TimeoutError):
-    """The job had not ended after the time given. It goes on."""
+    """The job was not seen to end in the time given. It goes on."""
 
     def __init__(self, message: str) -> None:
         super().__init__(0, "still_queued", message)

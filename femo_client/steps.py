@@ -102,15 +102,26 @@ def advance(flow: Flow[Any], answer: Any, error: Exception | None) -> Step:
     return flow.send(answer) if error is None else flow.throw(error)
 
 
-def answered(request: Request) -> Flow[httpx.Response]:
+def answered(
+    request: Request, *, patience_seconds: float = _PATIENCE_SECONDS
+) -> Flow[httpx.Response]:
     """Send a request, again where its trouble passes, and return its answer, a success.
+
+    Parameters
+    ----------
+    request
+        What to send.
+    patience_seconds
+        How long to go on sending it (s); a minute at most.
 
     Raises
     ------
     ApiError
         The service refused it or could not serve it, or there was no answer.
     """
-    answer: httpx.Response = yield from _tried(request, repeatable=request.repeatable)
+    answer: httpx.Response = yield from _tried(
+        request, repeatable=request.repeatable, patience_seconds=patience_seconds
+    )
     return answer
 
 
@@ -122,16 +133,17 @@ def signed_in() -> Flow[str]:
     ApiError
         The token endpoint refused the client or could not serve it, or there was no answer.
     """
-    token: str = yield from _tried(SignIn(), repeatable=True)
+    token: str = yield from _tried(SignIn(), repeatable=True, patience_seconds=_PATIENCE_SECONDS)
     return token
 
 
-def _tried(step: Request | SignIn, *, repeatable: bool) -> Flow[Any]:
+def _tried(step: Request | SignIn, *, repeatable: bool, patience_seconds: float) -> Flow[Any]:
     """Run a tenacity policy with its sleeping left to whoever runs the flow."""
     attempts = Retrying(
         retry=retry_if_exception(partial(is_passing, repeatable=repeatable)),
         wait=pause_before,
-        stop=stop_after_attempt(_MOST_ATTEMPTS) | stop_after_delay(_PATIENCE_SECONDS),
+        stop=stop_after_attempt(_MOST_ATTEMPTS)
+        | stop_after_delay(min(max(patience_seconds, 0.0), _PATIENCE_SECONDS)),
         reraise=True,
     )
     attempts.begin()

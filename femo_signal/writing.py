@@ -1,4 +1,8 @@
-"""Files that are written whole or not at all, and never over others unless that was asked for."""
+"""Files that are written whole or not at all, and never over others unless that was asked for.
+
+A symbolic link is followed: the file that it names is written, and the link stays. What is no
+regular file (a device, a pipe, a folder) is never replaced, as no file could take its place.
+"""
 
 from __future__ import annotations
 
@@ -30,20 +34,15 @@ def check_target(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
     ------
     OutputError
         ``output_exists`` if a file is there already; ``output_unwritable`` if the folder is none
-        or cannot be written.
+        or cannot be written, or if what is there is no regular file.
     """
     try:
-        above = folder.absolute()
-        while not os.path.lexists(above):
-            above = above.parent
-        if not above.is_dir():
-            raise NotADirectoryError(f"{above} is no folder")
-        if not os.access(above, os.W_OK | os.X_OK):
-            raise PermissionError(f"{above} cannot be written")
+        _check_folder(folder)
         for name in names:
             path = folder / name
-            if path.is_dir():
-                raise IsADirectoryError(f"{path} is a folder")
+            target = _replaceable(path)
+            if target.parent != _target(folder):  # a link to elsewhere
+                _check_folder(target.parent)
             if not overwrite and os.path.lexists(path):
                 raise OutputError(
                     f"{path} exists already; choose another place, or say --overwrite to replace "
@@ -56,15 +55,50 @@ def check_target(folder: Path, names: Iterable[str], *, overwrite: bool) -> None
         ) from error
 
 
+def _check_folder(folder: Path) -> None:
+    """See that files can be written into a folder, or that it can be made."""
+    above = folder.absolute()
+    while not os.path.lexists(above):
+        above = above.parent
+    if not above.is_dir():
+        raise NotADirectoryError(f"{above} is no folder")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise PermissionError(f"{above} cannot be written")
+
+
+def _target(path: Path) -> Path:
+    """Return where a path leads; an OSError tells that links lead round in a circle."""
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OSError(f"{path} is a link that leads to itself")
+    return target
+
+
+def _replaceable(path: Path) -> Path:
+    """Return the file that a path names, seen to be a regular one where it is there."""
+    target = _target(path)
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{path} is no regular file")
+    return target
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a path to write to; what was written there takes the place of `path` at the end.
 
     Whoever is interrupted, even killed, leaves `path` as it was. The given path has the same suffix
     and lies in the same folder, which is created if need be.
+
+    Raises
+    ------
+    OSError
+        `path` is there and no regular file, or cannot be written.
     """
+    suffix, path = path.suffix, _replaceable(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=".partial-", suffix=suffix, dir=path.parent)
     os.close(handle)
     partial = Path(name)
     try:
@@ -85,18 +119,32 @@ def whole_files(folder: Path, *, last: str) -> Iterator[Path]:
         Created if need be; files of the same names are replaced.
     last : str
         The file without which the others count for nothing: it comes last.
+
+    Raises
+    ------
+    OSError
+        One of the names is there and no regular file, or cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
     try:
         yield partial
-        if (folder / last).exists():
-            # Between the first and the last move there is nothing rather than a mixture.
-            (folder / last).unlink()
-        for path in sorted(partial.iterdir(), key=lambda path: (path.name == last, path.name)):
-            path.replace(folder / path.name)
+        moves = {path: _replaceable(folder / path.name) for path in partial.iterdir()}
+        # Between the first and the last move there is nothing rather than a mixture.
+        _replaceable(folder / last).unlink(missing_ok=True)
+        for path in sorted(moves, key=lambda path: (path.name == last, path.name)):
+            _move(path, moves[path])
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _move(path: Path, target: Path) -> None:
+    """Put a file into the place of another, which a link may have on another disk."""
+    if target.parent == _target(path.parent.parent):
+        path.replace(target)
+        return
+    with whole_file(target) as partial:
+        shutil.copyfile(path, partial)
 
 
 def _umask() -> int:

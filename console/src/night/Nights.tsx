@@ -2,6 +2,7 @@
 import { useMemo } from "preact/hooks";
 import { type AlignedNight, aligned } from "./align";
 import { changeText, clockChanges, nightText, timeText } from "./clock";
+import { subjectOf } from "./facts";
 import { figuresOf } from "./figures";
 import { Hatches, Swatch } from "./Hatches";
 import { strengths as strengthsOf } from "./levels";
@@ -35,9 +36,7 @@ export function Nights({ responses, zone: asked, subject, linkOf }: NightsProps)
       ),
     [responses, zone],
   );
-  const subjects = [
-    ...new Set(responses.map(({ subjectId }) => subject ?? subjectId ?? "not given")),
-  ];
+  const subjects = [...new Set(responses.map((response) => subjectOf(response, subject)))];
   const reasons = new Set(
     responses.flatMap(({ result }) => result.recording.unjudged.map(({ reason }) => reason)),
   );

@@ -15,11 +15,16 @@ export interface Known {
 
 const NONE = "not given";
 
+/** Whose night it is: what the result itself says comes before what somebody adds. */
+export function subjectOf(response: NightResponse, added?: string | null): string {
+  return response.subjectId || added || NONE;
+}
+
 /** What names a page: it stands at its head. */
 export function identityOf(response: NightResponse, known: Known): Fact[] {
   const { source, result } = response;
   return [
-    { name: "Subject", value: known.subject ?? response.subjectId ?? NONE },
+    { name: "Subject", value: subjectOf(response, known.subject) },
     { name: "Recording", value: source?.s3Key ?? known.recording ?? NONE },
     { name: "Job", value: response.jobId ?? "none, analysed on one's own machine" },
     { name: "Device", value: `FeMo belt, format ${result.recording.format}` },

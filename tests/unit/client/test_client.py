@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -295,6 +296,23 @@ def test_a_download_that_fails_leaves_what_was_there(connect: Connect, tmp_path:
         assert client.download_result("a", path) == path
     assert json.loads(path.read_bytes())["status"] == "Completed"
     assert sorted(tmp_path.iterdir()) == [path, folder]
+
+
+def test_a_download_replaces_no_pipe_and_no_link(connect: Connect, tmp_path: Path) -> None:
+    service = Service(
+        {"GET /dev/jobs/a": answering(200, LARGE), "GET /result": answering(200, events_response())}
+    )
+    link, pipe, circle = (tmp_path / name for name in ("link", "pipe", "circle"))
+    link.symlink_to("real.json")
+    circle.symlink_to("circle")
+    os.mkfifo(pipe)
+    with connect(service) as client:
+        assert client.download_result("a", link) == link
+        for other in (pipe, circle):
+            with pytest.raises(OSError, match="no regular file"):
+                client.download_result("a", other)
+    assert (link.is_symlink(), pipe.is_fifo(), circle.is_symlink()) == (True, True, True)
+    assert json.loads((tmp_path / "real.json").read_bytes())["status"] == "Completed"
 
 
 def test_both_clients_have_the_same_methods_with_the_same_parameters() -> None:

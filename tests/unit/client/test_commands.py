@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib
 import json
+import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import httpx
 import pytest
 import tqdm
@@ -227,3 +229,68 @@ def test_a_refusal_names_the_request_for_whoever_reads_the_services_logs(run: Ru
     done = run(service, "status", "x")
     assert done.exit_code == 1
     assert "femo: error: Ours. (internal_error, request r-1)" in done.stderr
+
+
+def told_commands() -> list[tuple[str, str]]:
+    """Commands of `femo` that texts of the commands and pages tell, with their options."""
+    root = Path(__file__).parents[3]
+    sources = [*root.glob("femo_*/**/*.py"), *root.glob("docs/*.md"), root / "README.md"]
+    text = "\n".join(source.read_text() for source in sources)
+    found = re.findall(r"(?:`|^|/)femo ([a-z]+) ([^`\n#]*)", text, re.MULTILINE)
+    return sorted({(name, option) for name, rest in found
+                   for option in re.findall(r"(?<!\S)--[a-z-]+", rest)})  # fmt: skip
+
+
+def test_no_text_names_an_option_that_its_command_has_not() -> None:
+    told = told_commands()
+    assert ("analyze", "--report") in told
+    context = click.Context(femo)
+    for name, option in told:
+        command = femo.get_command(context, name)
+        assert command is not None, name
+        known = {one for param in command.params for one in param.opts + param.secondary_opts}
+        assert option in known | {"--help"}, f"femo {name} {option}"
+
+
+def unreachable(times: int, *answers: httpx.Response) -> Callable[[httpx.Request], httpx.Response]:
+    """Answer a number of times not at all, and then one after the other."""
+    left = iter(answers)
+    faults = iter(range(times))
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        if next(faults, None) is not None:
+            raise httpx.ConnectError("no route")
+        return next(left)
+
+    return answer
+
+
+def test_a_job_that_runs_is_followed_through_a_time_without_network_which_is_told(
+    run: Run, recording: str
+) -> None:
+    service = taking()
+    completed = httpx.Response(200, json={"jobId": "x", "status": "Completed"})
+    service.answers["GET /dev/jobs/x"] = unreachable(12, completed)
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "Completed"
+    assert done.stderr.count("cannot be asked at the moment") == 1
+    assert "no route" in done.stderr
+    assert "answers again" in done.stderr
+
+
+@pytest.mark.parametrize("has_arrived", [True, False])
+def test_a_job_whose_answer_is_lost_is_found_again_or_sent_again_under_its_id(
+    run: Run, recording: str, has_arrived: bool
+) -> None:
+    service = taking()
+    completed = {"jobId": "x", "status": "Completed"}
+    service.answers["POST /dev/jobs"] = unreachable(5, httpx.Response(200, json=completed))
+    if not has_arrived:
+        missing = {"error": {"code": "job_not_found", "message": "None."}}
+        service.answers["GET /dev/jobs/x"] = answering(404, missing)
+    done = run(service, "submit", recording, "--job-id", "x")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["status"] == "Completed"
+    sent = {request.content for request in service.asked("/dev/jobs")}
+    assert len(sent) == 1

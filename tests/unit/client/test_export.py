@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,35 @@ def test_a_site_says_which_set_of_pseudonyms_its_subjects_are_of(
     assert told == {"system": "urn:oid:2.999.1", "value": "S-007"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_a_result_that_a_shell_of_windows_wrote_is_exported(run: Run, encoding: str) -> None:
+    content = json.dumps(events_response()).encode(encoding)
+    Path("shell.json").write_bytes(content)
+    wanted = run("night.json", "--format", "csv").stdout
+    for done in (run("shell.json", "--format", "csv"), run("-", "--format", "csv", input=content)):
+        assert done.exit_code == 0, done.stderr
+        assert done.stdout == wanted
+
+
+def test_a_folder_that_is_named_as_a_job_does_not_hide_it(
+    run: Run, service: Callable[[dict[str, Any]], Service]
+) -> None:
+    service(job())
+    Path("x").mkdir()
+    done = run("x", "--format", "csv")
+    assert done.exit_code == 0, done.stderr
+    assert pd.read_csv(io.StringIO(done.stdout))["job_id"].iloc[0] == "x"
+
+
+def test_a_result_may_come_through_a_pipe_with_a_name(run: Run) -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "wb") as pipe:
+        pipe.write(Path("night.json").read_bytes())
+    done = run(f"/dev/fd/{reading}", "--format", "csv")
+    os.close(reading)
+    assert done.exit_code == 0, done.stderr
+
+
 def test_a_zone_gives_local_time_beside_utc(run: Run) -> None:
     run("night.json", "--format", "parquet", "--output", "night.parquet", "--zone", "Europe/Berlin")
     row = pd.read_parquet("night.parquet").iloc[0]
@@ -140,6 +170,8 @@ def test_a_job_without_a_result_gives_none(
         (["text.json", "--format", "csv"], "no JSON"),
         (["list.json", "--format", "csv"], "no JSON object"),
         (["binary.json", "--format", "csv"], "no text"),
+        (["number.json", "--format", "csv"], "NaN is no number of JSON"),
+        (["deep.json", "--format", "csv"], "no JSON"),
         (["other.json", "--format", "csv"], "output_type"),
         (["older.json", "--format", "csv"], "recording.judged_seconds"),
         (["named.json", "--format", "edf", "--recording", "named.json", "--output", "a.edf"],
@@ -157,6 +189,8 @@ def test_what_cannot_be_exported_is_refused_by_name_and_nothing_is_written(
     Path("list.json").write_text("[1]")
     Path("other.json").write_text("{}")
     Path("binary.json").write_bytes(b"\xff\xfe\x00")
+    Path("number.json").write_text('{"processing_time_seconds": NaN}')
+    Path("deep.json").write_text("[" * 100_000)
     older = events_response()
     del older["result"]["recording"]["judged_seconds"]
     Path("older.json").write_text(json.dumps(older))

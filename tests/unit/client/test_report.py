@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import re
@@ -10,12 +11,16 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
 from femo_cli.main import femo
+from femo_client import FemoClient
 from femo_result import read_response
 from femo_signal.errors import FemoError
+
+from .service import CREDENTIALS, URL, Service, answering
 
 ROOT = Path(__file__).parents[3]
 FIXTURES = ROOT / "console" / "tests" / "fixtures"
@@ -105,6 +110,32 @@ def test_several_results_are_one_page_in_their_order(run: Run, package: Path) ->
     assert starts == ["v2", "v1"]
 
 
+@pytest.mark.parametrize(
+    ("subjects", "options", "words"),
+    [
+        (["S-017"], ("--subject", "S-099"), "'S-017', but --subject says 'S-099'"),
+        ([None, "S-017"], ("--subject", "S-099"), "'S-017', but --subject says 'S-099'"),
+        (["S-017", None, "S-018"], (), "0.json says 'S-017'"),
+    ],
+)
+def test_no_night_is_put_under_another_womans_pseudonym(
+    run: Run, package: Path, subjects: list[str | None], options: tuple[str, ...], words: str
+) -> None:
+    done = run(*({**night(), "subjectId": one} for one in subjects), options=options)
+    assert done.exit_code == 2
+    assert words in " ".join(done.output.split())
+    assert not (package / "night.html").exists()
+
+
+def test_nights_with_and_without_their_own_pseudonym_are_one_page_where_it_is_the_same(
+    run: Run, package: Path
+) -> None:
+    bodies = ({**night(), "subjectId": "S-017"}, night())
+    done = run(*bodies, options=("--subject", "S-017"))
+    assert done.exit_code == 0, done.output
+    assert embedded(package / "night.html")[0]["subject"] == "S-017"
+
+
 def test_no_text_of_a_result_can_leave_its_place_in_the_page(run: Run, package: Path) -> None:
     nasty = "</script><!--<script>&amp;\u2028\u2029alert(1)"
     job = {**night(), "jobId": nasty}
@@ -119,14 +150,15 @@ def test_no_text_of_a_result_can_leave_its_place_in_the_page(run: Run, package: 
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        ("not JSON", "cannot be read: it is no JSON"),
-        ([], "is no result"),
+        ("not JSON", "0.json is no JSON"),
+        ([], "is no result: it is no JSON object"),
+        ({}, "is no result: give what"),
         ({"status": "Failed", "error": {}}, "is of a job that is Failed"),
-        ({**night(), "result": None, "resultUrl": "https://x"}, "resultUrl"),
+        ({**night(), "result": None, "resultUrl": "https://x"}, "the id of its job"),
         ({**night(), "result": {"recording": {}}}, "analyse the recording again"),
         ({**night(), "output_type": "poems"}, "no result of type poems"),
     ],
-    ids=["no JSON", "no result", "failed", "too large", "older", "other"],
+    ids=["no JSON", "no object", "no result", "failed", "too large", "older", "other"],
 )
 def test_what_is_no_result_is_refused_with_what_to_give_instead(
     run: Run, package: Path, body: Any, words: str
@@ -134,6 +166,62 @@ def test_what_is_no_result_is_refused_with_what_to_give_instead(
     done = run(body)
     assert done.exit_code == 2
     assert words in " ".join(done.output.split())
+    assert not (package / "night.html").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_a_result_that_is_piped_in_is_shown_whatever_shell_wrote_it(
+    package: Path, encoding: str
+) -> None:
+    content = json.dumps(night()).encode(encoding)
+    page = package / "night.html"
+    done = CliRunner().invoke(femo, ["report", "-", "--output", str(page)], input=content)
+    assert done.exit_code == 0, done.output
+    assert embedded(page)[0]["responses"] == [night()]
+
+
+def reported(
+    monkeypatch: pytest.MonkeyPatch, package: Path, answers: dict[str, Any], *jobs: str
+) -> tuple[Result, Service]:
+    """Report on jobs of a service."""
+    service = Service({f"GET {path}": answering(200, body) for path, body in answers.items()})
+    reached = functools.partial(FemoClient, transport=httpx.MockTransport(service))
+    monkeypatch.setattr("femo_client.client.FemoClient", reached)
+    stack = {
+        "FEMO_API_URL": URL,
+        "FEMO_TOKEN_URL": CREDENTIALS.token_url,
+        "FEMO_CLIENT_ID": "id",
+        "FEMO_CLIENT_SECRET": CREDENTIALS.client_secret,
+    }
+    arguments = ["report", *jobs, "--output", str(package / "night.html")]
+    return CliRunner().invoke(femo, arguments, env=stack), service
+
+
+def test_jobs_are_shown_by_their_ids_however_large_and_beside_files(
+    monkeypatch: pytest.MonkeyPatch, package: Path
+) -> None:
+    whole = {**night(), "createdAt": "2025-01-07T05:59:00.000Z", "subjectId": "S-017"}
+    small = {**whole, "jobId": "x"}
+    large = {**whole, "jobId": "y", "result": None, "resultUrl": "https://s3.example/result"}
+    (package / "own.json").write_text(json.dumps(night()))
+    answers = {"/dev/jobs/x": small, "/dev/jobs/y": large, "/result": night()}
+    done, service = reported(monkeypatch, package, answers, "x", str(package / "own.json"), "y")
+    assert done.exit_code == 0, done.output
+    shown = embedded(package / "night.html")[0]["responses"]
+    assert [one.get("jobId") for one in shown] == ["x", None, "y"]
+    assert [one.get("subjectId") for one in shown] == ["S-017", None, "S-017"]
+    for one in shown:
+        assert read_response(one).result == read_response(night()).result
+    assert len(service.asked("/oauth2/token")) == 1
+
+
+def test_a_job_that_has_not_ended_gives_no_page(
+    monkeypatch: pytest.MonkeyPatch, package: Path
+) -> None:
+    told = {"jobId": "x", "status": "Queued", "createdAt": "2025-01-07T05:59:00.000Z"}
+    done, _ = reported(monkeypatch, package, {"/dev/jobs/x": told}, "x")
+    assert done.exit_code == 1
+    assert "is Queued and has no result" in done.stderr
     assert not (package / "night.html").exists()
 
 

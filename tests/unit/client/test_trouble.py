@@ -18,6 +18,7 @@ from femo_client import (
     NoAnswerError,
     NotFoundError,
     SignInError,
+    StillQueuedError,
     ThrottledError,
     UnavailableError,
 )
@@ -168,6 +169,73 @@ def test_an_answer_that_is_none_of_ours_is_an_error_and_no_traceback(
             with pytest.raises(BadAnswerError) as error:
                 ask()
             assert (error.value.code, error.value.status) == ("bad_answer", 0)
+
+
+@pytest.mark.parametrize("fault", [502, 503, 504, 429, httpx.ConnectError, httpx.ReadTimeout])
+def test_a_job_that_runs_is_not_given_up_because_the_network_is_down_for_a_while(
+    connect: Connect, fault: Any
+) -> None:
+    more_than_any_attempts = 23
+    faults = iter([fault] * more_than_any_attempts)
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        trouble = next(faults, None)
+        if isinstance(trouble, int):
+            return httpx.Response(trouble, json=refusal("x"))
+        if trouble is not None:
+            raise trouble("x")
+        return httpx.Response(200, json=job("Completed"))
+
+    told: list[ApiError] = []
+    with connect(Service({"GET /dev/jobs/a": answer})) as client:
+        assert client.wait("a", on_trouble=told.append).status == "Completed"
+    assert len(told) > 1
+    assert {error.status for error in told} == {fault if isinstance(fault, int) else 0}
+
+
+def test_a_sign_in_that_must_be_renewed_without_a_network_does_not_end_a_wait(
+    connect: Connect,
+) -> None:
+    faults = iter([True] * 12)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if next(faults, False):
+            raise httpx.ConnectError("no route")
+        if request.url.host == "auth.example":
+            return httpx.Response(200, json={"access_token": "t", "expires_in": 3600})
+        return httpx.Response(200, json=job("Completed"))
+
+    with connect(answer) as client:
+        assert client.wait("a").status == "Completed"
+
+
+def test_a_service_in_trouble_is_given_the_time_that_it_asks_for_while_a_job_is_followed(
+    connect: Connect, pauses: list[float]
+) -> None:
+    answer = in_turn((503, refusal("x")), (200, job("Completed")), Retry_After="90")
+    with connect(Service({"GET /dev/jobs/a": answer})) as client:
+        assert client.wait("a", timeout_seconds=900).status == "Completed"
+    assert pauses == [90.0]
+
+
+def test_a_wait_without_an_answer_ends_at_its_time_and_tells_why(connect: Connect) -> None:
+    def unreachable(_request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("no route")
+
+    with connect(unreachable) as client, pytest.raises(StillQueuedError, match="no route") as error:
+        client.wait("a", timeout_seconds=0)
+    assert isinstance(error.value.__cause__, NoAnswerError)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(401, SignInError), (404, NotFoundError), (500, UnavailableError)]
+)
+def test_what_does_not_pass_ends_a_wait_at_once(
+    connect: Connect, status: int, kind: type[ApiError]
+) -> None:
+    service = Service({"GET /dev/jobs/a": answering(status, refusal("x"))})
+    with connect(service) as client, pytest.raises(kind):
+        client.wait("a")
 
 
 def test_an_answer_that_is_lost_while_the_service_waits_is_asked_for_again_and_counted_once(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -340,19 +343,84 @@ def test_a_picture_of_unknown_kind_is_refused_before_anything_is_printed(cohort,
     )
 
 
-def test_an_analysis_writes_its_night_as_a_page_too(cohort, model_folder, tmp_path, monkeypatch):
+EMPTY_PAGE = '<script type="application/json" id="embedded"></script>'
+
+
+@pytest.fixture
+def night(cohort, model_folder, tmp_path, monkeypatch):
+    """Arguments that analyse a recording into a page of our own: no console need be built."""
     (tmp_path / "viewer").mkdir()
-    place = '<script type="application/json" id="embedded"></script>'
-    (tmp_path / "viewer" / "viewer.html").write_text(place)
+    (tmp_path / "viewer" / "viewer.html").write_text(EMPTY_PAGE)
     monkeypatch.setattr("femo_cli.viewing.files", lambda _package: tmp_path)
-    arguments = ["analyze", str(cohort.parent / "recording-001.dat"), "--model", str(model_folder),
-                 "--report", str(tmp_path / "night.html"), "--zone", "Europe/London"]  # fmt: skip
-    done = CliRunner().invoke(command_line, arguments)
+    return ["analyze", str(cohort.parent / "recording-001.dat"), "--model", str(model_folder),
+            "--report", str(tmp_path / "night.html")]  # fmt: skip
+
+
+def test_an_analysis_writes_its_night_as_a_page_too(night, tmp_path):
+    done = CliRunner().invoke(command_line, [*night, "--zone", "Europe/London"])
     assert done.exit_code == 0, done.output
     page = (tmp_path / "night.html").read_text()
-    data = json.loads(page.removeprefix(place[:-9]).removesuffix("</script>"))
+    data = json.loads(page.removeprefix(EMPTY_PAGE[:-9]).removesuffix("</script>"))
     assert data["responses"] == [json.loads(done.stdout)]
     assert (data["recording"], data["zone"]) == ("recording-001.dat", "Europe/London")
+
+
+def test_page_and_picture_are_there_also_where_nobody_takes_the_json(night, tmp_path):
+    picture = tmp_path / "night.png"
+    with (
+        pytest.raises(OSError, match="No space"),
+        Path("/dev/full").open("w") as full,
+        redirect_stdout(full),
+    ):
+        command_line([*night, "--plot", str(picture), "--json"], standalone_mode=False)
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+    assert (tmp_path / "night.html").is_file()
+
+
+def test_an_analysis_is_not_lost_with_a_page_that_cannot_be_written(night, tmp_path, monkeypatch):
+    def fail(*_given):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(import_module("femo_cli.analyze"), "write_page", fail)
+    done = CliRunner().invoke(command_line, night)
+    assert isinstance(done.exception, OSError)
+    assert json.loads(done.stdout)["status"] == "Completed"
+
+
+def signalled(number, folder, *, first=""):
+    """Synthesize into a folder in a process that signals itself as it writes a recording."""
+    program = (
+        "import os, signal, sys\n"
+        "from femo_cli.main import main\n"
+        f"{first}\n"
+        "def hook(event, given):\n"
+        "    if event == 'open' and given[1] == 'w' and '.partial-' in str(given[0]):\n"
+        f"        os.kill(os.getpid(), {int(number)})\n"
+        "sys.addaudithook(hook)\n"
+        f"words = ['synthesize', {str(folder)!r}, '--recordings', '1', '--minutes', '0.5']\n"
+        "sys.argv = ['femo', *words]\n"
+        "main()"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_who_is_ended_by_a_signal_leaves_no_part_of_a_file(tmp_path, number):
+    done = signalled(number, tmp_path / "c")
+    assert done.returncode == 128 + number, done.stderr
+    assert not list((tmp_path / "c").iterdir())
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("femo: error: ")
+
+
+def test_who_asked_for_it_goes_on_though_the_terminal_is_closed(tmp_path):
+    done = signalled(
+        signal.SIGHUP, tmp_path / "c", first="signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "c" / "recording-001.dat").is_file()
 
 
 def test_a_manifest_in_s3_is_refused_locally(tmp_path):
