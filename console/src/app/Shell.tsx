@@ -1,8 +1,8 @@
 /** What stands around every page: its bar, its main part, the sentence that all of it carries. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { useConsole } from "./context";
 import { RESEARCH_USE } from "../night/words";
+import { useConsole } from "./context";
 
 export function Mark() {
   return (
@@ -49,7 +49,7 @@ export function Shell({ page, title, children, hasHeading = false }: ShellProps)
 function Bar({ page }: { page: ShellProps["page"] }) {
   const { name, signOut, queue } = useConsole();
   const leave = () => {
-    if (!queue.isBusy || confirm("Recordings are still being sent. Sign out all the same?")) {
+    if (!queue.isBusy || confirm("Not all recordings are submitted yet. Sign out all the same?")) {
       signOut();
     }
   };

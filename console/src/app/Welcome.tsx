@@ -1,6 +1,7 @@
 /** Before anybody is signed in. */
-import { Mark } from "./Shell";
+
 import { RESEARCH_USE } from "../night/words";
+import { Mark } from "./Shell";
 
 interface WelcomeProps {
   onSignIn: (() => void) | null;

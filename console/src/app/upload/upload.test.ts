@@ -244,6 +244,22 @@ describe("the queue", () => {
     expect(new Set(ids).size).toBe(1);
   });
 
+  test("keeps the page from being left while a file that was stopped could still go on", async () => {
+    let problem: Problem | null = new Problem("Your session has ended.", 401, "session_ended");
+    const submit = async (body: JobSubmission) => {
+      if (problem) throw problem;
+      return { jobId: body.jobId } as Job;
+    };
+    const queue = new UploadQueue({ submit }, new Server(), MEBIBYTE, () => {});
+    queue.add([named(v1(), "a.dat"), named(new Blob(["text"]), "b.txt")], options);
+    const [stopped] = await settled(queue);
+    expect(queue.isBusy).toBe(true);
+    problem = null;
+    queue.retry(stopped?.id ?? 0);
+    await settled(queue);
+    expect(queue.isBusy).toBe(false); // what was refused is no loss
+  });
+
   test("names jobs and subjects as the service takes them", () => {
     const id = newJobId(new Date("2026-11-26T18:15:00.123Z"), new Uint8Array([1, 2, 3, 255]));
     expect(id).toBe("console-20261126-181500-010203ff");
