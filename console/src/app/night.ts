@@ -1,8 +1,8 @@
 /** The view of a night, fetched when the first one is looked at. */
-import { useEffect, useState } from "preact/hooks";
+import { useCallback, useEffect, useState } from "preact/hooks";
 import type { NightResponse } from "../night/response";
 import type { Api, Job } from "./api";
-import { Problem } from "./problem";
+import { notLoaded, Problem } from "./problem";
 
 type Views = typeof import("./nightViews");
 let loaded: Promise<Views> | null = null;
@@ -15,12 +15,22 @@ export function loadNight(): Promise<Views> {
   return loaded;
 }
 
-export function useNight(): Views | null {
+export interface LoadedNight {
+  views: Views | null;
+  /** Why there are none: the page that is open is not the one that is served any more, say. */
+  problem: Problem | null;
+  again: () => void;
+}
+
+export function useNight(): LoadedNight {
   const [views, setViews] = useState<Views | null>(null);
-  useEffect(() => {
-    loadNight().then(setViews, () => setViews(null));
+  const [problem, setProblem] = useState<Problem | null>(null);
+  const again = useCallback(() => {
+    setProblem(null);
+    loadNight().then(setViews, () => setProblem(notLoaded()));
   }, []);
-  return views;
+  useEffect(again, [again]);
+  return { views, problem, again };
 }
 
 /** A completed job's whole response, with its subject; a Problem where there is none. */

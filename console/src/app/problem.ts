@@ -37,6 +37,18 @@ export function noAnswer(): Problem {
   );
 }
 
+/** Of a part of this page that did not come: another page may be served by now. */
+export const notLoaded = (): Problem =>
+  new Problem(
+    "A part of this page could not be loaded: the connection broke, or the console was renewed " +
+      "since the page was opened. Load the page again.",
+    0,
+    "page_not_loaded",
+  );
+
+export const isNotLoaded = (error: unknown) =>
+  error instanceof Problem && error.code === "page_not_loaded";
+
 /** A Problem from whatever was thrown. */
 export function problemOf(thrown: unknown): Problem {
   if (thrown instanceof Problem) return thrown;

@@ -26,11 +26,11 @@ export function SubjectPage({ subjectId }: { subjectId: string }) {
     () => nightsOf(api, subjectId),
     () => null,
   );
-  const night = useNight();
+  const { views, problem: unloaded, again: loadAgain } = useNight();
   const title = `Nights of ${subjectId}`;
   const hasNights = (value?.responses.length ?? 0) > 0;
   return (
-    <Shell page="other" title={title} hasHeading={hasNights && night !== null}>
+    <Shell page="other" title={title} hasHeading={hasNights && views !== null}>
       <nav class="path" aria-label="Where this is">
         <a href="#/jobs">Jobs</a>
         <a href={jobsLink(new URLSearchParams({ subject: subjectId }))}>Jobs of {subjectId}</a>
@@ -45,8 +45,10 @@ export function SubjectPage({ subjectId }: { subjectId: string }) {
           Not shown, as their results cannot be read: {value.missing.join(", ")}
         </p>
       )}
-      {value && night && hasNights && (
-        <night.Nights
+      {hasNights && unloaded && <ProblemNote problem={unloaded} onRetry={loadAgain} />}
+      {hasNights && !views && !unloaded && <p class="loading">Drawing the nights …</p>}
+      {value && views && hasNights && (
+        <views.Nights
           responses={value.responses}
           linkOf={({ jobId }) => (jobId ? jobLink(jobId) : undefined)}
         />
