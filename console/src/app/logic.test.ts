@@ -84,6 +84,12 @@ describe("polling", () => {
     expect(pauseAfter({ seconds: 5 }, 1, busy)).toBe(40);
   });
 
+  test("waits as long as it is asked to where a job, a subject or a deployment is looked for", () => {
+    expect(pauseAfter(null, 1, busy)).toBe(40);
+    expect(pauseAfter(null, 7, busy)).toBe(120);
+    expect(pauseAfter(null, 1, new Problem("", 0, "no_answer"))).toBe(2);
+  });
+
   test("ends where asking again brings nothing: an ended job, a refused token", () => {
     expect(pauseAfter(null, 0, null)).toBeNull();
     expect(pauseAfter({ seconds: 5 }, 1, new Problem("", 401, "unauthorized"))).toBeNull();

@@ -9,11 +9,11 @@ export interface Pace {
   seconds: number;
 }
 
-/** The pause before the next question (s); null: ask no more. */
+/** The pause before the next question (s), never less than the service asks for; null: no more. */
 export function pauseAfter(pace: Pace | null, failures: number, problem: Problem | null) {
   if (problem && !isPassing(problem)) return null;
-  if (!pace) return problem ? Math.min(2 ** failures, LONGEST_PAUSE_SECONDS) : null;
-  const own = Math.min(pace.seconds * 2 ** failures, LONGEST_PAUSE_SECONDS);
+  if (!pace && !problem) return null;
+  const own = Math.min((pace?.seconds ?? 1) * 2 ** failures, LONGEST_PAUSE_SECONDS);
   return Math.max(own, problem?.retryAfter ?? 0);
 }
 
