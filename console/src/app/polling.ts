@@ -20,7 +20,7 @@ export function pauseAfter(pace: Pace | null, failures: number, problem: Problem
 export interface Polled<T> {
   value: T | null;
   problem: Problem | null;
-  /** Ask now. */
+  /** Ask now, or once more where an answer is on its way. */
   again: () => void;
 }
 
@@ -46,12 +46,15 @@ export function usePolled<T>(
     let timer: ReturnType<typeof setTimeout> | undefined;
     let failures = 0;
     let dueAt: number | null = 0;
+    let notBefore = 0; // as the service has asked
     let isAsking = false;
+    let isWanted = false; // once more, as what is being answered may be older than the wish
 
     const plan = (value: T | null, failure: Problem | null) => {
       failures = failure ? failures + 1 : 0;
       const pause = pauseAfter(latest.current.paceOf(value), failures, failure);
       dueAt = pause === null ? null : Date.now() + 1000 * pause;
+      notBefore = Date.now() + 1000 * (failure?.retryAfter ?? 0);
       wake();
     };
     const run = async () => {
@@ -70,6 +73,11 @@ export function usePolled<T>(
       if (value !== null) setKnown({ key, value });
       setProblem(failure);
       plan(value, failure);
+      if (isWanted) again();
+    };
+    const again = () => {
+      isWanted = isAsking;
+      run();
     };
     /** Ask if it is time and somebody looks; else wait until then. */
     function wake() {
@@ -78,10 +86,10 @@ export function usePolled<T>(
       timer = setTimeout(run, Math.max(0, dueAt - Date.now()));
     }
     const online = () => {
-      if (dueAt !== null) dueAt = 0;
+      if (dueAt !== null) dueAt = notBefore;
       wake();
     };
-    now.current = run;
+    now.current = again;
     setProblem(null);
     run();
     document.addEventListener("visibilitychange", wake);
