@@ -33,11 +33,20 @@ export function useNight(): LoadedNight {
   return { views, problem, again };
 }
 
+/** The job was completed, and its result cannot be read for now. */
+const UNREACHABLE = "result_unreachable";
+
+export const isUnreachable = (error: unknown) =>
+  error instanceof Problem && error.code === UNREACHABLE;
+
 /** A completed job's whole response, with its subject; a Problem where there is none. */
 export async function responseOf(api: Api, job: Job): Promise<NightResponse> {
   const { subjectId = null } = job;
   if (job.result) return { ...job, subjectId } as unknown as NightResponse;
-  if (job.error) throw new Problem(job.error.message, -1, job.error.code);
+  if (job.error) {
+    const { code, message } = job.error;
+    throw new Problem(message, code === UNREACHABLE ? 503 : -1, code);
+  }
   if (!job.resultUrl) throw new Problem("The job has no result.", -1, "no_result");
   const response = (await api.result(job.resultUrl)) as NightResponse;
   return { ...response, subjectId };

@@ -47,7 +47,7 @@ test.each(pages)(
   },
 );
 
-// The last one here, as what was loaded once stays.
+// From here on the view is there, as what was loaded once stays.
 test("a night is drawn after a broken connection, when it is asked for again", async () => {
   renderIn(<JobPage jobId="a" />, { api });
   const again = await screen.findByRole("button", { name: "Try again" });
@@ -56,4 +56,43 @@ test("a night is drawn after a broken connection, when it is asked for again", a
   fireEvent.click(again);
   await screen.findByRole("heading", { name: "The night" });
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+const unreachable = {
+  ...completed,
+  jobId: "b",
+  s3Key: "s3://b/b",
+  result: null,
+  error: { code: "result_unreachable", message: "Its result cannot be read at the moment." },
+} as unknown as Job;
+
+test("a night whose result cannot be read for now can be asked for again", async () => {
+  views.isServed = true;
+  const job = vi.fn(async () => unreachable);
+  renderIn(<JobPage jobId="b" />, { api: apiWith({ job }) });
+  const again = await screen.findByRole("button", { name: "Try again" });
+  screen.getByText("Its result cannot be read at the moment.");
+  job.mockImplementation(async () => completed);
+  fireEvent.click(again);
+  await screen.findByRole("heading", { name: "The night" });
+});
+
+test("one night that cannot be read for now hides no other, and can be asked for again", async () => {
+  views.isServed = true;
+  const job = vi.fn(async (jobId: string) => (jobId === "b" ? unreachable : completed));
+  const jobs = async () => ({ jobs: [unreachable, completed], nextToken: null });
+  renderIn(<SubjectPage subjectId="S-1" />, { api: apiWith({ job, jobs }) });
+  await screen.findByRole("heading", { name: "The night" });
+  screen.getByText("Not shown, as their results cannot be read now: b");
+  job.mockImplementation(async () => completed);
+  fireEvent.click(screen.getByRole("button", { name: "Try again" }));
+  await expect.poll(() => screen.queryByText(/^Not shown/)).toBeNull();
+});
+
+test("nights that all cannot be read are not told as nights that are not there", async () => {
+  const job = async () => unreachable;
+  const jobs = async () => ({ jobs: [unreachable], nextToken: null });
+  renderIn(<SubjectPage subjectId="S-1" />, { api: apiWith({ job, jobs }) });
+  await screen.findByText(/^Not shown/);
+  expect(screen.queryByText(/could be found/)).toBeNull();
 });
