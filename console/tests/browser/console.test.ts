@@ -150,6 +150,7 @@ describe.skipIf(whyNot !== null || !url)("the console on a stack", { timeout: 12
     );
     await page.clock.fastForward("59:30");
     await page.getByLabel("Status").selectOption("Completed");
+    await page.getByRole("button", { name: "Filter" }).click();
     await renewal;
     await page.getByRole("link", { name: SUBJECT, exact: true }).first().waitFor(PATIENCE);
     expect(page.url()).toContain("status=Completed");
