@@ -8,6 +8,7 @@ import { figuresOf } from "./figures";
 import { hourFigures, LEAST_JUDGED_SECONDS } from "./hours";
 import { endOf, type NightResponse, startOf } from "./response";
 import { judgedStretches, longestQuiet, secondsWithin, without } from "./stretches";
+import { percent } from "./words";
 
 const LONDON = "Europe/London";
 const nights = [
@@ -180,4 +181,10 @@ test("a woman who pressed nothing is told to have pressed nothing, without agree
   const figures = figuresOf({ ...rest, presses: [] } as typeof rest, LONDON);
   const presses = figures.find(({ name }) => name === "Presses by the mother");
   expect(presses).toMatchObject({ value: "0", notes: ["the button was not pressed"] });
+});
+
+test("a part of a night, or of the presses, is never told as nothing or as all of it", () => {
+  const shares = [0, 0.002, 0.0149, 0.5, 0.998, 1].map(percent);
+  expect(shares.join()).toBe("0 %,<1 %,1 %,50 %,>99 %,100 %".replaceAll(" ", "\u00a0"));
+  expect(percent(null)).toBe("unknown");
 });
