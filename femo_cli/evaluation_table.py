@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from femo_result.words import percent
+
 __all__ = ["evaluation_lines"]
 
 
@@ -50,7 +52,7 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     if metrics["brier"] is not None:
         lines.append(f"Brier score of the probabilities: {metrics['brier']:.3f}")
     if (covered := metrics.get("count_interval_coverage")) is not None:
-        lines.append(f"True count in the model's 90 % interval: {covered:.0%} of recordings")
+        lines.append(f"True count in the model's 90 % interval: {percent(covered)} of recordings")
     lines += [f"Note: {notice}" for notice in evaluation["notices"]]
     return lines
 

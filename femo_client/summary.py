@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from femo_result import PressMatch, Result, Summary, read_common
-from femo_result.words import RESEARCH_USE, lasting, lasting_of
+from femo_result.words import RESEARCH_USE, lasting, lasting_of, percent
 
 REASONS = {
     "body_movement": "maternal movement",
@@ -60,7 +60,7 @@ def _likely(result: Result) -> str:
         return f"none given: {result.expected_kicks_status}"
     return (
         f"{expected.low:.0f} to {expected.high:.0f} in judged time "
-        f"({expected.level:.0%} of such intervals hold the true count)"
+        f"({percent(expected.level)} of such intervals hold the true count)"
     )
 
 
@@ -136,5 +136,5 @@ def _presses(match: PressMatch | None) -> str:
 
 def _by_chance(match: PressMatch) -> str:
     shares = (match.sensitivity, match.chance_sensitivity, match.chance_sensitivity_upper)
-    own, chance, upper = ("unknown" if share is None else f"{share:.0%}" for share in shares)
+    own, chance, upper = ("unknown" if share is None else percent(share) for share in shares)
     return f"{own}; by chance {chance}, in 95 of 100 shifts at most {upper}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["RESEARCH_USE", "lasting", "lasting_of"]
+__all__ = ["RESEARCH_USE", "lasting", "lasting_of", "percent"]
 
 RESEARCH_USE = (
     "For research use. If you are worried about your baby's movements, "
@@ -36,3 +36,12 @@ def lasting_of(part: float, whole: float) -> str:
     if told.endswith(" min") and of.endswith(" min") and whole < _HOURS_FROM_SECONDS:
         told = told.removesuffix(" min")
     return f"{told} of {of}"
+
+
+def percent(share: float) -> str:
+    """Return a share in percent; a part of something is never told as nothing or as all of it."""
+    if 0 < share < 0.01:
+        return "<1%"
+    if 0.99 < share < 1:
+        return ">99%"
+    return f"{share:.0%}"

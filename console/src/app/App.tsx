@@ -74,7 +74,7 @@ function Page() {
   }
 }
 
-/** Files that were chosen are lost with the page: ask before it is left while they are sent. */
+/** Files that were chosen are lost with the page: ask before it is left until they are submitted. */
 function useUnloadGuard(queue: UploadQueue) {
   useEffect(() => {
     const guard = (event: BeforeUnloadEvent) => {

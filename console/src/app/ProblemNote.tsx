@@ -1,6 +1,6 @@
 /** What went wrong, in the service's own sentence, and by what an operator finds it. */
 import { useConsole } from "./context";
-import { isPassing, isSignedOut, type Problem } from "./problem";
+import { isNotLoaded, isPassing, isSignedOut, type Problem } from "./problem";
 
 interface ProblemNoteProps {
   problem: Problem;
@@ -21,6 +21,11 @@ export function ProblemNote({ problem, onRetry }: ProblemNoteProps) {
           Sign in again
         </button>
       )}
+      {isNotLoaded(problem) && (
+        <button type="button" class="button button-first" onClick={() => location.reload()}>
+          Load the page again
+        </button>
+      )}
       {mayPass && onRetry && (
         <button type="button" class="button" onClick={onRetry}>
           Try again
@@ -30,9 +35,12 @@ export function ProblemNote({ problem, onRetry }: ProblemNoteProps) {
   );
 }
 
+/** Of problems that this page finds itself: no operator looks for them. */
+const OWN_CODES = new Set(["no_answer", "page_failed", "page_not_loaded"]);
+
 function ProblemFacts({ problem }: { problem: Problem }) {
   const facts = [
-    problem.code !== "no_answer" && problem.code !== "page_failed" && `Code: ${problem.code}`,
+    !OWN_CODES.has(problem.code) && `Code: ${problem.code}`,
     problem.field && `Field: ${problem.field}`,
     problem.requestId && `Request: ${problem.requestId}`,
   ].filter(Boolean);

@@ -46,15 +46,17 @@ function openText({ backlog }: Service): string {
   return `The service is ready; ${many} or ${backlog.openJobs === 1 ? "is" : "are"} being analysed.`;
 }
 
+const NOT_TOLD = "Whether the service is ready cannot be told now.";
+
 export function ServiceNote() {
   const { api } = useConsole();
-  const { value } = usePolled("service", api.service, (service) => ({
+  const { value, problem } = usePolled("service", api.service, (service) => ({
     seconds: service && toldOf(service).kind === "waiting" ? CHANGING_SECONDS : AT_REST_SECONDS,
   }));
   const told = value && toldOf(value);
   return (
     <p role="status" class={`service service-${told?.kind ?? "unknown"}`}>
-      {told?.text ?? "Looking at the service …"}
+      {told?.text ?? (problem ? NOT_TOLD : "Looking at the service …")}
     </p>
   );
 }

@@ -49,7 +49,7 @@ export function Shell({ page, title, children, hasHeading = false }: ShellProps)
 function Bar({ page }: { page: ShellProps["page"] }) {
   const { name, signOut, queue } = useConsole();
   const leave = () => {
-    if (!queue.isBusy || confirm("Recordings are still being sent. Sign out all the same?")) {
+    if (!queue.isBusy || confirm("Not all recordings are submitted yet. Sign out all the same?")) {
       signOut();
     }
   };

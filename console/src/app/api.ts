@@ -99,7 +99,7 @@ export function apiOf(baseUrl: string, tokens: TokenSource, send: typeof fetch =
     async result(url: string): Promise<unknown> {
       try {
         const answer = await send(url, { credentials: "omit" });
-        if (!answer.ok) throw problemOfAnswer(answer, null);
+        if (!answer.ok) throw problemOfAnswer(answer, await answer.text());
         return await answer.json();
       } catch (error) {
         throw problemOf(error);

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { apiOf } from "./api";
 import { FORMS, fileNameOf } from "./files";
+import { isPassing } from "./problem";
 
 const token = { token: async () => "t" };
 
@@ -45,3 +46,16 @@ test("why there is no such file is told in the service's own words", async () =>
     message: "Not in this form.",
   });
 });
+
+test.each(["page", "file"])(
+  "a night is not lost with an address that has run out, but asked for again: %s",
+  async (kind) => {
+    const refused = '<?xml version="1.0"?><Error><Code>ExpiredToken</Code></Error>';
+    const send = async () => new Response(refused, { status: 400 });
+    const api = apiOf("https://x.example", token, send as typeof fetch);
+    const asked =
+      kind === "page" ? api.result("https://s3.example/x") : api.resultFile("a", FORMS[0]);
+    const problem = await asked.catch((error: unknown) => error);
+    expect(isPassing(problem)).toBe(true);
+  },
+);

@@ -84,6 +84,12 @@ describe("polling", () => {
     expect(pauseAfter({ seconds: 5 }, 1, busy)).toBe(40);
   });
 
+  test("waits as long as it is asked to where a job, a subject or a deployment is looked for", () => {
+    expect(pauseAfter(null, 1, busy)).toBe(40);
+    expect(pauseAfter(null, 7, busy)).toBe(120);
+    expect(pauseAfter(null, 1, new Problem("", 0, "no_answer"))).toBe(2);
+  });
+
   test("ends where asking again brings nothing: an ended job, a refused token", () => {
     expect(pauseAfter(null, 0, null)).toBeNull();
     expect(pauseAfter({ seconds: 5 }, 1, new Problem("", 401, "unauthorized"))).toBeNull();
@@ -147,11 +153,15 @@ describe("words", () => {
     for (const text of [lasting(null), percent(undefined), percent(Number.NaN), rate(null)]) {
       expect(text).toBe("–");
     }
-    expect([rate(0), percent(0), lasting(0)]).toEqual(["0.0", "0 %", "0 s"]);
+    expect([rate(0), percent(0), lasting(0)]).toEqual(["0.0", "0\u00a0%", "0 s"]);
   });
 
   test("a part is never told as all or nothing", () => {
-    expect([percent(0.002), percent(0.998), percent(1)]).toEqual(["<1 %", ">99 %", "100 %"]);
+    expect([percent(0.002), percent(0.998), percent(1)]).toEqual([
+      "<1\u00a0%",
+      ">99\u00a0%",
+      "100\u00a0%",
+    ]);
   });
 
   test("lengths and sizes are told as people do", () => {

@@ -9,19 +9,94 @@ export interface Pace {
   seconds: number;
 }
 
-/** The pause before the next question (s); null: ask no more. */
+/** The pause before the next question (s), never less than the service asks for; null: no more. */
 export function pauseAfter(pace: Pace | null, failures: number, problem: Problem | null) {
   if (problem && !isPassing(problem)) return null;
-  if (!pace) return problem ? Math.min(2 ** failures, LONGEST_PAUSE_SECONDS) : null;
-  const own = Math.min(pace.seconds * 2 ** failures, LONGEST_PAUSE_SECONDS);
+  if (!pace && !problem) return null;
+  const own = Math.min((pace?.seconds ?? 1) * 2 ** failures, LONGEST_PAUSE_SECONDS);
   return Math.max(own, problem?.retryAfter ?? 0);
 }
 
 export interface Polled<T> {
   value: T | null;
   problem: Problem | null;
-  /** Ask now. */
+  /** Ask now, or once more where an answer is on its way. */
   again: () => void;
+}
+
+/** Asks one question until it is stopped. */
+class Poller<T> {
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private failures = 0;
+  private dueAt: number | null = 0;
+  /** As the service has asked. */
+  private notBefore = 0;
+  private isAsking = false;
+  /** Once more: what is being answered may be older than the wish. */
+  private isWanted = false;
+  private isOver = false;
+
+  constructor(
+    private readonly ask: () => Promise<T>,
+    private readonly paceOf: (value: T | null) => Pace | null,
+    private readonly tell: (value: T | null, problem: Problem | null) => void,
+  ) {}
+
+  begin(): void {
+    document.addEventListener("visibilitychange", this.wake);
+    addEventListener("online", this.online);
+    this.run();
+  }
+
+  stop(): void {
+    this.isOver = true;
+    clearTimeout(this.timer);
+    document.removeEventListener("visibilitychange", this.wake);
+    removeEventListener("online", this.online);
+  }
+
+  again(): void {
+    this.isWanted = this.isAsking;
+    this.run();
+  }
+
+  private async run(): Promise<void> {
+    clearTimeout(this.timer);
+    if (this.isAsking) return;
+    this.isAsking = true;
+    let value: T | null = null;
+    let failure: Problem | null = null;
+    try {
+      value = await this.ask();
+    } catch (error) {
+      failure = problemOf(error);
+    }
+    this.isAsking = false;
+    if (this.isOver) return;
+    this.tell(value, failure);
+    this.plan(value, failure);
+    if (this.isWanted) this.again();
+  }
+
+  private plan(value: T | null, failure: Problem | null): void {
+    this.failures = failure ? this.failures + 1 : 0;
+    const pause = pauseAfter(this.paceOf(value), this.failures, failure);
+    this.dueAt = pause === null ? null : Date.now() + 1000 * pause;
+    this.notBefore = Date.now() + 1000 * (failure?.retryAfter ?? 0);
+    this.wake();
+  }
+
+  /** Ask if it is time and somebody looks; else wait until then. */
+  private readonly wake = (): void => {
+    clearTimeout(this.timer);
+    if (this.isOver || this.dueAt === null || document.hidden) return;
+    this.timer = setTimeout(() => this.run(), Math.max(0, this.dueAt - Date.now()));
+  };
+
+  private readonly online = (): void => {
+    if (this.dueAt !== null) this.dueAt = this.notBefore;
+    this.wake();
+  };
 }
 
 /**
@@ -37,62 +112,25 @@ export function usePolled<T>(
 ): Polled<T> {
   const [known, setKnown] = useState<{ key: string; value: T } | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
-  const now = useRef<() => void>(() => {});
+  const poller = useRef<Poller<T> | null>(null);
   const latest = useRef({ ask, paceOf });
   latest.current = { ask, paceOf };
 
   useEffect(() => {
-    let isOver = false;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let failures = 0;
-    let dueAt: number | null = 0;
-    let isAsking = false;
-
-    const plan = (value: T | null, failure: Problem | null) => {
-      failures = failure ? failures + 1 : 0;
-      const pause = pauseAfter(latest.current.paceOf(value), failures, failure);
-      dueAt = pause === null ? null : Date.now() + 1000 * pause;
-      wake();
-    };
-    const run = async () => {
-      clearTimeout(timer);
-      if (isAsking) return;
-      isAsking = true;
-      let value: T | null = null;
-      let failure: Problem | null = null;
-      try {
-        value = await latest.current.ask();
-      } catch (error) {
-        failure = problemOf(error);
-      }
-      isAsking = false;
-      if (isOver) return;
-      if (value !== null) setKnown({ key, value });
-      setProblem(failure);
-      plan(value, failure);
-    };
-    /** Ask if it is time and somebody looks; else wait until then. */
-    function wake() {
-      clearTimeout(timer);
-      if (isOver || dueAt === null || document.hidden) return;
-      timer = setTimeout(run, Math.max(0, dueAt - Date.now()));
-    }
-    const online = () => {
-      if (dueAt !== null) dueAt = 0;
-      wake();
-    };
-    now.current = run;
+    const begun = new Poller<T>(
+      () => latest.current.ask(),
+      (value) => latest.current.paceOf(value),
+      (value, failure) => {
+        if (value !== null) setKnown({ key, value });
+        setProblem(failure);
+      },
+    );
+    poller.current = begun;
     setProblem(null);
-    run();
-    document.addEventListener("visibilitychange", wake);
-    addEventListener("online", online);
-    return () => {
-      isOver = true;
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", wake);
-      removeEventListener("online", online);
-    };
+    begun.begin();
+    return () => begun.stop();
   }, [key]);
 
-  return { value: known?.key === key ? known.value : null, problem, again: () => now.current() };
+  const again = () => poller.current?.again();
+  return { value: known?.key === key ? known.value : null, problem, again };
 }

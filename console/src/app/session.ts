@@ -1,19 +1,41 @@
 /** Who is signed in. Tokens live in this page's memory alone, and end with it. */
-import { InMemoryWebStorage, type User, UserManager, WebStorageStateStore } from "oidc-client-ts";
+import {
+  ErrorResponse,
+  ErrorTimeout,
+  InMemoryWebStorage,
+  type User,
+  UserManager,
+  WebStorageStateStore,
+} from "oidc-client-ts";
 import { type Claims, claimsOf } from "./claims";
 import type { ConsoleConfig } from "./config";
-import { Problem } from "./problem";
+import { noAnswer, Problem } from "./problem";
 
 /** That somebody was signed in: a reload then asks the pool's own session, not the person. */
 const WAS_SIGNED_IN = "femo.was-signed-in";
 const RENEW_BEFORE_SECONDS = 60;
+/** For a renewal that shares the line with an upload. */
+const LONGEST_RENEWAL_SECONDS = 60;
+
+/** The refusals of a token endpoint after which asking again is of no use (RFC 6749, 5.2). */
+const ENDINGS = new Set([
+  "invalid_client",
+  "invalid_grant",
+  "invalid_request",
+  "invalid_scope",
+  "unauthorized_client",
+  "unsupported_grant_type",
+]);
 
 export interface Session {
   /** Their e-mail address, where the pool tells it. */
   readonly name: string;
   /** What the access token that is in use says of them. */
   readonly claims: Claims;
-  /** A token that is valid for a minute; a Problem with status 401 where there can be none. */
+  /**
+   * A token that is valid for a minute. A Problem with status 401 where there can be none any more,
+   * a passing one where the pool only does not give one now.
+   */
   token(isRefused?: boolean): Promise<string>;
   signOut(): Promise<void>;
 }
@@ -94,15 +116,17 @@ export class SignIn {
   }
 
   private async renewed(): Promise<User> {
-    const ended = () => new Problem("Your session has ended.", 401, "session_ended");
     const known = await this.manager.getUser();
     // Without a refresh token the library would try a hidden frame, which the pool refuses.
     if (!known?.refresh_token) throw ended();
     try {
-      const user = await this.manager.signinSilent();
+      // Told here, as the library forgets its own limit and would wait for ever.
+      const user = await this.manager.signinSilent({
+        silentRequestTimeoutInSeconds: LONGEST_RENEWAL_SECONDS,
+      });
       if (user) return user;
     } catch (error) {
-      if (error instanceof TypeError) throw error; // no answer: the session may well go on
+      throw renewalProblemOf(error);
     }
     throw ended();
   }
@@ -116,4 +140,14 @@ export class SignIn {
     address.searchParams.set("logout_uri", this.address);
     location.assign(address);
   }
+}
+
+const ended = () => new Problem("Your session has ended.", 401, "session_ended");
+
+/** What keeps a token from being renewed: the session goes on, unless the pool says that it ended. */
+function renewalProblemOf(error: unknown): Problem {
+  if (error instanceof ErrorResponse && ENDINGS.has(error.error ?? "")) return ended();
+  if (error instanceof TypeError || error instanceof ErrorTimeout) return noAnswer();
+  const told = "The sign-in service cannot renew your session now; it is tried again.";
+  return new Problem(told, 503, "renewal_failed");
 }

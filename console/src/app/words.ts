@@ -1,5 +1,7 @@
 /** Words of the console: lengths, sizes, moments, recordings. What is not known is a dash or a word. */
 
+import { percent as told } from "../night/words";
+
 export const NOT_KNOWN = "–";
 
 const MOMENT = new Intl.DateTimeFormat(undefined, {
@@ -48,10 +50,7 @@ export function size(bytes: number): string {
 
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || Number.isNaN(share)) return NOT_KNOWN;
-  const value = 100 * share;
-  if (value > 0 && value < 1) return "<1 %";
-  if (value > 99 && value < 100) return ">99 %";
-  return `${Math.round(value)} %`;
+  return told(share);
 }
 
 export const rate = (value: number | null | undefined) =>

@@ -3,6 +3,7 @@ import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/ho
 import type uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { timeText, zoneText } from "./clock";
+import { minutesSentence } from "./describe";
 import { EventsTable } from "./EventsTable";
 import type { NightEvent } from "./events";
 import { keyed, useGestures } from "./gestures";
@@ -11,7 +12,7 @@ import { hatchOf, shadeOf } from "./looks";
 import { inksOf, makePlot, SIDES } from "./plots";
 import { type NightResult, type Stretch, startOf } from "./response";
 import { PressMark } from "./Strip";
-import { groupText, lasting, list, many, sensorText } from "./words";
+import { groupText, lasting, sensorText } from "./words";
 
 interface MinutesProps {
   result: NightResult;
@@ -83,22 +84,11 @@ export function Minutes({ result, events, zone, shown, onShow }: MinutesProps) {
         <Curves result={result} zone={zone} shown={shown} />
       </div>
       <p class="night-hidden" id="night-summary" aria-live="polite">
-        {summary(inside, when)}
+        {minutesSentence(result, inside, shown, when)}
       </p>
       <EventsTable events={inside} caption={`Events from ${from} to ${to}`} {...{ result, zone }} />
     </section>
   );
-}
-
-function summary(events: readonly NightEvent[], when: string): string {
-  const count = (kind: NightEvent["kind"]) => events.filter((event) => event.kind === kind).length;
-  const told = [
-    many(count("movement"), "movement"),
-    many(count("hiccups"), "hiccup bout"),
-    many(count("press"), "press", "presses"),
-    many(count("unjudged"), "stretch that was not judged", "stretches that were not judged"),
-  ];
-  return `${when}: ${list(told)}.`;
 }
 
 const LABEL_PIXELS = 28;

@@ -1,7 +1,7 @@
 /** The figures of each hour: what moved, and how much of the hour could be judged. */
 import type { HourRow } from "./clock";
 import { type NightResult, startOf } from "./response";
-import { judgedStretches, secondsWithin } from "./stretches";
+import { counted, judgedStretches, secondsWithin } from "./stretches";
 
 /** Less judged time than this has no rate; the method's own limit (docs/method.md). */
 export const LEAST_JUDGED_SECONDS = 300;
@@ -15,7 +15,7 @@ export interface HourFigures extends HourRow {
   judgedSeconds: number;
   /** What of the row was not judged, s by reason. */
   unjudgedSeconds: Map<string, number>;
-  /** Movements that begin in the row; null where the night could not be judged. */
+  /** What begins in the row; null where it could not be judged, or not be looked for. */
   movements: number | null;
   bouts: number | null;
   presses: number;
@@ -37,9 +37,9 @@ function figuresOf(
   const to = (row.endMs - startOf(result)) / 1000;
   const begins = ({ start_seconds: at }: { start_seconds: number }) => at >= from && at < to;
   const judgedSeconds = secondsWithin(judged, from, to);
-  // Of an hour that nobody could judge nothing was counted, which is not none
-  const counted = judgedSeconds > 0 ? result.movements : null;
-  const movements = counted?.filter(begins).length ?? null;
+  const countOf = (rows: readonly { start_seconds: number }[] | null) =>
+    rows && counted(rows.filter(begins).length, judgedSeconds);
+  const movements = countOf(result.movements);
   const enough = judgedSeconds >= LEAST_JUDGED_SECONDS && result.recording.judged_status === "ok";
   return {
     ...row,
@@ -52,7 +52,7 @@ function figuresOf(
     judgedSeconds,
     unjudgedSeconds: unjudgedBetween(result, from, to),
     movements,
-    bouts: result.hiccup_bouts?.filter(begins).length ?? null,
+    bouts: countOf(result.hiccup_bouts),
     presses: result.presses.filter(begins).length,
     rate: enough && movements !== null ? (3600 * movements) / judgedSeconds : null,
   };

@@ -2,10 +2,13 @@
 import { describe, expect, test } from "vitest";
 import { backNight, changed, forwardNight, shortNight, unjudgedNight } from "../../tests/nights";
 import { hourRows } from "./clock";
+import { minutesSentence } from "./describe";
+import { listEvents } from "./events";
 import { figuresOf } from "./figures";
 import { hourFigures, LEAST_JUDGED_SECONDS } from "./hours";
-import { endOf, startOf } from "./response";
+import { endOf, type NightResponse, startOf } from "./response";
 import { judgedStretches, longestQuiet, secondsWithin, without } from "./stretches";
+import { percent } from "./words";
 
 const LONDON = "Europe/London";
 const nights = [
@@ -123,6 +126,44 @@ test("an hour of which nothing was judged has no count, and no 0 that would read
   expect(hourFigures(result, [{ ...row, ...after }])[0]).toMatchObject({
     judgedSeconds: 0,
     movements: null,
+    bouts: null,
+  });
+});
+
+describe("who hears the minutes in place of seeing them", () => {
+  const told = ({ result }: NightResponse, start: number, end: number) => {
+    const inside = listEvents(result, []).filter((one) => one.end >= start && one.start <= end);
+    return minutesSentence(result, inside, { start, end }, "22:00 to 22:10");
+  };
+
+  test("is told what could not be counted, and no 0 that would read as quiet", () => {
+    const night = unjudgedNight();
+    const { duration_seconds: duration } = night.result.recording;
+    const presses = night.result.presses.length;
+    expect(told(night, 0, duration)).toBe(
+      "22:00 to 22:10: movements not counted, hiccup bouts not counted, " +
+        `${presses} presses and 1 stretch that was not judged.`,
+    );
+  });
+
+  test("is told so, too, of minutes of which nothing was judged in a night that was", () => {
+    const { result } = shortNight();
+    const unjudged = [{ reason: "gap", start_seconds: 100, end_seconds: 500 }];
+    const recording = { ...result.recording, unjudged };
+    const night = changed(shortNight(), { recording, movements: [], hiccup_bouts: [] });
+    expect(told(night, 200, 400)).toContain("movements not counted, hiccup bouts not counted");
+    expect(told(night, 200, 900)).toContain("0 movements, 0 hiccup bouts");
+  });
+
+  test("is told of bouts that were found where nothing was judged, as they are taken out", () => {
+    const { result } = shortNight();
+    const [bout] = forwardNight().result.hiccup_bouts ?? [];
+    if (!bout) throw new Error("no bout");
+    const inside = { ...bout, start_seconds: 200, end_seconds: 400 };
+    const unjudged = [{ reason: "hiccups", start_seconds: 198, end_seconds: 402 }];
+    const recording = { ...result.recording, unjudged };
+    const night = changed(shortNight(), { recording, movements: [], hiccup_bouts: [inside] });
+    expect(told(night, 250, 350)).toContain("movements not counted, 1 hiccup bout");
   });
 });
 
@@ -140,4 +181,10 @@ test("a woman who pressed nothing is told to have pressed nothing, without agree
   const figures = figuresOf({ ...rest, presses: [] } as typeof rest, LONDON);
   const presses = figures.find(({ name }) => name === "Presses by the mother");
   expect(presses).toMatchObject({ value: "0", notes: ["the button was not pressed"] });
+});
+
+test("a part of a night, or of the presses, is never told as nothing or as all of it", () => {
+  const shares = [0, 0.002, 0.0149, 0.5, 0.998, 1].map(percent);
+  expect(shares.join()).toBe("0 %,<1 %,1 %,50 %,>99 %,100 %".replaceAll(" ", "\u00a0"));
+  expect(percent(null)).toBe("unknown");
 });

@@ -37,6 +37,10 @@ export function secondsWithin(stretches: readonly Stretch[], from: number, to: n
   );
 }
 
+/** A count of a stretch; null where nothing was found as nothing of it was judged: it is not none. */
+export const counted = (found: number, judgedSeconds: number): number | null =>
+  found > 0 || judgedSeconds > 0 ? found : null;
+
 /** The stretch of judged time without movement that is longest; null where there is none. */
 export function longestQuiet(result: NightResult): Quiet | null {
   const moved = (result.movements ?? []).map((one) => ({

@@ -69,8 +69,14 @@ export function minutes(seconds: number): string {
   return String(Math.floor(seconds / 60 + 1e-6));
 }
 
-export const percent = (share: number | null): string =>
-  share === null ? "unknown" : `${Math.round(100 * share)}\u00a0%`;
+/** A share; a part of something is never told as nothing or as all of it. */
+export function percent(share: number | null): string {
+  if (share === null) return "unknown";
+  const value = 100 * share;
+  if (value > 0 && value < 1) return "<1\u00a0%";
+  if (value > 99 && value < 100) return ">99\u00a0%";
+  return `${Math.round(value)}\u00a0%`;
+}
 
 /** "1 movement", "2 movements". */
 export const many = (count: number, one: string, several = `${one}s`): string =>

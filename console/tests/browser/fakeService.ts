@@ -30,7 +30,10 @@ export interface Answer {
 
 export interface FakeService {
   url: string;
-  /** "GET /models" -> what is answered; a request's body is what a handler is given. */
+  /**
+   * "GET /models" -> what is answered; a request's body is what a handler is given. The pool gives
+   * tokens where nothing is set for "POST /token".
+   */
   answers: Map<string, (body: unknown) => Answer>;
   /** The requests of the API that changed something, in their order. */
   changes: string[];
@@ -75,7 +78,10 @@ async function answer(service: FakeService, request: IncomingMessage, response: 
     back.searchParams.set("state", address.searchParams.get("state") ?? "");
     return response.writeHead(302, { Location: back.href }).end();
   }
-  if (path === "/token") return json(200, tokensOf(service));
+  if (path === "/token") {
+    const refused = service.answers.get("POST /token")?.(null);
+    return refused ? json(refused.status ?? 200, refused.body) : json(200, tokensOf(service));
+  }
   const found = service.answers.get(`${request.method} ${path}`);
   if (!found) {
     const error = {
@@ -120,5 +126,6 @@ function tokensOf(service: FakeService) {
   const now = Math.floor(Date.now() / 1000);
   const claims = { iss: service.url, aud: "client", iat: now, exp: now + 3600, ...service.claims };
   const token = `${part({ alg: "none" })}.${part(claims)}.x`;
-  return { access_token: token, id_token: token, token_type: "Bearer", expires_in: 3600 };
+  const kinds = { access_token: token, id_token: token, refresh_token: "r" };
+  return { ...kinds, token_type: "Bearer", expires_in: 3600 };
 }

@@ -209,6 +209,13 @@ describe.skipIf(whyNot)("a night in a browser", () => {
     expect(await page.locator(".night-hours .night-movement").count()).toBeGreaterThan(300);
   });
 
+  test("a screen reader hears of minutes that could not be judged no count of movements", async () => {
+    const { page } = await open(browser, pageOf([unjudgedNight()]));
+    const told = (await page.locator("#night-summary").textContent()) ?? "";
+    expect(told).toContain("movements not counted, hiccup bouts not counted");
+    expect(told).not.toMatch(/\b0 (movement|hiccup)/);
+  });
+
   test("an eight-hour night is there within a second of work, minutes and all", async () => {
     const page = await (await browser.newContext()).newPage();
     const session = await page.context().newCDPSession(page);

@@ -58,6 +58,11 @@ def test_presses_are_counted_only_where_they_could_be_judged_and_beside_chance()
     assert "3 could not be judged (no data 1, maternal movement 2)" in told
 
 
+def test_presses_that_chance_could_hardly_meet_are_not_told_to_be_beyond_it() -> None:
+    told = line("Presses", job(press_match=match(chance_sensitivity=0.004, sensitivity=0.996)))
+    assert ">99%; by chance <1%, in" in told
+
+
 def test_presses_of_which_none_could_be_judged_have_no_share() -> None:
     nothing = dict.fromkeys(("sensitivity", "chance_sensitivity", "chance_sensitivity_upper"))
     told = line("Presses", job(press_match=match(judged_presses=0, true_positives=0, **nothing)))

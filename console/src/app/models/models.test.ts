@@ -109,9 +109,13 @@ describe("what was decided of a model", () => {
     expect(decidedBy(model({ approval: waits }), ME)).toBeNull();
   });
 
-  test("is a comment of one line that says something", () => {
+  test("is a comment of one line, as the registry takes it, that says something", () => {
     expect(commentOf(" Held against 7\n on 40 nights.\t")).toBe("Held against 7  on 40 nights.");
     expect(commentOf(" \n\t ")).toBeNull();
+    for (const part of ["\x00", "\x7f", "\x80", "\x85", "\x9f", "\u2028", "\u2029"]) {
+      expect(commentOf(`Held${part}against 7.`)).toBe("Held against 7.");
+      expect(commentOf(part)).toBeNull();
+    }
     expect(commentOf("x".repeat(600))).toHaveLength(500);
   });
 

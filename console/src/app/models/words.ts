@@ -127,9 +127,9 @@ export function deploymentText(deployment: Deployment): DeploymentText {
 
 export const MOST_COMMENT = 500;
 
-/** A comment as the API takes it, in one line; null where it says nothing. */
+/** A comment as the API takes it, in one line whatever parts lines; null where it says nothing. */
 export const commentOf = (text: string): string | null =>
   text
-    .replace(/\p{Cc}+/gu, " ")
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, " ")
     .trim()
     .slice(0, MOST_COMMENT) || null;

@@ -1,6 +1,8 @@
-/** Which jobs are shown; the address keeps it, so that a link shows the same. */
+/**
+ * Which jobs are shown; the address keeps it, so that a link shows the same. Nothing is applied
+ * before it is asked for: whoever goes through the choices by key stays at them.
+ */
 import { useState } from "preact/hooks";
-import type { JobStatus } from "../api";
 import { addressOf, type Filters, NO_FILTERS, STATUSES } from "../filters";
 
 interface FilterFormProps {
@@ -22,9 +24,7 @@ export function FilterForm({ filters, onApply }: FilterFormProps) {
         Status
         <select
           value={chosen.status}
-          onChange={(event) =>
-            onApply({ ...chosen, status: event.currentTarget.value as JobStatus })
-          }
+          onChange={(event) => set({ status: event.currentTarget.value as Filters["status"] })}
         >
           <option value="">All</option>
           {STATUSES.map((status) => (

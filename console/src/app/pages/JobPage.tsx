@@ -29,9 +29,11 @@ export function JobPage({ jobId }: { jobId: string }) {
     },
     (known) => (known?.job.status === "Queued" ? { seconds: QUEUED_SECONDS } : null),
   );
-  const night = useNight();
+  // Fetched while the job is looked up; the night brings its own heading.
+  const { views, problem: unloaded, again: loadAgain } = useNight();
+  const isDrawn = value?.response != null && views !== null;
   return (
-    <Shell page="other" title={`Job ${jobId}`} hasHeading={value?.response != null}>
+    <Shell page="other" title={`Job ${jobId}`} hasHeading={isDrawn}>
       <div class="path-row">
         <Path job={value?.job} />
         {value?.response && <Downloads jobId={jobId} />}
@@ -39,8 +41,9 @@ export function JobPage({ jobId }: { jobId: string }) {
       {problem && <ProblemNote problem={problem} onRetry={again} />}
       {!value && !problem && <p class="loading">Loading the job …</p>}
       {value && !value.response && <Waiting job={value.job} />}
-      {value?.response && night && <night.Night response={value.response} />}
-      {value?.response && !night && <p class="loading">Drawing the night …</p>}
+      {value?.response && views && <views.Night response={value.response} />}
+      {value?.response && unloaded && <ProblemNote problem={unloaded} onRetry={loadAgain} />}
+      {value?.response && !views && !unloaded && <p class="loading">Drawing the night …</p>}
     </Shell>
   );
 }

@@ -55,7 +55,8 @@ function Listing({ filters }: { filters: Filters }) {
         }}
       />
       {problem && <ProblemNote problem={problem} onRetry={again} />}
-      <Changes list={value} />
+      {/* Another page has other jobs, none of which is new for that. */}
+      <Changes key={token} list={value} />
       {value && value.jobs.length > 0 && <JobsTable jobs={value.jobs} />}
       {value && value.jobs.length === 0 && <NoJobs filters={filters} hasMore={next !== null} />}
       {!value && !problem && <p class="loading">Loading jobs …</p>}

@@ -2,7 +2,7 @@
 import type { NightResponse } from "../../night/response";
 import type { Api, Job } from "../api";
 import { useConsole } from "../context";
-import { responseOf, useNight } from "../night";
+import { isUnreachable, responseOf, useNight } from "../night";
 import { ProblemNote } from "../ProblemNote";
 import { usePolled } from "../polling";
 import { isPassing, isSignedOut } from "../problem";
@@ -16,6 +16,8 @@ interface Known {
   responses: NightResponse[];
   /** Jobs whose result could not be had. */
   missing: string[];
+  /** Of these, jobs whose result may be had soon. */
+  unreachable: string[];
   hasMore: boolean;
 }
 
@@ -26,18 +28,18 @@ export function SubjectPage({ subjectId }: { subjectId: string }) {
     () => nightsOf(api, subjectId),
     () => null,
   );
-  const night = useNight();
+  const { views, problem: unloaded, again: loadAgain } = useNight();
   const title = `Nights of ${subjectId}`;
   const hasNights = (value?.responses.length ?? 0) > 0;
   return (
-    <Shell page="other" title={title} hasHeading={hasNights && night !== null}>
+    <Shell page="other" title={title} hasHeading={hasNights && views !== null}>
       <nav class="path" aria-label="Where this is">
         <a href="#/jobs">Jobs</a>
         <a href={jobsLink(new URLSearchParams({ subject: subjectId }))}>Jobs of {subjectId}</a>
       </nav>
       {problem && <ProblemNote problem={problem} onRetry={again} />}
       {!value && !problem && <p class="loading">Loading the nights …</p>}
-      {value && !hasNights && (
+      {value && !hasNights && value.missing.length + value.unreachable.length === 0 && (
         <p class="empty">No completed recording of {subjectId} could be found.</p>
       )}
       {value && value.missing.length > 0 && (
@@ -45,8 +47,18 @@ export function SubjectPage({ subjectId }: { subjectId: string }) {
           Not shown, as their results cannot be read: {value.missing.join(", ")}
         </p>
       )}
-      {value && night && hasNights && (
-        <night.Nights
+      {value && value.unreachable.length > 0 && (
+        <div class="note note-passing">
+          <p>Not shown, as their results cannot be read now: {value.unreachable.join(", ")}</p>
+          <button type="button" class="button" onClick={again}>
+            Try again
+          </button>
+        </div>
+      )}
+      {hasNights && unloaded && <ProblemNote problem={unloaded} onRetry={loadAgain} />}
+      {hasNights && !views && !unloaded && <p class="loading">Drawing the nights …</p>}
+      {value && views && hasNights && (
+        <views.Nights
           responses={value.responses}
           linkOf={({ jobId }) => (jobId ? jobLink(jobId) : undefined)}
         />
@@ -67,21 +79,26 @@ async function nightsOf(api: Api, subjectId: string): Promise<Known> {
   const jobs = newestOfEach(list.jobs.filter((job): job is Job => "createdAt" in job));
   const chosen = jobs.slice(0, MOST_NIGHTS);
   const found: (NightResponse | null)[] = chosen.map(() => null);
+  const unreachable: string[] = [];
   const queue = chosen.entries();
   const work = async () => {
     for (const [index, { jobId }] of queue) {
       try {
         found[index] = await responseOf(api, await api.job(jobId));
       } catch (error) {
-        // One result that is gone does not hide the others; what ails them all is told.
-        if (isSignedOut(error) || isPassing(error)) throw error;
+        // One result that is not there does not hide the others; what ails them all is told.
+        if (isUnreachable(error)) unreachable.push(jobId);
+        else if (isSignedOut(error) || isPassing(error)) throw error;
       }
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
   return {
     responses: found.filter((response) => response !== null),
-    missing: chosen.filter((_, index) => !found[index]).map(({ jobId }) => jobId),
+    missing: chosen
+      .filter(({ jobId }, index) => !found[index] && !unreachable.includes(jobId))
+      .map(({ jobId }) => jobId),
+    unreachable,
     hasMore: jobs.length > MOST_NIGHTS || Boolean(list.nextToken),
   };
 }

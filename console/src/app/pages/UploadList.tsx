@@ -1,7 +1,6 @@
 /** A bar for each recording that is sent, and what became of it. */
 import { useConsole } from "../context";
 import { ProblemNote } from "../ProblemNote";
-import { isSignedOut } from "../problem";
 import { jobLink } from "../router";
 import type { Item } from "../upload/queue";
 import { size } from "../words";
@@ -67,7 +66,7 @@ function Row({ item }: { item: Item }) {
       )}
       {refused && <p class="note note-problem">{refused}</p>}
       {problem && <ProblemNote problem={problem} />}
-      {problem && !isSignedOut(problem) && (
+      {problem && (
         <button type="button" class="button" onClick={() => queue.retry(item.id)}>
           Go on
         </button>

@@ -58,8 +58,9 @@ export class UploadQueue {
     private readonly changed: () => void,
   ) {}
 
+  /** Whether a chosen file would be lost with the page: one is on its way, or may go on. */
   get isBusy(): boolean {
-    return this.items.some((item) => !isAtRest(item));
+    return this.items.some((item) => !isAtRest(item) || item.problem !== null);
   }
 
   add(files: readonly File[], options: Options): void {

@@ -1,6 +1,6 @@
 /** How the pieces of a recording travel in a browser. */
 import type { Api } from "../api";
-import { noAnswer, Problem, retryAfterOf } from "../problem";
+import { hasRunOut, noAnswer, Problem, retryAfterOf, storageCodeOf } from "../problem";
 import type { Piece, Transport } from "./pieces";
 
 export function browserTransport(api: Api): Transport {
@@ -41,14 +41,14 @@ function put(
 }
 
 function refusalOf(request: XMLHttpRequest): Problem {
-  const code = /<Code>(\w{1,64})<\/Code>/.exec(request.responseText)?.[1] ?? "http_error";
+  const code = storageCodeOf(request.responseText) ?? "http_error";
   const why =
     code === "BadDigest"
       ? "The file has changed while it was uploaded. Choose it again."
       : `The storage refused a part of the recording (${request.status}).`;
   // S3 asks for patience with a status that is otherwise the caller's fault.
   const isPassing = code === "RequestTimeout" || code === "ConditionalRequestConflict";
-  const status = isPassing ? 503 : request.status;
+  const status = isPassing ? 503 : hasRunOut(code) ? 403 : request.status;
   const after = retryAfterOf(request.getResponseHeader("retry-after"), Date.now());
   return new Problem(why, status, code, null, null, after);
 }

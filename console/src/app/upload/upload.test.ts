@@ -1,9 +1,10 @@
-import { describe, expect, test } from "vitest";
-import type { Job, JobSubmission, UploadView } from "../api";
+import { describe, expect, test, vi } from "vitest";
+import type { Api, Job, JobSubmission, UploadView } from "../api";
 import { Problem } from "../problem";
 import { HASHED_BYTES, type Piece, type Progress, type Transport, upload } from "./pieces";
 import { isAtRest, newJobId, SUBJECT_ID, UploadQueue } from "./queue";
 import { checkRecording } from "./recording";
+import { browserTransport } from "./transport";
 
 const MEBIBYTE = 1024 * 1024;
 const never = new AbortController().signal;
@@ -79,6 +80,25 @@ const sliced = (size: number) => {
   return blob;
 };
 
+/** The browser's way to send, with an S3 at its end that refuses everything. */
+const refusing = (status: number, responseText: string) =>
+  class {
+    readonly status = status;
+    readonly responseText = responseText;
+    readonly upload = {};
+    onload = () => {};
+    onloadend = () => {};
+    open() {}
+    setRequestHeader() {}
+    getResponseHeader = () => null;
+    send() {
+      queueMicrotask(() => {
+        this.onload();
+        this.onloadend();
+      });
+    }
+  };
+
 const broken = () => new Problem("no answer", 0, "no_answer");
 
 describe("an upload", () => {
@@ -124,6 +144,20 @@ describe("an upload", () => {
     await upload(file(2 * HASHED_BYTES), server, () => {}, never);
     expect(server.begun).toBe(2);
     expect(server.completed).toBe(1);
+  });
+
+  test("begins again where the token of who signed its address has run out, as S3 tells it", async () => {
+    const server = new Server();
+    const refused = '<?xml version="1.0"?><Error><Code>ExpiredToken</Code></Error>';
+    vi.stubGlobal("XMLHttpRequest", refusing(400, refused));
+    const { put } = browserTransport({} as Api);
+    const send = server.put.bind(server);
+    server.put = (piece, body, onBytes) =>
+      server.begun === 1 ? put(piece, body, onBytes, never) : send(piece, body, onBytes);
+    await upload(file(2 * HASHED_BYTES), server, () => {}, never);
+    expect(server.begun).toBe(2);
+    expect(server.completed).toBe(1);
+    vi.unstubAllGlobals();
   });
 
   test("of what has come from elsewhere meanwhile is done, as is that of what is there", async () => {
@@ -242,6 +276,22 @@ describe("the queue", () => {
     const [done] = await settled(queue);
     expect(done?.stage).toBe("submitted");
     expect(new Set(ids).size).toBe(1);
+  });
+
+  test("keeps the page from being left while a file that was stopped could still go on", async () => {
+    let problem: Problem | null = new Problem("Your session has ended.", 401, "session_ended");
+    const submit = async (body: JobSubmission) => {
+      if (problem) throw problem;
+      return { jobId: body.jobId } as Job;
+    };
+    const queue = new UploadQueue({ submit }, new Server(), MEBIBYTE, () => {});
+    queue.add([named(v1(), "a.dat"), named(new Blob(["text"]), "b.txt")], options);
+    const [stopped] = await settled(queue);
+    expect(queue.isBusy).toBe(true);
+    problem = null;
+    queue.retry(stopped?.id ?? 0);
+    await settled(queue);
+    expect(queue.isBusy).toBe(false); // what was refused is no loss
   });
 
   test("names jobs and subjects as the service takes them", () => {
