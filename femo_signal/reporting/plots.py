@@ -180,7 +180,7 @@ def _movement_words(result: Mapping[str, Any]) -> str:
     if summary["kicks"] is None:
         return "movements could not be counted"
     rate = summary["kicks_per_analysed_hour"]
-    told = "too little judged for a rate" if rate is None else f"{rate:.0f} per judged hour"
+    told = "too little judged for a rate" if rate is None else f"{rate:.1f} per judged hour"
     expected = result["expected_kicks"]
     if expected is not None:
         told += f", likely {expected['low']:.0f} to {expected['high']:.0f} in all"
