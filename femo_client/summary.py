@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from femo_result import PressMatch, Result, Summary, read_common
+from femo_result import PressMatch, Result, read_common
 from femo_result.words import RESEARCH_USE, lasting, lasting_of, percent
 
 REASONS = {
@@ -46,7 +46,7 @@ def summary_lines(job: dict[str, Any]) -> list[str]:
         f"Not judged:    {_not_judged(recording.unjudged_seconds)}",
         f"Movements:     {_movements(result)}",
         f"Likely count:  {_likely(result)}",
-        f"Longest quiet: {_quiet(result.summary)}",
+        f"Longest quiet: {_quiet(result)}",
         f"Hiccup bouts:  {_hiccups(result)}",
         f"Presses:       {_presses(result.press_match)}",
         *(f"Notice:        {notice.text}" for notice in result.notices),
@@ -91,10 +91,12 @@ def _movements(result: Result) -> str:
     return f"{result.movement_count}, {rate:.1f} per judged hour"
 
 
-def _quiet(summary: Summary) -> str:
-    if summary.longest_quiet_seconds is None:
-        return "unknown: no judged time without movement"
-    return f"{lasting(summary.longest_quiet_seconds)} of judged time without movement"
+def _quiet(result: Result) -> str:
+    seconds = result.summary.longest_quiet_seconds
+    if seconds is None:
+        judged = result.movement_count is not None
+        return f"unknown: {'no judged time without movement' if judged else 'nothing was judged'}"
+    return f"{lasting(seconds)} of judged time without movement"
 
 
 def _hiccups(result: Result) -> str:

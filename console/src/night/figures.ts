@@ -80,6 +80,7 @@ function timeToTen(result: NightResult): Figure {
 function quiet(result: NightResult, zone: string): Figure {
   const { longest_quiet_seconds: seconds } = result.summary;
   const name = "Longest without movement";
+  if (seconds === null && result.movement_count === null) return notCounted(name, result);
   if (seconds === null)
     return unknown(name, "unknown", "there was no judged time without movement");
   const found = longestQuiet(result);

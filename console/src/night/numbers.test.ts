@@ -105,6 +105,8 @@ test("a night that could not be judged has words where there are no numbers, and
   expect(presses?.notes).toContain("none of them could be judged");
   expect(figures.map(({ known }) => known)).not.toContain(true);
   for (const { value } of figures) expect(value).not.toMatch(/\d/);
+  // Which would be a finding: movement all the time.
+  for (const { notes } of figures) expect(notes.join()).not.toContain("without movement");
   const [hour] = hourFigures(result, hourRows(startOf(result), endOf(result), LONDON));
   expect(hour).toMatchObject({ movements: null, rate: null, bouts: null, judgedSeconds: 0 });
 });
