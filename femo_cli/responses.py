@@ -59,7 +59,9 @@ def _is_file(source: str) -> bool:
 def _of_job(job_id: str, client: FemoClient) -> dict[str, Any]:
     """Return a completed job with its result, wherever that is."""
     job = client.job(job_id)
-    return job.as_json() | {"result": client.result(job).model_dump(mode="json")}
+    told = job.as_json() | {"result": client.result(job).model_dump(mode="json")}
+    told.pop("resultUrl", None)  # signed: it opens the result to whoever has what is made of this
+    return told
 
 
 def _in_file(source: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ import re
 from pathlib import Path
 from typing import Any
 
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# A block is matched as a whole, so that no comment in it is taken for a heading
+HEADING_OR_BLOCK = re.compile(r"^#+ ([^\n]*)$|^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 class Notebook:
@@ -20,12 +21,14 @@ class Notebook:
 
     def __init__(self, page: Path) -> None:
         self._page = page
-        sections = re.split(r"^#+ (.*)$", page.read_text(), flags=re.MULTILINE)[1:]
-        self._blocks = [
-            (heading, language, code)
-            for heading, text in zip(sections[::2], sections[1::2], strict=True)
-            for language, code in BLOCK.findall(text)
-        ]
+        self._blocks: list[tuple[str, str, str]] = []
+        heading = ""
+        for found in HEADING_OR_BLOCK.finditer(page.read_text()):
+            title, language, code = found.groups()
+            if title is None:
+                self._blocks.append((heading, language, code))
+            else:
+                heading = title
         self._done: set[str] = set()
         self._names: dict[str, Any] = {}
 

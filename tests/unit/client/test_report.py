@@ -210,6 +210,7 @@ def test_jobs_are_shown_by_their_ids_however_large_and_beside_files(
     shown = embedded(package / "night.html")[0]["responses"]
     assert [one.get("jobId") for one in shown] == ["x", None, "y"]
     assert [one.get("subjectId") for one in shown] == ["S-017", None, "S-017"]
+    assert "https://s3.example" not in (package / "night.html").read_text()
     for one in shown:
         assert read_response(one).result == read_response(night()).result
     assert len(service.asked("/oauth2/token")) == 1
