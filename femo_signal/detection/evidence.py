@@ -7,9 +7,9 @@ differs, or changes, moves median and energy alike and leaves z as it is.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,7 +247,8 @@ def channel_evidence(
     if (on & quiet).any():
         least = float(np.median(level + settings.seen_z * spread, axis=1).min())
         # A wave's power lies in three bins of a Hann window, one and a half times the peak's.
-        seen = 4 / settings.window_samples * math.exp(least / 2) / math.sqrt(1.5)
+        with np.errstate(over="ignore"):  # by extreme settings it is infinite: no wave is seen
+            seen = 4 / settings.window_samples * float(np.exp(np.float64(least) / 2)) / sqrt(1.5)
     z = np.subtract(energy, level, out=energy)
     z /= spread
     best = z.max(axis=0)

@@ -686,7 +686,7 @@ def test_the_heading_of_the_picture_tells_the_figures_of_the_result(hidden):
     summary = result_of(analysis)["summary"]
     assert "50.0 of 61.0 min could be judged" in words
     assert "10.0 min" in words.split("Not judged:")[1].split("   ")[0]
-    told = f"{summary['kicks']} movements found, {summary['kicks_per_analysed_hour']:.0f} per"
+    told = f"{summary['kicks']} movements found, {summary['kicks_per_analysed_hour']:.1f} per"
     assert told in words
 
 
