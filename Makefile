@@ -15,7 +15,7 @@ CONSOLE_SOURCES := $(shell find console -path console/node_modules -prune -o -ty
 # The local AWS's public test key, and a template property that only asks for a secret.
 NOT_SECRET := '(?i)secret_access_key"?[=:] ?"test(ing)?"|GenerateSecret:'
 
-.PHONY: help setup demo up down test test-unit test-console test-browser test-drills test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous docs
+.PHONY: help setup demo up build-functions down test test-unit test-console test-browser test-drills test-sdk test-image image push remove check format lock bench bench-truth bench-scale bench-scaling bench-api bench-jobs bench-deployments bench-table clean bench-startup bench-synchronous docs
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ demo: setup ## Run the main job from end to end on this machine: train, deploy, 
 up: setup ## Start the local stack, deploy the template to it, and keep it running
 	@$(BIN)/python -m local_stack status >/dev/null 2>&1 || $(BIN)/python -m local_stack start
 	@$(BIN)/python -m scripts.connect
+
+build-functions: setup ## Build the functions, as a stack does that is started first
+	@$(BIN)/python -m local_stack build
 
 down: ## Stop the local stack
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local_stack stop; fi

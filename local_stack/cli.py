@@ -1,4 +1,4 @@
-"""`python -m local_stack up | start | stop | status`."""
+"""`python -m local_stack up | start | stop | status | build`."""
 
 import contextlib
 import json
@@ -12,8 +12,9 @@ from typing import Any
 
 import click
 
+from local_stack.deployment import build_functions
 from local_stack.errors import StackError
-from local_stack.layout import Project, StackFolder
+from local_stack.layout import Project, StackFolder, base_environment
 from local_stack.processes import end_all, tail
 from local_stack.supervisor import (
     Options,
@@ -23,6 +24,7 @@ from local_stack.supervisor import (
     supervisor_pid,
     wait_until_stopped,
 )
+from local_stack.target import Deployment
 
 START_SECONDS = 900.0
 STOP_SECONDS = 75.0
@@ -140,6 +142,28 @@ def _follow(process: "subprocess.Popen[bytes]", folder: StackFolder, log: Path) 
                 process.terminate()
                 raise click.ClickException(f"The stack was not ready in time.\n{tail(log)}")
             time.sleep(0.1)
+
+
+@main.command()
+def build() -> None:
+    """Build the functions, which a stack otherwise waits for as it starts."""
+    project = Project()
+    folder = StackFolder(project.build_cache / "build")
+    for place in (folder.logs, folder.scratch):
+        place.mkdir(parents=True, exist_ok=True)
+    deployment = Deployment(
+        template=project.template,
+        gateway="",  # nothing is deployed
+        environment=base_environment("build", folder.scratch),
+        folder=folder,
+        project=project,
+        report=click.echo,
+        check=lambda: None,
+    )
+    try:
+        build_functions(deployment)
+    except StackError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command()

@@ -50,7 +50,7 @@ def deploy(deployment: Deployment, known: dict[str, Any]) -> dict[str, str]:
     else:
         _validate(deployment)
         check()
-        build = _build(deployment, inputs_hash(deployment.template))
+        build = build_functions(deployment)
         check()
         report("Checking that each function imports with what its package holds.")
         verification.check_imports(deployment, build)
@@ -129,9 +129,18 @@ def _overrides(template: Path, wanted: tuple[str, ...] = ()) -> list[str]:
     return ["--parameter-overrides", *given, *wanted] if given or wanted else []
 
 
-def _build(deployment: Deployment, inputs: str) -> Path:
+def build_functions(deployment: Deployment) -> Path:
+    """Build the functions of a template and return the folder with them and the built template.
+
+    What was built of the same inputs is not built again, by whichever stack.
+
+    Raises
+    ------
+    DeploymentError
+        If it fails, with the tool's own words.
+    """
     cache = deployment.project.build_cache
-    folder = cache / "built" / inputs
+    folder = cache / "built" / inputs_hash(deployment.template)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _only_one(cache / "lock", deployment.check):
         if (folder / "template.yaml").is_file():
