@@ -18,6 +18,7 @@ from femo_cli.stack import stack_options
 if TYPE_CHECKING:
     from femo_signal.exporting.counts import Counts
     from femo_signal.exporting.marks import Mark
+
 __all__ = ["export"]
 
 _FORMATS = ("csv", "parquet", "edf", "wfdb", "fhir")

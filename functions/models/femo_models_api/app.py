@@ -68,7 +68,8 @@ async def decide_model(
     """Approve or reject a version of the model. Scope models/write.
 
     For people of the group modelApprovers. An approval starts its deployment, once. A rejection
-    takes nothing out of service. Who decided is kept with the model, by a pseudonym.
+    takes nothing out of service. Who decided is kept with the model, by a pseudonym; the same
+    decision once more changes nothing, and is answered with who took it first.
     """
     user_id = people.approver(_event(request))
     view = registry.decided(settings(), version, decision, user_id=user_id)
